@@ -1,0 +1,108 @@
+"""EMG as a source hands it over: lazy, in blocks, with where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a signal comes from: enough to find it again, also after the file was renamed."""
+
+    file: str
+    file_identifier: str
+    object_path: str
+    object_id: str
+
+    def to_json(self) -> str:
+        """Return the origin as the JSON object kept in ``attrs["origin"]`` of every later result."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch without gaps: start time (s, session clock), first sample and number of samples."""
+
+    start_time: float
+    first_sample: int
+    n_samples: int
+
+
+@dataclass(frozen=True)
+class EmgRecording:
+    """EMG of several muscles, read lazily.
+
+    Attributes
+    ----------
+    muscles : tuple of str
+        Names, in column order.
+    rate : float
+        Sampling rate (Hz).
+    unit : str
+        Unit of the samples that `read` returns.
+    rectified : bool
+        Whether the samples are rectified already.
+    segments : tuple of Segment
+        Gap-free stretches, in time order.
+    origin : Origin
+        The file and the object that were read.
+    assumptions : tuple of str
+        What was taken for granted while reading, one sentence each, for the user to check.
+    """
+
+    muscles: tuple[str, ...]
+    rate: float
+    unit: str
+    rectified: bool
+    segments: tuple[Segment, ...]
+    origin: Origin
+    assumptions: tuple[str, ...]
+    _read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
+    _close: Callable[[], None] = field(repr=False, default=lambda: None)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples over all segments."""
+        return sum(segment.n_samples for segment in self.segments)
+
+    @property
+    def duration(self) -> float:
+        """Recorded time (s), gaps not counted."""
+        return self.n_samples / self.rate
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Read samples ``start`` to ``stop`` of all muscles.
+
+        Parameters
+        ----------
+        start, stop : int
+            Sample indices, ``0 <= start <= stop <= n_samples``.
+
+        Returns
+        -------
+        ndarray of float32, shape (stop - start, n_muscles)
+            In `unit`.
+
+        Raises
+        ------
+        IndexError
+            If the range lies outside the recording.
+        """
+        if not 0 <= start <= stop <= self.n_samples:
+            raise IndexError(f"samples {start}..{stop} asked of {self.n_samples}")
+        return self._read(start, stop)
+
+    def close(self) -> None:
+        """Close the file behind the recording; `read` fails afterwards."""
+        self._close()
+
+    def __enter__(self) -> EmgRecording:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
