@@ -1,0 +1,49 @@
+"""Muscle activation from EMG in NWB files: AutoLFADS beside the estimators it must beat.
+
+The public names are imported when first used, so that importing the package, and the command line's ``--help``, stay
+instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nwb_autolfads.emg.preprocess import preprocess
+    from nwb_autolfads.estimators.autolfads import AutoLFADS
+    from nwb_autolfads.estimators.lowpass import LowPass
+    from nwb_autolfads.nwb.read import read_activation
+    from nwb_autolfads.nwb.write import write_activation
+    from nwb_autolfads.simulate import simulate_session
+    from nwb_autolfads.sources import open_emg
+
+_HOME = {
+    "open_emg": "nwb_autolfads.sources",
+    "preprocess": "nwb_autolfads.emg.preprocess",
+    "AutoLFADS": "nwb_autolfads.estimators.autolfads",
+    "LowPass": "nwb_autolfads.estimators.lowpass",
+    "write_activation": "nwb_autolfads.nwb.write",
+    "read_activation": "nwb_autolfads.nwb.read",
+    "simulate_session": "nwb_autolfads.simulate",
+}
+
+__all__ = [
+    "AutoLFADS",
+    "LowPass",
+    "open_emg",
+    "preprocess",
+    "read_activation",
+    "simulate_session",
+    "write_activation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
