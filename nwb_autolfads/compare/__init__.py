@@ -1,0 +1,1 @@
+"""Activation beside what it should explain: the truth of a simulated session. xarray in, xarray out."""
