@@ -1,0 +1,1 @@
+"""Figures of an estimate and the self-contained HTML page made of them."""

@@ -1,0 +1,203 @@
+"""Figures of an estimate: each function returns a matplotlib Figure of its own, colour-blind safe, with units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: told apart with every common colour blindness, and in grey.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+EMG_GREY = "#BBBBBB"
+TRUTH_BLACK = "#000000"
+
+
+def busiest_stretch(activation: xr.DataArray, seconds: float) -> tuple[float, float]:
+    """Return the start and stop (s) of the stretch in which activation varies most.
+
+    Parameters
+    ----------
+    activation : DataArray, (time, muscle)
+        NaN counts as no activity.
+    seconds : float
+        Length of the stretch; the whole recording where it is shorter.
+
+    Returns
+    -------
+    tuple of float
+        Start and stop on the session clock.
+    """
+    time = activation["time"].values
+    values = np.nan_to_num(activation.values.astype(np.float64))
+    spread = values.std(axis=0)
+    values = values[:, spread > 0] / spread[spread > 0]
+    if not values.size:
+        return float(time[0]), float(min(time[-1], time[0] + seconds))
+    n_bins = min(len(time), max(2, int(np.searchsorted(time, time[0] + seconds))))
+    sums = np.cumsum(np.vstack([np.zeros(values.shape[1]), values]), axis=0)
+    squares = np.cumsum(np.vstack([np.zeros(values.shape[1]), values**2]), axis=0)
+    mean = (sums[n_bins:] - sums[:-n_bins]) / n_bins
+    variance = (squares[n_bins:] - squares[:-n_bins]) / n_bins - mean**2
+    start = int(np.argmax(variance.mean(axis=1)))
+    return float(time[start]), float(time[start + n_bins - 1])
+
+
+def plot_activation(
+    estimates: Mapping[str, xr.Dataset],
+    *,
+    emg: xr.DataArray | None = None,
+    truth: xr.DataArray | None = None,
+    muscles: Sequence[str] | None = None,
+    start: float | None = None,
+    stop: float | None = None,
+) -> Figure:
+    """Draw each estimate over the rectified EMG, one row per muscle.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        ``activation`` ``(time, muscle)`` by the name of its estimate.
+    emg : DataArray, (time, muscle), optional
+        The rectified EMG that they were made from.
+    truth : DataArray, (time, muscle), optional
+        True activation, brought to the scale of the last estimate by an affine map per muscle.
+    muscles : sequence of str, optional
+        Rows to draw; by default every usable muscle.
+    start, stop : float, optional
+        Stretch of time (s, session clock); by default all of it.
+
+    Returns
+    -------
+    Figure
+    """
+    first = next(iter(estimates.values()))
+    rows = [str(name) for name in muscles] if muscles is not None else _usable_muscles(first)
+    factor, unit = _display_unit(str(first.attrs.get("unit", "")))
+    figure = Figure(figsize=(9.0, 0.9 + 1.15 * max(1, len(rows))), layout="constrained")
+    axes = figure.subplots(max(1, len(rows)), 1, sharex=True, squeeze=False)[:, 0]
+    window = slice(start, stop)
+    for axis, muscle in zip(axes, rows, strict=False):
+        if emg is not None:
+            _draw(axis, emg.sel(time=window, muscle=muscle), factor, color=EMG_GREY, width=0.6, label="rectified EMG")
+        for colour, (name, estimate) in zip(_colours(len(estimates)), estimates.items(), strict=True):
+            activation = estimate["activation"].sel(time=window, muscle=muscle)
+            _draw(axis, activation, factor, color=colour, width=1.4, label=name)
+        if truth is not None and muscle in truth["muscle"].values:
+            scaled = _on_scale_of(estimate["activation"].sel(muscle=muscle), truth.sel(muscle=muscle))
+            _draw(
+                axis, scaled.sel(time=window), factor, color=TRUTH_BLACK, width=0.9, label="truth, scaled", dashes="--"
+            )
+        axis.set_ylabel(f"{muscle}\n({unit})", parse_math=False)
+        axis.set_ylim(bottom=0)
+    axes[-1].set_xlabel("time (s, session clock)")
+    _legend(figure, axes[0])
+    return figure
+
+
+def plot_search(estimate: xr.Dataset) -> Figure:
+    """Draw the validation score of every member of the search by epoch.
+
+    Parameters
+    ----------
+    estimate : Dataset
+        With the search history, ``search_epoch``, ``search_member`` and ``search_valid_nll`` along ``search_row``.
+
+    Returns
+    -------
+    Figure
+    """
+    epoch, member, score = (
+        np.asarray(estimate[f"search_{column}"].values, dtype=np.float64) for column in ("epoch", "member", "valid_nll")
+    )
+    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    axis = figure.subplots()
+    last = {m: score[member == m][np.isfinite(score[member == m])][-1:] for m in np.unique(member)}
+    best = min((m for m in last if last[m].size), key=lambda m: last[m][0], default=None)
+    for m in last:
+        chosen = m == best
+        axis.plot(
+            epoch[member == m],
+            score[member == m],
+            color=COLOURS[0] if chosen else EMG_GREY,
+            linewidth=1.8 if chosen else 0.8,
+            zorder=3 if chosen else 2,
+            marker="." if (member == m).sum() < 3 else "",
+            label="best member" if chosen else None,
+        )
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("held-out negative log-likelihood\n(nats per hidden bin and muscle)")
+    _legend(figure, axis)
+    return figure
+
+
+def plot_scores(scores: xr.Dataset) -> Figure:
+    """Draw R2 to the truth per muscle, one marker per estimate.
+
+    Parameters
+    ----------
+    scores : Dataset
+        ``r2`` ``(estimator, muscle)``, as `nwb_autolfads.compare.truth.score_against_truth` returns it.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(9.0, 3.0), layout="constrained")
+    axis = figure.subplots()
+    positions = np.arange(scores.sizes["muscle"])
+    names = [str(name) for name in scores["estimator"].values]
+    for colour, marker, name in zip(_colours(len(names)), "osD^vP" * len(names), names, strict=False):
+        axis.plot(positions, scores["r2"].sel(estimator=name), marker, color=colour, label=name)
+    axis.set_xticks(positions, [str(name) for name in scores["muscle"].values], rotation=45, ha="right")
+    for label in axis.get_xticklabels():
+        label.set_parse_math(False)
+    axis.set_ylabel("R² to the truth (1 = all of it)")
+    axis.set_ylim(top=1.02)
+    _legend(figure, axis)
+    return figure
+
+
+def _usable_muscles(estimate: xr.Dataset) -> list[str]:
+    names = [str(name) for name in estimate["muscle"].values]
+    seen = np.isfinite(estimate["activation"].values).any(axis=0)
+    return [name for name, is_seen in zip(names, seen, strict=True) if is_seen] or names
+
+
+def _colours(n: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(n)][::-1]
+
+
+def _display_unit(unit: str) -> tuple[float, str]:
+    """Volts are shown as microvolts, the size that EMG has."""
+    return (1e6, "µV") if unit in {"V", "volts", "volt"} else (1.0, unit or "scaled")
+
+
+def _draw(
+    axis: Axes, values: xr.DataArray, factor: float, *, color: str, width: float, label: str, dashes: str = "-"
+) -> None:
+    scale = float(values.coords["scale"]) if "scale" in values.coords else 1.0
+    time, shown = values["time"].values.copy(), values.values * scale * factor
+    if "segment" in values.coords:  # a line across a gap would invent data
+        shown = np.where(np.diff(values["segment"].values, prepend=values["segment"].values[:1]) != 0, np.nan, shown)
+    axis.plot(time, shown, dashes, color=color, linewidth=width, label=label)
+
+
+def _on_scale_of(activation: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
+    """Return the truth at the activation's time, mapped onto it by least squares, with its coordinates."""
+    at = np.interp(activation["time"].values, truth["time"].values, truth.values)
+    known = np.isfinite(activation.values)
+    design = np.stack([at, np.ones_like(at)], axis=1)
+    line = np.linalg.lstsq(design[known], activation.values[known].astype(np.float64), rcond=None)[0]
+    return activation.copy(data=(design @ line).astype(activation.dtype))
+
+
+def _legend(figure: Figure, axis: Axes) -> None:
+    handles, labels = axis.get_legend_handles_labels()
+    if not handles:
+        return
+    legend = figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
