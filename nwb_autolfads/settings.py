@@ -1,0 +1,76 @@
+"""The settings file of a run: YAML with one part per room, each optional."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
+
+from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.errors import ConfigError
+
+MAX_BYTES = 64 * 1024
+
+
+class RunSettings(BaseModel):
+    """What a run does with the EMG.
+
+    The parts of the estimators hold their keyword arguments, checked when the estimator is made; see the
+    documentation of each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preprocessing: PreprocessingConfig = Field(default_factory=PreprocessingConfig)
+    lowpass: dict[str, Any] = Field(default_factory=dict, description="Arguments of LowPass.")
+    bayes: dict[str, Any] = Field(default_factory=dict, description="Arguments of BayesianFilter.")
+    autolfads: dict[str, Any] = Field(default_factory=dict, description="Numbers of AutoLFADSConfig, over the preset's.")
+
+
+def read_settings(path: Path | None) -> RunSettings:
+    """Read a settings file.
+
+    Parameters
+    ----------
+    path : Path or None
+        A YAML file with the keys of `RunSettings`; None for the defaults.
+
+    Returns
+    -------
+    RunSettings
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is larger than 64 KiB, is not YAML, uses aliases, or sets something that does not
+        exist or is out of its bounds.
+    """
+    if path is None:
+        return RunSettings()
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", way_out="Check the path.", file=str(path)) from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(
+            f"is larger than {MAX_BYTES} bytes", way_out="Settings take a few lines; check the path.", file=str(path)
+        )
+    try:
+        text = content.decode("utf-8")
+        # A few aliases of aliases unfold into gigabytes when printed or copied; settings have no use for them.
+        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
+            raise ConfigError("uses YAML aliases", way_out="Write the values out.", file=str(path))
+        values = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(f"is not YAML: {reason}", way_out="See docs/getting-started.md.", file=str(path)) from error
+    try:
+        return RunSettings.model_validate({} if values is None else values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])
+        raise ConfigError(problems, way_out="See docs/getting-started.md.", file=str(path)) from error
