@@ -1,0 +1,1 @@
+"""Estimators of muscle activation, rectified EMG -> activation, behind one interface (`base`)."""

@@ -1,0 +1,165 @@
+"""Held-out likelihood: one score, without truth, for every estimator.
+
+Time is cut into short blocks and the blocks are dealt into folds. For each fold its blocks are hidden, all muscles at
+once, so that neither noise that muscles share nor noise that lasts a few bins can help; the estimator predicts the
+hidden bins from all visible ones. The prediction is scored as the mean of a gamma distribution,
+
+    x ~ Gamma(concentration k, mean m),    -log p = -[k log(k / m) - lgamma(k) + (k - 1) log x - k x / m]
+
+with one concentration per muscle, fitted by maximum likelihood on the other folds' predictions. Blocks and folds
+follow from the seed and the time axis alone, so that every estimator is asked the same questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import digamma, gammaln, polygamma
+
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.estimators.base import gap_free_slices
+from nwb_autolfads.estimators.observed import FLOOR, observe, require_between
+
+BLOCK_MS = 24.0
+"""Default length of a hidden block (ms): longer than the noise of rectified EMG is correlated."""
+N_FOLDS = 5
+
+Predict = Callable[[xr.DataArray, NDArray[np.bool_]], NDArray[np.floating]]
+
+
+class PredictsHidden(Protocol):
+    """What an estimator needs to be scored on hidden blocks."""
+
+    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.floating]:
+        """Predict activation ``(time, muscle)`` without using ``emg`` where ``hidden (time,)`` is true."""
+
+
+def score_held_out(
+    estimators: Mapping[str, PredictsHidden],
+    emg: xr.DataArray,
+    *,
+    block_ms: float = BLOCK_MS,
+    folds: int = N_FOLDS,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Score estimators by how well they predict hidden blocks of rectified EMG.
+
+    Parameters
+    ----------
+    estimators : mapping of str to estimator
+        Fitted estimators that have ``predict_hidden``.
+    emg : DataArray, (time, muscle)
+        Rectified, scaled EMG.
+    block_ms : float
+        Length of a hidden block (ms).
+    folds : int
+        How many times a part is hidden; each bin is hidden exactly once.
+    seed : int
+        Decides which block falls into which fold.
+
+    Returns
+    -------
+    Dataset
+        ``nll`` and ``standard_error`` (estimator, muscle): mean negative log-likelihood per bin (nats) and its
+        standard error over blocks; ``concentration`` (estimator, muscle); ``block_nll`` (estimator, block, muscle),
+        whose differences between two estimators are paired, with ``block_time`` (s). Unusable muscles are NaN.
+
+    Raises
+    ------
+    SignalError
+        When the recording has fewer blocks than two per fold.
+    """
+    each = [
+        held_out_likelihood(e.predict_hidden, emg, block_ms=block_ms, folds=folds, seed=seed)
+        for e in estimators.values()
+    ]
+    return xr.concat(each, dim=xr.Variable("estimator", list(estimators)))
+
+
+def held_out_likelihood(
+    predict: Predict, emg: xr.DataArray, *, block_ms: float = BLOCK_MS, folds: int = N_FOLDS, seed: int = 0
+) -> xr.Dataset:
+    """Score one way of predicting hidden bins; see `score_held_out`, whose result this is without ``estimator``."""
+    observed = observe(emg)
+    positive = emg.copy(data=np.maximum(emg.values, FLOOR))  # so that what was raised is said once, here
+    starts, fold_of_bin = hidden_blocks(emg, block_ms=block_ms, folds=folds, seed=seed)
+    mean = np.empty_like(observed.values)
+    for fold in range(folds):
+        hidden = fold_of_bin == fold
+        mean[hidden] = np.asarray(predict(positive, hidden), dtype=np.float64)[np.ix_(hidden, observed.usable)]
+    np.maximum(mean, FLOOR, out=mean)
+
+    nll = np.empty_like(mean)
+    concentrations = np.empty((folds, mean.shape[1]))
+    for fold in range(folds):
+        hidden = fold_of_bin == fold
+        concentrations[fold] = fit_concentration(observed.values[~hidden], mean[~hidden])
+        nll[hidden] = gamma_nll(observed.values[hidden], mean[hidden], concentrations[fold])
+
+    n_bins = np.diff([*starts, len(nll)])[:, None]
+    block_nll = np.add.reduceat(nll, starts, axis=0) / n_bins
+    per_muscle = {
+        "nll": nll.mean(axis=0),
+        "standard_error": block_nll.std(axis=0, ddof=1) / np.sqrt(len(starts)),
+        "concentration": concentrations.mean(axis=0),
+    }
+    return xr.Dataset(
+        {name: ("muscle", observed.spread(values[None])[0]) for name, values in per_muscle.items()}
+        | {"block_nll": (("block", "muscle"), observed.spread(block_nll))},
+        coords={"muscle": emg["muscle"].values, "block_time": ("block", emg["time"].values[starts])},
+        attrs={"block_ms": block_ms, "folds": folds, "seed": seed},
+    )
+
+
+def hidden_blocks(
+    emg: xr.DataArray, *, block_ms: float = BLOCK_MS, folds: int = N_FOLDS, seed: int = 0
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Cut time into blocks, none across a gap, and deal each run of ``folds`` neighbours at random into the folds.
+
+    Returns
+    -------
+    starts : array of int, (block,)
+        First bin of each block.
+    fold_of_bin : array of int, (time,)
+        The fold in which a bin is hidden.
+    """
+    rate = float(emg.attrs["rate"])
+    require_between("block_ms", block_ms, 1e3 / rate, 1e4, unit="ms")
+    require_between("folds", folds, 2, 100)
+    length = round(block_ms * rate / 1e3)
+    starts = np.concatenate([np.arange(piece.start, piece.stop, length) for piece in gap_free_slices(emg)])
+    if len(starts) < 2 * folds:
+        raise SignalError(
+            f"{emg.sizes['time']} bins are {len(starts)} blocks of {block_ms:g} ms, too few for {folds} folds",
+            way_out="Take a longer recording, shorter blocks or fewer folds",
+        )
+    random = np.random.default_rng(seed)
+    dealt = np.concatenate([random.permutation(folds) for _ in range(-(-len(starts) // folds))])[: len(starts)]
+    return starts, np.repeat(dealt, np.diff([*starts, emg.sizes["time"]]))
+
+
+def gamma_nll(
+    x: NDArray[np.floating], mean: NDArray[np.floating], concentration: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return the negative log density of ``x`` under a gamma distribution of given mean and concentration."""
+    k = concentration
+    return -(k * np.log(k / mean) - gammaln(k) + (k - 1) * np.log(x) - k * x / mean)
+
+
+def fit_concentration(x: NDArray[np.floating], mean: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Fit the gamma concentration per muscle by maximum likelihood, the means being given.
+
+    The derivative of the likelihood is zero where ``log k - digamma(k) = mean(r - log r) - 1``, ``r = x / mean``; its
+    left side falls from infinity to 0, so there is one root, found by Newton's method in ``log k``.
+    """
+    r = x / mean
+    target = np.maximum((r - np.log(r)).mean(axis=0) - 1, 1e-9)
+    k = (3 - target + np.sqrt((target - 3) ** 2 + 24 * target)) / (12 * target)  # Minka 2002, within 1.5 %
+    for _ in range(4):
+        excess = np.log(k) - digamma(k) - target
+        k = k * np.exp(-excess / (1 - k * polygamma(1, k)))
+    return k

@@ -1,0 +1,122 @@
+"""Rectified EMG as the estimators take it: checked, strictly positive, usable muscles only, cut at the gaps."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.estimators.base import gap_free_slices
+
+FLOOR = 1e-4
+"""Smallest value of rectified, scaled EMG and of activation: the likelihoods are defined above zero only."""
+
+
+@dataclass(frozen=True)
+class ObservedEmg:
+    """Rectified EMG of the usable muscles.
+
+    Attributes
+    ----------
+    values : array, (time, usable muscle)
+        Rectified, scaled EMG, at least `FLOOR`.
+    rate : float
+        Sampling rate (Hz).
+    pieces : list of slice
+        One slice along time per gap-free segment.
+    usable : array of bool, (muscle,)
+        Which columns of the source ``values`` holds.
+    """
+
+    values: NDArray[np.float64]
+    rate: float
+    pieces: list[slice]
+    usable: NDArray[np.bool_]
+
+    def spread(self, columns: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Put ``(time, usable muscle)`` back among all muscles, NaN where a muscle is unusable."""
+        every = np.full((len(columns), len(self.usable)), np.nan, dtype=np.float32)
+        every[:, self.usable] = columns
+        return every
+
+
+def observe(emg: xr.DataArray) -> ObservedEmg:
+    """Check rectified EMG and take out what an estimator works on.
+
+    Parameters
+    ----------
+    emg : DataArray, (time, muscle)
+        As `nwb_autolfads.preprocess` returns it.
+
+    Returns
+    -------
+    ObservedEmg
+
+    Raises
+    ------
+    SignalError
+        When a usable muscle has NaN or infinite values, or never changes, or when no muscle is usable.
+
+    Warns
+    -----
+    UserWarning
+        When values at or below zero had to be raised to `FLOOR`.
+    """
+    if emg.dims != ("time", "muscle") or "segment" not in emg.coords or "rate" not in emg.attrs:
+        raise SignalError(
+            f"the EMG has dims {emg.dims}, coordinates {sorted(map(str, emg.coords))}, attrs {sorted(emg.attrs)}; "
+            "an estimator needs dims (time, muscle), the coordinate segment and the attribute rate",
+            way_out="Make it with nwb_autolfads.preprocess",
+        )
+    usable = np.asarray(emg["usable"].values, bool) if "usable" in emg.coords else np.ones(emg.sizes["muscle"], bool)
+    if not usable.any() or emg.sizes["time"] == 0:
+        raise SignalError(
+            f"none of {emg.sizes['muscle']} muscles with {emg.sizes['time']} bins is usable",
+            way_out="See the quality report of preprocessing for the reasons",
+        )
+    values = emg.values[:, usable].astype(np.float64)
+    muscles = emg["muscle"].values[usable]
+    for muscle, column in zip(muscles, values.T, strict=True):
+        _check_muscle(str(muscle), column)
+    n_raised = int(np.count_nonzero(values <= 0))
+    if n_raised:
+        warnings.warn(
+            f"{n_raised} of {values.size} values of rectified EMG are zero or negative; raised to {FLOOR:g}",
+            UserWarning,
+            stacklevel=3,
+        )
+    return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), gap_free_slices(emg), usable)
+
+
+def _check_muscle(muscle: str, column: NDArray[np.float64]) -> None:
+    n_bad = int(np.count_nonzero(~np.isfinite(column)))
+    if n_bad:
+        raise SignalError(
+            f"{n_bad} of {len(column)} values are NaN or infinite",
+            obj=f"muscle {muscle!r}",
+            way_out="Cut the recording into segments around them, or mark the muscle as unusable",
+        )
+    if column.min() == column.max():
+        raise SignalError(
+            f"the rectified EMG never changes (it is {column[0]:g} throughout)",
+            obj=f"muscle {muscle!r}",
+            way_out="Mark the muscle as unusable, or leave it out",
+        )
+
+
+def require_between(name: str, value: float, low: float, high: float, *, unit: str = "") -> None:
+    """Raise `ConfigError` naming the argument and its value unless ``low <= value <= high``."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:
+        bound = f"between {low:g} and {high:g}" if math.isfinite(high) else f"at least {low:g}"
+        raise ConfigError(f"{name}={value!r} is out of range", way_out=f"Give a number {bound} {unit}".rstrip())
+
+
+def require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise `ConfigError` naming the argument and its value unless it is one of ``choices``."""
+    if value not in choices:
+        raise ConfigError(f"{name}={value!r} does not exist", way_out=f"Choose one of {', '.join(choices)}")

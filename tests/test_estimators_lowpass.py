@@ -1,0 +1,184 @@
+"""Low-pass estimate against scipy.signal, and its automatic cutoff against the bandwidth that is known."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.signal import butter, filtfilt, sosfiltfilt
+
+from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.estimators.lowpass import LowPass
+
+RATE = 500.0
+
+
+def rectified_emg(values, *, segment=None, usable=None):
+    n_bins, n_muscles = values.shape
+    return xr.DataArray(
+        values.astype(np.float32),
+        dims=("time", "muscle"),
+        name="emg",
+        coords={
+            "time": np.arange(n_bins) / RATE,
+            "muscle": [f"muscle {i}" for i in range(n_muscles)],
+            "segment": ("time", np.zeros(n_bins, int) if segment is None else segment),
+            "scale": ("muscle", np.ones(n_muscles)),
+            "usable": ("muscle", np.ones(n_muscles, bool) if usable is None else usable),
+        },
+        attrs={"rate": RATE, "unit": "V", "origin": "{}", "preprocessing": "[]"},
+    )
+
+
+def noise_with_bandwidth(bandwidth, n_bins=10_000, n_muscles=2, seed=0):
+    """Exponential noise whose mean is a log-normal signal of a known bandwidth (Hz)."""
+    random = np.random.default_rng(seed)
+    slow = sosfiltfilt(butter(6, bandwidth, fs=RATE, output="sos"), random.standard_normal((n_bins, n_muscles)), axis=0)
+    mean = np.exp(0.8 * slow / slow.std())
+    return random.exponential(mean), mean
+
+
+def test_output_is_the_forward_backward_butterworth_of_scipy_away_from_the_ends():
+    emg = rectified_emg(np.random.default_rng(0).uniform(0.5, 1.5, (2000, 3)))
+    b, a = butter(4, 20.0, fs=RATE)
+    expected = filtfilt(b, a, emg.values.astype(float), axis=0)
+    activation = LowPass(20.0).fit(emg).estimate(emg)["activation"]
+    np.testing.assert_allclose(activation.values[200:-200], expected[200:-200], rtol=1e-4)
+
+
+def test_a_slow_sine_passes_and_a_fast_one_is_gone_without_delay():
+    t = np.arange(4000) / RATE
+    slow, fast = 0.5 * np.sin(2 * np.pi * 2 * t), 0.5 * np.sin(2 * np.pi * 60 * t)
+    emg = rectified_emg((1.2 + slow + fast)[:, None])
+    activation = LowPass(20.0).estimate(emg)["activation"].values[500:-500, 0]
+    np.testing.assert_allclose(activation, (1.2 + slow)[500:-500], atol=2e-3)
+
+
+def test_gain_at_the_cutoff_is_one_half():
+    t = np.arange(4000) / RATE
+    emg = rectified_emg((1.0 + 0.5 * np.sin(2 * np.pi * 20 * t))[:, None])
+    activation = LowPass(20.0).estimate(emg)["activation"].values[500:-500, 0]
+    assert np.abs(activation - 1).max() == pytest.approx(0.25, rel=0.02)
+
+
+def test_activation_is_positive_after_a_burst_where_a_butterworth_filter_undershoots():
+    values = np.full((1000, 1), 0.01)
+    values[400:500] = 3.0
+    b, a = butter(4, 20.0, fs=RATE)
+    assert filtfilt(b, a, values, axis=0).min() < 0
+    assert LowPass(20.0).estimate(rectified_emg(values))["activation"].values.min() > 0
+
+
+def test_segments_are_never_mixed():
+    values = np.random.default_rng(1).uniform(0.1, 2, (1200, 2))
+    segment = np.repeat([0, 1], [500, 700])
+    together = LowPass(10.0).estimate(rectified_emg(values, segment=segment))["activation"].values
+    changed = values.copy()
+    changed[500:] += 5
+    after_change = LowPass(10.0).estimate(rectified_emg(changed, segment=segment))["activation"].values
+    np.testing.assert_array_equal(together[:500], after_change[:500])
+
+
+def test_hidden_bins_do_not_influence_their_own_prediction():
+    values = np.random.default_rng(2).uniform(0.1, 2, (1000, 2))
+    hidden = np.zeros(1000, bool)
+    hidden[[*range(100, 112), *range(500, 512)]] = True
+    changed = values.copy()
+    changed[hidden] = 50.0
+    estimator = LowPass(20.0)
+    np.testing.assert_array_equal(
+        estimator.predict_hidden(rectified_emg(values), hidden),
+        estimator.predict_hidden(rectified_emg(changed), hidden),
+    )
+
+
+def test_a_constant_level_is_predicted_exactly_in_hidden_blocks():
+    values = np.full((1000, 1), 0.7)
+    values[0] = 0.7001  # a channel that never changes is refused
+    hidden = np.arange(1000) % 60 < 12
+    np.testing.assert_allclose(LowPass(20.0).predict_hidden(rectified_emg(values), hidden), 0.7, rtol=1e-3)
+
+
+@pytest.mark.parametrize("bandwidth", [3.0, 12.0])
+def test_automatic_cutoff_is_near_the_true_bandwidth(bandwidth):
+    x, _ = noise_with_bandwidth(bandwidth)
+    estimator = LowPass("auto").fit(rectified_emg(x))
+    assert bandwidth / 1.6 < estimator.cutoff_ < bandwidth * 1.6
+
+
+def test_automatic_cutoff_comes_back_in_the_configuration_and_beats_a_poor_one():
+    x, mean = noise_with_bandwidth(5.0)
+    emg = rectified_emg(x)
+    automatic = LowPass("auto").fit(emg).estimate(emg)
+    config = json.loads(automatic.attrs["config"])
+    assert config["cutoff"] == "auto"
+    assert 1 <= config["cutoff_hz"] <= 20
+
+    def error(estimate):
+        return np.mean((estimate["activation"].values - mean) ** 2)
+
+    assert error(automatic) < error(LowPass(40.0).estimate(emg))
+    assert error(automatic) < error(LowPass(1.0).estimate(emg))
+
+
+def test_unusable_muscles_come_back_as_nan_and_one_muscle_is_enough():
+    values = np.random.default_rng(3).uniform(0.1, 2, (500, 2))
+    values[:, 1] = np.nan
+    activation = LowPass().estimate(rectified_emg(values, usable=np.array([True, False])))["activation"]
+    assert np.isnan(activation.values[:, 1]).all()
+    assert np.isfinite(activation.values[:, 0]).all()
+
+
+def test_zero_and_negative_values_are_raised_and_said_once():
+    values = np.random.default_rng(4).uniform(0.1, 2, (3000, 1))
+    values[:10] = [[0.0]] * 5 + [[-1.0]] * 5
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        activation = LowPass().estimate(rectified_emg(values))["activation"]
+    assert [str(w.message) for w in caught] == [
+        "10 of 3000 values of rectified EMG are zero or negative; raised to 0.0001"
+    ]
+    assert activation.values.min() > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda v: v.__setitem__((3, 0), np.nan), ["muscle 'muscle 0'", "1 of 500", "NaN"]),
+        (lambda v: v.__setitem__((slice(None), 1), 0.3), ["muscle 'muscle 1'", "never changes", "0.3"]),
+    ],
+)
+def test_unfit_signals_are_refused_with_the_muscle_named(change, words):
+    values = np.random.default_rng(5).uniform(0.1, 2, (500, 2))
+    change(values)
+    with pytest.raises(SignalError) as caught:
+        LowPass().fit(rectified_emg(values))
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_a_segment_shorter_than_the_padding_is_refused():
+    emg = rectified_emg(np.random.default_rng(6).uniform(0.1, 2, (100, 1)))
+    with pytest.raises(SignalError, match=r"segment of 100 bins at 500 Hz is not longer than the padding .* 250 bins"):
+        LowPass(2.0).estimate(emg)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"cutoff": 0}, "cutoff=0"), ({"cutoff": "best"}, "cutoff='best'"), ({"order": 0}, "order=0")],
+)
+def test_settings_out_of_range_are_named_with_their_value(arguments, words):
+    with pytest.raises(ConfigError, match=words):
+        LowPass(**arguments)
+
+
+def test_a_cutoff_above_nyquist_is_named():
+    emg = rectified_emg(np.random.default_rng(7).uniform(0.1, 2, (500, 1)))
+    with pytest.raises(ConfigError, match="cutoff=250 Hz is not below the Nyquist frequency, 250 Hz"):
+        LowPass(250.0).estimate(emg)
+
+
+def test_estimating_before_the_automatic_choice_says_to_fit_first():
+    emg = rectified_emg(np.random.default_rng(8).uniform(0.1, 2, (500, 1)))
+    with pytest.raises(ConfigError, match="Call fit"):
+        LowPass("auto").estimate(emg)
