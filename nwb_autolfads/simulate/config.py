@@ -1,0 +1,170 @@
+"""Every level of the simulator: unit, default, bounds, and where its range comes from."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+
+from nwb_autolfads.errors import ConfigError
+
+
+class SimulationConfig(BaseModel):
+    """Levels of a simulated session; a level of 0 switches its part off and leaves every other part as it was.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of its bounds, of the wrong type, or names a level that does not exist.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # What the animal does
+    locomotion_bout_s: float = Field(8.0, ge=0, le=120, description="Mean length of a bout of locomotion (chosen).")
+    burst_bout_s: float = Field(4.0, ge=0, le=120, description="Mean length of a bout of brief bursts (chosen).")
+    isometric_bout_s: float = Field(4.0, ge=0, le=120, description="Mean length of a tonic contraction (chosen).")
+    rest_s: float = Field(0.8, ge=0.2, le=60, description="Mean pause between bouts (chosen).")
+    cycle_duration_s: float = Field(
+        0.45, ge=0.2, le=2, description="Mean step cycle; rats walk and trot at about 2 to 4 steps a second (chosen)."
+    )
+    cycle_duration_cv: float = Field(0.08, ge=0, le=0.3, description="Its coefficient of variation (chosen).")
+    brief_burst_rate_hz: float = Field(
+        3.0, ge=0.2, le=10, description="Brief bursts per second in their bouts (chosen)."
+    )
+    brief_burst_ms: float = Field(60.0, ge=10, le=300, description="Mean width of a brief burst (chosen).")
+    tremor_depth: float = Field(
+        0.3, ge=0, le=0.6, description="Standard deviation of the tremor relative to the tonic command (chosen)."
+    )
+    tremor_low_hz: float = Field(20.0, ge=5, le=40, description="Lower edge of the tremor's band (the task: 20-30 Hz).")
+    tremor_high_hz: float = Field(
+        30.0, ge=6, le=50, description="Upper edge of the tremor's band (the task: 20-30 Hz)."
+    )
+
+    # How the commands reach the muscles
+    n_synergies: int = Field(
+        5, ge=1, le=12, description="Latent commands; 4 to 6 synergies are usual for hindlimb muscles (chosen)."
+    )
+    tone: float = Field(
+        0.02, ge=0.001, le=0.2, description="Resting level of every command, 1 = a usual burst (chosen)."
+    )
+    burst_amplitude_cv: float = Field(
+        0.25, ge=0, le=0.8, description="Variation of bursts from one to the next (chosen)."
+    )
+    command_modulation: float = Field(
+        0.25, ge=0, le=0.8, description="Standard deviation of the fast fluctuation of each log command (chosen)."
+    )
+    private_modulation: float = Field(
+        0.1,
+        ge=0,
+        le=0.8,
+        description="Standard deviation of each log activation's own part, shared with none (chosen).",
+    )
+
+    # EMG
+    emg_generator: Literal["am", "motor_units"] = Field(
+        "am", description="Amplitude-modulated noise, or the sum of the action potentials of motor units."
+    )
+    emg_rate_hz: float = Field(2000.0, ge=1000, le=10000, description="Sampling rate of the raw EMG.")
+    emg_amplitude_uv: float = Field(
+        500.0, ge=20, le=2000, description="Median over muscles of the EMG's RMS at activation 1 (chosen)."
+    )
+    carrier_low_hz: float = Field(
+        80.0, ge=20, le=200, description="Lower corner of the EMG spectrum of Shwedyk et al. 1977, 'am' (chosen)."
+    )
+    carrier_high_hz: float = Field(
+        200.0, ge=60, le=400, description="Upper corner of that spectrum; higher for implanted wires (chosen)."
+    )
+    motor_units_per_muscle: int = Field(
+        80, ge=5, le=400, description="Units within reach of the electrode (Fuglevand et al. 1993 simulate 120)."
+    )
+    recruitment_range: float = Field(
+        30.0, ge=2, le=200, description="Highest over lowest recruitment threshold (Fuglevand et al. 1993: 30)."
+    )
+    full_recruitment: float = Field(
+        0.6, ge=0.2, le=0.95, description="Excitation at which the last unit is recruited, 1 = maximal (chosen)."
+    )
+    motor_unit_amplitude_range: float = Field(
+        15.0, ge=1, le=200, description="Largest over smallest action potential of a muscle (chosen)."
+    )
+    discharge_min_hz: float = Field(15.0, ge=2, le=40, description="Discharge rate at recruitment (chosen for rats).")
+    discharge_max_hz: float = Field(70.0, ge=10, le=150, description="Highest discharge rate (chosen for rats).")
+    interspike_interval_cv: float = Field(
+        0.2, ge=0.02, le=0.5, description="Variation of intervals at constant drive (Fuglevand et al. 1993: 0.2)."
+    )
+    action_potential_ms: float = Field(
+        0.8,
+        ge=0.5,
+        le=3,
+        description="Gaussian width of the action potentials; about a sixth of their length (chosen).",
+    )
+
+    # What else the electrodes pick up
+    crosstalk: float = Field(
+        0.1,
+        ge=0,
+        le=0.5,
+        description="Gain from a muscle to its neighbour, falling by e per muscle further on (chosen).",
+    )
+    mains_hz: Literal[50, 60] = Field(60, description="Mains frequency.")
+    mains_uv: float = Field(
+        20.0, ge=0, le=500, description="Median amplitude of the mains; harmonic k has 1/k (chosen)."
+    )
+    movement_artifact_uv: float = Field(
+        300.0, ge=0, le=5000, description="Median amplitude of the 4-12 Hz wire artefact at foot strike (chosen)."
+    )
+    common_mode_uv: float = Field(
+        300.0, ge=0, le=5000, description="RMS of transients seen by all channels at once (chosen)."
+    )
+    common_mode_per_minute: float = Field(10.0, ge=0, le=600, description="How often they occur (chosen).")
+    white_noise_uv: float = Field(
+        10.0, ge=0, le=200, description="RMS of the amplifier's and electrode's noise (chosen)."
+    )
+
+    # Limb and cortex
+    muscle_twitch_ms: float = Field(
+        20.0, ge=5, le=100, description="Time to the peak of a twitch: muscle force, critically damped (chosen)."
+    )
+    limb_natural_hz: float = Field(3.0, ge=0.5, le=10, description="Natural frequency of each joint (chosen).")
+    limb_damping_ratio: float = Field(0.5, ge=0.1, le=2, description="Damping of each joint, 1 = critical (chosen).")
+    angle_noise_deg: float = Field(0.02, ge=0, le=5, description="Noise of the measured joint angles (chosen).")
+    force_noise_n: float = Field(0.01, ge=0, le=1, description="Noise of the measured force (chosen).")
+    n_cortical_units: int = Field(60, ge=0, le=500, description="Sorted units of motor cortex (the task: 60).")
+    cortical_rate_hz: float = Field(8.0, ge=0.5, le=50, description="Median rate of a unit at rest (chosen).")
+    cortical_gain: float = Field(
+        1.2, ge=0, le=3, description="Standard deviation over units of d log(rate) / d command (chosen)."
+    )
+    cortical_lead_ms: float = Field(
+        40.0, ge=0, le=200, description="Mean time by which cortex leads EMG; tens of ms are usual (chosen)."
+    )
+    cortical_lead_spread_ms: float = Field(10.0, ge=0, le=50, description="Its standard deviation over units (chosen).")
+
+    @model_validator(mode="after")
+    def _ranges_in_order(self) -> Self:
+        pairs = (
+            ("tremor_low_hz", "tremor_high_hz"),
+            ("carrier_low_hz", "carrier_high_hz"),
+            ("discharge_min_hz", "discharge_max_hz"),
+        )
+        for low, high in pairs:
+            if getattr(self, low) >= getattr(self, high):
+                raise ValueError(f"{low}={getattr(self, low)} must be below {high}={getattr(self, high)}")
+        if not (self.locomotion_bout_s or self.burst_bout_s or self.isometric_bout_s):
+            raise ValueError("one of locomotion_bout_s, burst_bout_s, isometric_bout_s must be above 0")
+        return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_message(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, item['loc'])) or 'levels'}: {item['msg']}, got {item['input']!r}"
+                if item["loc"]
+                else item["msg"]
+                for item in error.errors()
+            )
+            raise ConfigError(
+                problems, way_out="docs/simulator.md lists every level with its bounds", obj="SimulationConfig"
+            ) from error

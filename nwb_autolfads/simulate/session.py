@@ -1,0 +1,253 @@
+"""A simulated session as an NWB file: what a lab would have recorded, and in ``scratch`` what made it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from hdmf.backends.hdf5.h5_utils import H5DataIO
+from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+from pynwb.behavior import BehavioralTimeSeries
+from pynwb.epoch import TimeIntervals
+from pynwb.file import Subject
+from pynwb.misc import Units
+
+from nwb_autolfads.errors import ConfigError, OutputError
+from nwb_autolfads.simulate import body
+from nwb_autolfads.simulate.commands import MARGIN, MUSCLES, RATE, Movement, simulate_movement
+from nwb_autolfads.simulate.config import SimulationConfig
+from nwb_autolfads.simulate.cortex import CorticalUnit, cortical_units
+from nwb_autolfads.simulate.emg import clean_emg
+from nwb_autolfads.simulate.noise import electrode_signal
+from nwb_autolfads.simulate.truth import COLUMNS, TRUE_ACTIVATION
+
+SHORTEST_S, LONGEST_S = 2.0, 3600.0
+MICROVOLTS_PER_BIT = 0.195
+"""Resolution of a common 16-bit amplifier (Intan RHD2000): plus and minus 6.4 mV."""
+
+ANGLE_STRIDE = 2
+"""Joint angles are filmed at half the rate of the simulation, 250 Hz."""
+
+
+def simulate_session(
+    path: str | PathLike[str],
+    *,
+    seed: int = 0,
+    duration: float = 120.0,
+    config: SimulationConfig | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a session of a rat's hindlimb whose true muscle activation is known.
+
+    The file holds raw EMG of 12 muscles, joint angles, a force, units of motor cortex, trials and steps. The truth
+    is in ``scratch``, where no tool takes it for a result; `read_true_activation` reads it.
+
+    Parameters
+    ----------
+    path : str or path
+        File to write.
+    seed : int
+        Decides everything random: the same seed, duration and levels give the same data, byte by byte. (NWB's own
+        object ids are new in each file.)
+    duration : float
+        Length (s), 2 to 3600.
+    config : SimulationConfig, optional
+        Levels of everything.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ConfigError
+        If the seed is negative or the duration out of its range.
+    OutputError
+        If the file exists, or cannot be written there.
+    """
+    path = Path(path)
+    config = SimulationConfig() if config is None else config
+    if seed < 0:
+        raise ConfigError(f"{seed} is negative", way_out="Give a seed of 0 or more", obj="seed")
+    if not SHORTEST_S <= duration <= LONGEST_S:
+        raise ConfigError(f"{duration:g} s asked", way_out=f"Give {SHORTEST_S:g} to {LONGEST_S:g} s", obj="duration")
+    if path.exists() and not overwrite:
+        raise OutputError(
+            "exists already", way_out="Give another name, or ask for it to be overwritten", file=str(path)
+        )
+    if not path.parent.is_dir():
+        raise OutputError("its folder does not exist", way_out="Make the folder first", file=str(path))
+
+    movement_seed, emg_seed, electrode_seed, cortex_seed, body_seed = np.random.SeedSequence(seed).spawn(5)
+    movement = simulate_movement(movement_seed, duration, config)
+    n_samples = len(movement.time) - round(MARGIN * RATE)
+    emg = clean_emg(emg_seed, movement.activation, RATE, duration, config)
+    strikes = [step.strike for step in movement.steps]
+    recorded = electrode_signal(electrode_seed, emg, strikes, config)
+    forces = body.muscle_forces(movement.activation[:n_samples], RATE, config)
+    units = cortical_units(cortex_seed, movement.commands, RATE, duration, config)
+
+    nwbfile = _nwbfile(seed, duration, config)
+    nwbfile.add_acquisition(
+        _series(
+            "EMG",
+            np.clip(np.rint(recorded / MICROVOLTS_PER_BIT), -32768, 32767).astype(np.int16),
+            config.emg_rate_hz,
+            "volts",
+            MUSCLES,
+            "Raw intramuscular EMG of the right hindlimb (simulated).",
+            conversion=MICROVOLTS_PER_BIT * 1e-6,
+        )
+    )
+    _add_behavior(nwbfile, forces, np.random.default_rng(body_seed), config)
+    _add_events(nwbfile, movement, duration)
+    _add_units(nwbfile, units, duration)
+    _add_truth(nwbfile, movement, n_samples, seed, config)
+    _write(nwbfile, path)
+    return path
+
+
+def _nwbfile(seed: int, duration: float, config: SimulationConfig) -> NWBFile:
+    clock = np.random.default_rng(seed)
+    start = datetime(2024, 1, 1, 9, tzinfo=UTC) + timedelta(
+        days=int(clock.integers(365)), minutes=int(clock.integers(480))
+    )
+    recipe = f"seed {seed}, duration {duration!r} s, {config.model_dump_json()}"
+    return NWBFile(
+        session_description="Simulated session: a rat walks, makes brief movements, and holds tonic contractions.",
+        identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, recipe)),
+        session_start_time=start,
+        file_create_date=[start],
+        session_id=f"simulated-{seed}",
+        experimenter=["Simulator, Session"],
+        experiment_description="Hindlimb EMG with known activation, to compare estimators of muscle activation.",
+        institution="None (simulated)",
+        lab="nwb-autolfads",
+        keywords=["EMG", "simulation", "locomotion", "motor cortex"],
+        notes="Nothing in this file was recorded from an animal.",
+        subject=Subject(
+            subject_id=f"simulated-rat-{seed}",
+            description="A simulated animal.",
+            species="Rattus norvegicus",
+            sex="U",
+            age="P20W",
+        ),
+    )
+
+
+def _series(
+    name: str,
+    data: np.ndarray,
+    rate: float,
+    unit: str,
+    columns: Sequence[str],
+    description: str,
+    conversion: float = 1.0,
+) -> TimeSeries:
+    chunk = (min(len(data), 16384), *data.shape[1:])
+    return TimeSeries(
+        name=name,
+        data=H5DataIO(data, compression="gzip", shuffle=True, chunks=chunk),
+        rate=float(rate),
+        starting_time=0.0,
+        unit=unit,
+        conversion=conversion,
+        description=description,
+        comments=COLUMNS + ", ".join(columns),
+    )
+
+
+def _add_behavior(nwbfile: NWBFile, forces: np.ndarray, rng: np.random.Generator, config: SimulationConfig) -> None:
+    angles = body.joint_angles(forces, RATE, config)[::ANGLE_STRIDE]
+    angles = angles + config.angle_noise_deg * rng.standard_normal(angles.shape)
+    force = body.ground_force(forces)
+    force = force + config.force_noise_n * rng.standard_normal(force.shape)
+    joint_angles = _series(
+        "joint_angles",
+        angles.astype(np.float32),
+        RATE / ANGLE_STRIDE,
+        "degrees",
+        body.JOINTS,
+        "Angles of the right hindlimb's joints, extension positive (simulated).",
+    )
+    ground_force = _series(
+        "ground_force", force.astype(np.float32), RATE, "newtons", ["force"], "Force of the right hindpaw (simulated)."
+    )
+    module = nwbfile.create_processing_module("behavior", "Joint angles and force of the right hindlimb.")
+    module.add(BehavioralTimeSeries(time_series=[joint_angles, ground_force]))
+
+
+def _add_events(nwbfile: NWBFile, movement: Movement, duration: float) -> None:
+    nwbfile.add_trial_column("phase", "What the animal does: locomotion, bursts or isometric.")
+    for bout in movement.bouts:
+        if bout.start < duration:
+            nwbfile.add_trial(start_time=bout.start, stop_time=min(bout.stop, duration), phase=bout.phase)
+    steps = [step for step in movement.steps if step.stop <= duration]
+    if steps:
+        table = TimeIntervals(name="steps", description="Step cycles, from a foot strike to the next.")
+        table.add_column("foot_off_time", "When the foot leaves the ground (s).")
+        for step in steps:
+            table.add_row(start_time=step.strike, stop_time=step.stop, foot_off_time=step.foot_off)
+        nwbfile.add_time_intervals(table)
+
+
+def _add_units(nwbfile: NWBFile, units: list[CorticalUnit], duration: float) -> None:
+    if not units:
+        return
+    table = Units(name="units", description="Sorted units of the left primary motor cortex (simulated).")
+    table.add_column("location", "Brain area of the unit.")
+    for unit in units:
+        table.add_unit(spike_times=unit.spike_times, obs_intervals=[[0.0, duration]], location="M1")
+    nwbfile.units = table
+
+
+def _add_truth(nwbfile: NWBFile, movement: Movement, n_samples: int, seed: int, config: SimulationConfig) -> None:
+    commands = movement.commands[:n_samples]
+    nwbfile.add_scratch(
+        _series(
+            TRUE_ACTIVATION,
+            movement.activation[:n_samples].astype(np.float32),
+            RATE,
+            "a.u.",
+            MUSCLES,
+            "The simulator's truth, not an estimate: activation that the EMG's RMS is proportional to.",
+        )
+    )
+    nwbfile.add_scratch(
+        _series(
+            "true_commands",
+            commands.astype(np.float32),
+            RATE,
+            "a.u.",
+            [f"command {k}" for k in range(commands.shape[1])],
+            "The simulator's truth, not an estimate: latent commands behind the activation and the cortical units.",
+        )
+    )
+    nwbfile.add_scratch(
+        config.model_dump_json(),
+        name="simulation_config",
+        description=f"Levels of the simulation, JSON; its seed was {seed}.",
+    )
+
+
+def _write(nwbfile: NWBFile, path: Path) -> None:
+    """Write beside the target and move it there, so that a failure leaves neither half a file nor a lost old one."""
+    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.nwb")
+    try:
+        with NWBHDF5IO(partial, "w") as io:
+            io.write(nwbfile)
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot be written ({error})", way_out="Check the folder's permissions and free space", file=str(path)
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
