@@ -1,0 +1,1 @@
+"""Raw EMG in, rectified and scaled EMG at the analysis rate out."""

@@ -1,0 +1,111 @@
+"""What is in an NWB file, for `inspect`: EMG candidates, behaviour, intervals, units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pynwb import NWBFile
+
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
+from nwb_autolfads.sources.names import normalise_unit
+from nwb_autolfads.sources.opening import open_nwb
+from nwb_autolfads.sources.recording import Segment
+from nwb_autolfads.sources.timebase import glance_rate, read_time_base
+
+
+@dataclass(frozen=True)
+class FoundEmg:
+    """A candidate with its segments (gaps lie between them), or what is wrong with its timing."""
+
+    candidate: Candidate
+    likely: bool
+    segments: tuple[Segment, ...]
+    problem: str
+
+
+@dataclass(frozen=True)
+class FoundSeries:
+    """Any other time series: path, samples x columns, rate (Hz, None where there is none) and unit."""
+
+    path: str
+    shape: tuple[int, int]
+    rate: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """An interval table: path, rows and column names."""
+
+    path: str
+    n_rows: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What `list_contents` found in a file."""
+
+    file: str
+    identifier: str
+    session_description: str
+    emg: tuple[FoundEmg, ...]
+    behavior: tuple[FoundSeries, ...]
+    other: tuple[FoundSeries, ...]
+    intervals: tuple[FoundTable, ...]
+    n_units: int
+
+
+def list_contents(source: str | Path | NWBFile) -> Contents:
+    """List what an NWB file holds for this package, reading timestamps but no signals.
+
+    Parameters
+    ----------
+    source : str, Path or pynwb.NWBFile
+        The file, or one that is open already.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be opened.
+    """
+    with open_nwb(source) as opened:
+        nwbfile = opened.nwbfile
+        candidates = find_emg(nwbfile)
+        taken = {id(series) for each in candidates for series in each.series}
+        behavior, other = [], []
+        for path, series in walk_series(nwbfile):
+            shape = shape_of(series)
+            if shape is None or id(series) in taken:
+                continue
+            found = FoundSeries(path, shape, glance_rate(series), normalise_unit(series.unit))
+            (behavior if path.startswith("processing/behavior/") else other).append(found)
+        tables = [
+            FoundTable(f"intervals/{name}", len(table), tuple(table.colnames))
+            for name, table in nwbfile.intervals.items()
+        ]
+        for name in ("trials", "epochs", "invalid_times"):
+            table = getattr(nwbfile, name)
+            if table is not None:
+                tables.append(FoundTable(f"intervals/{name}", len(table), tuple(table.colnames)))
+        return Contents(
+            file=opened.name,
+            identifier=nwbfile.identifier,
+            session_description=nwbfile.session_description,
+            emg=tuple(_with_segments(each, opened.name) for each in candidates),
+            behavior=tuple(behavior),
+            other=tuple(other),
+            intervals=tuple(tables),
+            n_units=0 if nwbfile.units is None else len(nwbfile.units),
+        )
+
+
+def _with_segments(candidate: Candidate, file: str) -> FoundEmg:
+    likely = candidate.score >= EMG_SCORE
+    try:
+        base = read_time_base(candidate.series[0], candidate.shape[0], file=file, obj=candidate.path)
+    except SourceError as error:
+        return FoundEmg(candidate, likely, (), error.problem)
+    return FoundEmg(candidate, likely, base.segments, "")

@@ -1,0 +1,173 @@
+"""When the samples of a series were taken: one rate and gap-free segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pynwb import TimeSeries
+
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.recording import Segment
+
+_BLOCK = 1_000_000  # timestamps held in memory at once
+_HEAD = 10_000  # timestamps from which the sampling period is first guessed
+_GAP = 1.5  # a step longer than this many periods is a gap
+_SHORTEST = 10  # samples per segment, on average, below which the series has no steady rate
+
+
+@dataclass(frozen=True)
+class TimeBase:
+    """Sampling rate (Hz), where it was read, and the gap-free segments."""
+
+    rate: float
+    said_by: str
+    segments: tuple[Segment, ...]
+
+    def describe(self) -> list[str]:
+        """Say the rate, the start and the gaps, one sentence each."""
+        sentences = [f"{self.rate:g} Hz (from the series' {self.said_by})"]
+        if self.segments[0].start_time:
+            sentences.append(f"starts at {self.segments[0].start_time:g} s of the session")
+        if len(self.segments) > 1:
+            gaps = [
+                (after.start_time - before.start_time - before.n_samples / self.rate, after.start_time)
+                for before, after in zip(self.segments, self.segments[1:], strict=False)
+            ]
+            longest, end = max(gaps)
+            sentences.append(
+                f"{len(gaps)} gaps, so {len(self.segments)} segments; the longest gap ends at {end:g} s ({longest:g} s)"
+            )
+        return sentences
+
+
+def glance_rate(series: TimeSeries) -> float | None:
+    """Return the rate (Hz) without reading more than the first timestamps; None where there is none."""
+    if series.rate is not None:
+        return float(series.rate)
+    if series.timestamps is None:
+        return None
+    steps = np.diff(np.asarray(series.timestamps[:1000], dtype=np.float64))
+    period = float(np.median(steps)) if steps.size else 0.0
+    return _tidy(1.0 / period) if period > 0 else None
+
+
+def read_time_base(series: TimeSeries, n_samples: int, *, file: str, obj: str) -> TimeBase:
+    """Work out the rate and the segments of a series, in bounded memory.
+
+    Parameters
+    ----------
+    series : TimeSeries
+        With a rate, or with timestamps.
+    n_samples : int
+        Number of samples along time.
+    file, obj : str
+        What messages name.
+
+    Raises
+    ------
+    SourceError
+        If there is nothing to read, the rate is not positive, or the timestamps go backwards or have no steady rate.
+    """
+    if n_samples == 0:
+        raise SourceError("has no samples", file=file, obj=obj, way_out="Choose another series with --emg PATH")
+    if series.rate is not None:
+        if not (np.isfinite(series.rate) and series.rate > 0):
+            raise SourceError(
+                f"its rate is {series.rate:g} Hz", file=file, obj=obj, way_out="Set the true sampling rate in the file"
+            )
+        start = float(series.starting_time or 0.0)
+        return TimeBase(float(series.rate), "rate", (Segment(start, 0, n_samples),))
+    timestamps = series.timestamps
+    if timestamps is None or len(timestamps) != n_samples:
+        raise SourceError(
+            f"has {0 if timestamps is None else len(timestamps)} timestamps for {n_samples} samples",
+            file=file,
+            obj=obj,
+            way_out="Write a rate, or one timestamp per sample, into the file",
+        )
+    return _from_timestamps(timestamps, n_samples, file, obj)
+
+
+def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> TimeBase:
+    way_out = "Resample the series to one rate, or correct its timestamps"
+    head = np.diff(np.asarray(timestamps[:_HEAD], dtype=np.float64))
+    period = float(np.median(head)) if head.size else 0.0
+
+    first, spans = [0], []  # first sample and first to last timestamp of each segment
+    previous, segment_start = np.nan, np.nan
+    for start, block in _blocks(timestamps, n_samples):
+        steps = np.diff(block, prepend=previous)
+        wrong = np.flatnonzero(~(steps > 0))
+        wrong = wrong[wrong + start > 0]  # the first sample has none before it
+        if wrong.size or not np.isfinite(block[0]):
+            at = int(wrong[0]) if wrong.size else 0
+            before = block[at - 1] if at else previous
+            raise SourceError(
+                f"its timestamps go backwards, stand still or are missing at sample {start + at} "
+                f"({block[at]:g} s after {before:g} s)",
+                file=file,
+                obj=obj,
+                way_out=way_out,
+            )
+        if start == 0:
+            segment_start = block[0]
+        for at in np.flatnonzero(steps > _GAP * period) if period > 0 else ():
+            spans.append((segment_start, block[at - 1] if at else previous))
+            first.append(start + int(at))
+            segment_start = block[at]
+            if len(first) > 2 * _SHORTEST and (start + at) / len(first) < _SHORTEST:
+                tail = np.diff(np.asarray(timestamps[-_HEAD:], dtype=np.float64))
+                raise SourceError(
+                    f"has no steady rate: {1 / period:g} Hz at first, {1 / np.median(tail):g} Hz at the end, "
+                    f"{len(first)} gaps in the first {start + at} samples",
+                    file=file,
+                    obj=obj,
+                    way_out=way_out,
+                )
+        previous = block[-1]
+    spans.append((segment_start, previous))
+
+    counts = np.diff([*first, n_samples])
+    span = sum(stop - start for start, stop in spans)
+    if span <= 0:
+        raise SourceError(f"has {n_samples} sample(s): too few for a rate", file=file, obj=obj, way_out=way_out)
+    rate = _tidy(float((counts - 1).sum() / span))
+    _require_steady(timestamps, n_samples, rate, np.asarray(first), np.array([s for s, _ in spans]), file, obj)
+    segments = tuple(
+        Segment(float(start), index, int(count)) for (start, _), index, count in zip(spans, first, counts, strict=True)
+    )
+    return TimeBase(rate, "timestamps", segments)
+
+
+def _require_steady(
+    timestamps: Any, n_samples: int, rate: float, first: NDArray, starts: NDArray, file: str, obj: str
+) -> None:
+    """Refuse a series whose timestamps leave the steady clock of their segment by more than one sample."""
+    for start, block in _blocks(timestamps, n_samples):
+        index = np.arange(start, start + len(block))
+        segment = np.searchsorted(first, index, side="right") - 1
+        deviation = np.abs(block - (starts[segment] + (index - first[segment]) / rate))
+        worst = int(deviation.argmax())
+        if deviation[worst] * rate > 1.0:
+            raise SourceError(
+                f"has no steady rate: at {block[worst]:g} s its timestamps are {deviation[worst]:g} s off "
+                f"a clock of {rate:g} Hz",
+                file=file,
+                obj=obj,
+                way_out="Resample the series to one rate, or correct its timestamps",
+            )
+
+
+def _blocks(timestamps: Any, n_samples: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    for start in range(0, n_samples, _BLOCK):
+        yield start, np.asarray(timestamps[start : start + _BLOCK], dtype=np.float64)
+
+
+def _tidy(rate: float) -> float:
+    """Undo the rounding of timestamps: 999.9999999 Hz is 1000 Hz."""
+    rounded = round(rate, 3)
+    return rounded if abs(rounded - rate) < 1e-8 * rate else rate
