@@ -1,0 +1,1 @@
+"""Results out: the only room that writes NWB, and that reads its own results back."""

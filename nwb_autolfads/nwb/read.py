@@ -1,0 +1,138 @@
+"""Reading estimates back: the Dataset that was written, without torch and without the source file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ndx_muscle_activation
+import numpy as np
+import xarray as xr
+from pynwb import NWBHDF5IO
+
+from nwb_autolfads.errors import SourceError
+
+MAX_WEIGHTS_BYTES = 2_000_000_000
+"""More than any model of this package has; a file that claims more is refused before it is read."""
+
+
+def list_estimates(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the estimates in a file, in alphabetical order.
+
+    Parameters
+    ----------
+    path : path
+        An NWB file.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read as NWB.
+    """
+    with _estimates(path) as found:
+        return sorted(found)
+
+
+def read_activation(path: str | os.PathLike[str], name: str | None = None) -> xr.Dataset:
+    """Read an estimate as it was written.
+
+    Parameters
+    ----------
+    path : path
+        An NWB file that `write_activation` made.
+    name : str, optional
+        Name of the estimate; needed where there are several.
+
+    Returns
+    -------
+    Dataset
+        ``activation (time, muscle)`` and what else the estimator had, in memory; see
+        `nwb_autolfads.estimators.base.estimate_dataset`.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read as NWB, or it is not clear which estimate is meant.
+    """
+    with _estimates(path) as found:
+        return found[_choose(path, sorted(found), name)].to_xarray()
+
+
+def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes:
+    """Read the trained model that was kept with an estimate.
+
+    Parameters
+    ----------
+    path : path
+        An NWB file that `write_activation` made.
+    name : str, optional
+        Name of the estimate; needed where there are several.
+
+    Returns
+    -------
+    bytes
+        A safetensors file, unchecked but for its size.
+
+    Raises
+    ------
+    SourceError
+        If no weights are there, or they are larger than `MAX_WEIGHTS_BYTES`.
+    """
+    with _estimates(path) as found:
+        chosen = _choose(path, sorted(found), name)
+        weights = found[chosen].weights
+        if weights is None:
+            raise SourceError(
+                "the estimate was written without the weights of its model",
+                way_out="Write it with weights, or use the file of the model.",
+                file=str(path),
+                obj=chosen,
+            )
+        if weights.dtype != np.uint8 or weights.size > MAX_WEIGHTS_BYTES:
+            raise SourceError(
+                f"the weights are {weights.size} values of type {weights.dtype}",
+                way_out=f"At most {MAX_WEIGHTS_BYTES} bytes (uint8) are read; do not trust this file.",
+                file=str(path),
+                obj=chosen,
+            )
+        return weights[:].tobytes()
+
+
+@contextmanager
+def _estimates(
+    path: str | os.PathLike[str],
+) -> Iterator[dict[str, ndx_muscle_activation.ActivationEstimate]]:
+    if not Path(path).is_file():
+        raise SourceError("there is no such file", way_out="Give the path of an NWB file.", file=str(path))
+    try:
+        io = NWBHDF5IO(str(path), mode="r")
+    except (OSError, ValueError) as error:
+        raise SourceError(f"cannot be opened as NWB ({error})", way_out="Give an NWB file.", file=str(path)) from error
+    with io:
+        try:
+            nwbfile = io.read()
+        except Exception as error:  # hdmf raises many kinds for a file that is not what it says
+            raise SourceError(f"cannot be read as NWB ({error})", way_out="Give an NWB file.", file=str(path)) from error
+        behavior = nwbfile.processing.get("behavior")
+        objects = behavior.data_interfaces.values() if behavior is not None else ()
+        yield {item.name: item for item in objects if isinstance(item, ndx_muscle_activation.ActivationEstimate)}
+
+
+def _choose(path: str | os.PathLike[str], found: list[str], name: str | None) -> str:
+    if name in found:
+        return str(name)
+    if name is None and len(found) == 1:
+        return found[0]
+    there = f"there are {', '.join(found)}" if found else "there is none"
+    if name is None:
+        problem = "which estimate is meant is not clear" if found else "no estimate of muscle activation is in the file"
+        way_out = f"Give a name: {there}." if found else "Write one first."
+    else:
+        problem, way_out = f"no estimate is called {name!r}", f"In the file {there}."
+    raise SourceError(problem, way_out=way_out, file=str(path), obj="processing/behavior")
