@@ -1,7 +1,8 @@
-"""The settings file of a run: YAML with one part per room, each optional."""
+"""What a run reads, and its settings file: YAML with one part per room, each optional."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,23 @@ from ruamel.yaml.events import AliasEvent
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources.recording import EmgRecording
 
 MAX_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to read: a file, and where and how the EMG is in it (see `nwb_autolfads.open_emg`)."""
+
+    file: Path
+    emg: str | None = None
+    muscles: tuple[str, ...] | None = None
+
+    def open(self) -> EmgRecording:
+        """Open the EMG."""
+        return open_emg(self.file, path=self.emg, muscles=self.muscles)
 
 
 class RunSettings(BaseModel):
@@ -28,7 +44,9 @@ class RunSettings(BaseModel):
     preprocessing: PreprocessingConfig = Field(default_factory=PreprocessingConfig)
     lowpass: dict[str, Any] = Field(default_factory=dict, description="Arguments of LowPass.")
     bayes: dict[str, Any] = Field(default_factory=dict, description="Arguments of BayesianFilter.")
-    autolfads: dict[str, Any] = Field(default_factory=dict, description="Numbers of AutoLFADSConfig, over the preset's.")
+    autolfads: dict[str, Any] = Field(
+        default_factory=dict, description="Numbers of AutoLFADSConfig, over the preset's."
+    )
 
 
 def read_settings(path: Path | None) -> RunSettings:
@@ -55,22 +73,28 @@ def read_settings(path: Path | None) -> RunSettings:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", way_out="Check the path.", file=str(path)) from error
+        raise ConfigError(f"cannot be read: {error.strerror}", way_out="Check the path", file=str(path)) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(
-            f"is larger than {MAX_BYTES} bytes", way_out="Settings take a few lines; check the path.", file=str(path)
+            f"is larger than {MAX_BYTES} bytes", way_out="Settings take a few lines; check the path", file=str(path)
         )
     try:
         text = content.decode("utf-8")
         # A few aliases of aliases unfold into gigabytes when printed or copied; settings have no use for them.
         if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
-            raise ConfigError("uses YAML aliases", way_out="Write the values out.", file=str(path))
+            raise ConfigError("uses YAML aliases", way_out="Write the values out", file=str(path))
         values = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ConfigError(f"is not YAML: {reason}", way_out="See docs/getting-started.md.", file=str(path)) from error
+        raise ConfigError(f"is not YAML: {reason}", way_out="See docs/getting-started.md", file=str(path)) from error
     try:
         return RunSettings.model_validate({} if values is None else values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])
-        raise ConfigError(problems, way_out="See docs/getting-started.md.", file=str(path)) from error
+        raise ConfigError(described(error), way_out="See docs/getting-started.md", file=str(path)) from error
+
+
+def described(error: ValidationError | TypeError) -> str:
+    """Say in one line which settings are wrong, and how."""
+    if isinstance(error, TypeError):
+        return str(error)
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])

@@ -20,18 +20,16 @@ ALLOWED = {
     "nwb": {"errors"},
     "report": {"errors"},
     "simulate": {"errors"},
-    "settings": {"emg", "estimators", "errors"},
+    "settings": {"emg", "sources", "errors"},
+    "choice": {"estimators", "search", "settings", "errors"},
+    "overview": {"sources", "emg", "settings", "errors"},
     "doctor": {"errors"},
-    "workflow": {
-        *("sources", "emg", "lfads", "search", "estimators", "compare", "nwb", "report"),
-        *("simulate", "settings", "errors"),
-    },
-    "cli": {
-        *("sources", "emg", "search", "estimators", "compare", "nwb", "report"),
-        *("simulate", "settings", "doctor", "workflow", "errors", "__init__"),
-    },
+    "console": {"search"},
+    "workflow": {"sources", "emg", "estimators", "search", "nwb", "report", "settings", "choice", "errors"},
+    "demo": {"simulate", "compare", "report", "nwb", "settings", "choice", "workflow", "errors"},
+    "cli": {"simulate", "settings", "choice", "overview", "doctor", "console", "workflow", "demo", "errors"},
 }
-WITHOUT_TORCH = {"sources", "emg", "compare", "nwb", "report", "simulate", "errors", "__init__"}
+WITHOUT_TORCH = {"sources", "emg", "compare", "nwb", "report", "simulate", "settings", "overview", "errors"}
 NWB_WRITERS = {"nwb", "simulate"}
 
 

@@ -42,7 +42,7 @@ def score_against_truth(
         If a muscle of an estimate has no true activation, or ``max_lag`` is negative.
     """
     if max_lag < 0:
-        raise SignalError(f"the largest lag is {max_lag} s", way_out="Give 0 or a positive number of seconds.")
+        raise SignalError(f"the largest lag is {max_lag} s", way_out="Give 0 or a positive number of seconds")
     scores = [_score_one(name, estimate["activation"], truth, max_lag) for name, estimate in estimates.items()]
     return xr.concat(scores, dim=xr.Variable("estimator", list(estimates)), join="outer")
 
@@ -53,7 +53,7 @@ def _score_one(name: str, activation: xr.DataArray, truth: xr.DataArray, max_lag
     if unknown:
         raise SignalError(
             f"no true activation of {', '.join(unknown)}",
-            way_out="Score an estimate against the session it was made from.",
+            way_out="Score an estimate against the session it was made from",
             obj=name,
         )
     time = activation["time"].values

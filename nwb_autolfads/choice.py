@@ -1,0 +1,88 @@
+"""Which estimators a run uses, and how they are made from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
+
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.settings import RunSettings, described
+
+if TYPE_CHECKING:
+    from nwb_autolfads.estimators.base import Estimator
+    from nwb_autolfads.estimators.config import Preset
+    from nwb_autolfads.search.progress import ProgressCallback
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How to estimate: which estimators, the preset of AutoLFADS, the seed, and where the trained model is kept."""
+
+    estimator: Literal["autolfads", "lowpass", "bayes", "all"] = "autolfads"
+    preset: Preset = "quick"
+    seed: int = 0
+    save_model: Path | None = None
+
+
+def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCallback | None = None) -> list[Estimator]:
+    """Make the estimators that a run asks for; see `run`.
+
+    Raises
+    ------
+    ConfigError
+        If an argument in the settings does not exist or is out of its range.
+    """
+    if choice.save_model is not None and choice.estimator not in ("autolfads", "all"):
+        raise ConfigError(
+            f"{choice.estimator} has no trained model", way_out="Leave out --save-model", file=str(choice.save_model)
+        )
+    makers: dict[str, Callable[[], Estimator]] = {
+        "lowpass": lambda: _lowpass(settings, choice.seed),
+        "bayes": lambda: _bayes(settings, choice.seed),
+        "autolfads": lambda: _autolfads(settings, choice, progress),
+    }
+    return [make() for key, make in makers.items() if choice.estimator in (key, "all")]
+
+
+def _lowpass(settings: RunSettings, seed: int) -> Estimator:
+    from nwb_autolfads.estimators.lowpass import LowPass
+
+    return LowPass(**{"seed": seed, **_known_arguments("lowpass", LowPass, settings.lowpass)})
+
+
+def _bayes(settings: RunSettings, seed: int) -> Estimator:
+    from nwb_autolfads.estimators.bayes import BayesianFilter
+
+    # The smoother sees both sides of a bin, as the other estimators do.
+    arguments = _known_arguments("bayes", BayesianFilter, settings.bayes)
+    return BayesianFilter(**{"smooth": True, "seed": seed, **arguments})
+
+
+def _autolfads(settings: RunSettings, choice: Choice, progress: ProgressCallback | None) -> Estimator:
+    from nwb_autolfads.estimators.autolfads import AutoLFADS
+    from nwb_autolfads.estimators.config import AutoLFADSConfig
+    from nwb_autolfads.search.progress import silent
+
+    base = AutoLFADSConfig.preset(choice.preset).model_dump()
+    given = settings.autolfads
+    try:
+        training = {**base["training"], **given.get("training", {})}
+        config = AutoLFADSConfig.model_validate({**base, **given, "training": training})
+    except (ValidationError, TypeError) as error:
+        raise ConfigError(
+            described(error), way_out="docs/getting-started.md shows a settings file", obj="autolfads"
+        ) from error
+    return AutoLFADS(preset=choice.preset, seed=choice.seed, config=config, progress=progress or silent)
+
+
+def _known_arguments(part: str, maker: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    known = signature(maker).parameters
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise ConfigError(f"there is no setting {unknown[0]}", way_out=f"Known are {', '.join(known)}", obj=part)
+    return dict(arguments)

@@ -1,0 +1,319 @@
+"""The command line: parses, calls, prints. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwb_autolfads.errors import NwbAutolfadsError
+
+if TYPE_CHECKING:
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.overview import Overview
+    from nwb_autolfads.workflow import Result
+
+app = typer.Typer(
+    name="nwb-autolfads",
+    help="Muscle activation from the EMG in NWB files, by AutoLFADS and the estimators it must beat.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class EstimatorChoice(StrEnum):
+    """What `run --estimator` takes."""
+
+    autolfads = "autolfads"
+    lowpass = "lowpass"
+    bayes = "bayes"
+    all = "all"
+
+
+class PresetChoice(StrEnum):
+    """What `run --preset` takes."""
+
+    quick = "quick"
+    paper = "paper"
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="An NWB file.", show_default=False)]
+EmgPath = Annotated[
+    str | None, typer.Option("--emg", metavar="PATH", help="Where the EMG is in the file, such as acquisition/EMG.")
+]
+Muscles = Annotated[
+    str | None,
+    typer.Option(help="Names of the columns in order, or the muscles to read, separated by commas.", metavar="A,B,..."),
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="OUT.nwb", help="File to write; by default <stem>_activation.nwb beside FILE.")
+]
+InPlace = Annotated[bool, typer.Option("--in-place", help="Add the result to FILE itself.")]
+Name = Annotated[str | None, typer.Option(help="Name of the estimate in the file; by default the estimator's.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file or estimate of this name.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
+Config = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Settings; see docs/getting-started.md.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, for programs.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
+
+
+@app.command()
+def inspect(
+    file: File,
+    emg: EmgPath = None,
+    muscles: Muscles = None,
+    config: Config = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show what is in a file, and the quality of its EMG."""
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.overview import inspect_file
+    from nwb_autolfads.settings import Source, read_settings
+
+    overview = inspect_file(Source(file, emg, _split(muscles)), read_settings(config))
+    _show_overview(Console(as_json=as_json), overview)
+
+
+@app.command()
+def run(
+    file: File,
+    emg: EmgPath = None,
+    estimator: Annotated[EstimatorChoice, typer.Option(help="How to estimate activation.")] = EstimatorChoice.autolfads,
+    preset: Annotated[
+        PresetChoice, typer.Option(help="AutoLFADS for a laptop, or with the sizes and the schedule of the paper.")
+    ] = PresetChoice.quick,
+    out: Out = None,
+    in_place: InPlace = False,
+    name: Name = None,
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+    config: Config = None,
+    muscles: Muscles = None,
+    save_model: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Also keep the trained model in this file, for `apply`.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Estimate muscle activation, and write it."""
+    _refuse_both(out, in_place)
+    if name is not None and estimator is EstimatorChoice.all:
+        raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
+    from nwb_autolfads import workflow
+    from nwb_autolfads.choice import Choice
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.settings import Source, read_settings
+
+    console = Console(as_json=as_json)
+    with console.training() as progress:
+        result = workflow.run(
+            Source(file, emg, _split(muscles)),
+            workflow.Target.of(file, out, in_place=in_place, name=name, overwrite=overwrite),
+            Choice(estimator.value, preset.value, seed, save_model),
+            read_settings(config),
+            tell=console.tell,
+            progress=progress,
+        )
+    _show_result(console, result)
+
+
+@app.command()
+def apply(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `run --save-model` kept.")],
+    file: File,
+    emg: EmgPath = None,
+    out: Out = None,
+    in_place: InPlace = False,
+    name: Name = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    muscles: Muscles = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Use a trained model on another recording."""
+    _refuse_both(out, in_place)
+    from nwb_autolfads import workflow
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.settings import Source, read_settings
+
+    console = Console(as_json=as_json)
+    result = workflow.apply(
+        model,
+        Source(file, emg, _split(muscles)),
+        workflow.Target.of(file, out, in_place=in_place, name=name, overwrite=overwrite),
+        read_settings(config),
+        tell=console.tell,
+    )
+    _show_result(console, result)
+
+
+@app.command()
+def report(
+    file: File,
+    out: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Page to write; by default <stem>.html beside FILE.")
+    ] = None,
+    overwrite: Overwrite = False,
+    config: Config = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write one HTML page on the estimates in a file."""
+    from nwb_autolfads import workflow
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.settings import read_settings
+
+    console = Console(as_json=as_json)
+    page = workflow.report(file, out or file.with_suffix(".html"), read_settings(config), overwrite=overwrite)
+    console.tell(f"Wrote {page}")
+    console.result({"report": str(page)})
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(metavar="OUT.nwb", help="File to write.")],
+    duration: Annotated[float, typer.Option(help="Length (s).")] = 120.0,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a session with known activation."""
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.simulate import simulate_session
+
+    console = Console(as_json=as_json)
+    session = simulate_session(out, seed=seed, duration=duration, overwrite=overwrite)
+    console.tell(f"Wrote {session}")
+    console.result({"session": str(session)})
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the files it makes.")] = Path("demo"),
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """See the main job on a simulated session."""
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.demo import run_demo
+
+    console = Console(as_json=as_json)
+    with console.training() as progress:
+        done = run_demo(out, seed=seed, overwrite=overwrite, tell=console.tell, progress=progress)
+    means = done.scores["r2"].mean("muscle")
+    ranges = done.scores["r2"].min("muscle"), done.scores["r2"].max("muscle")
+    names = [str(name) for name in done.scores["estimator"].values]
+    console.table(
+        "Share of the true activation's variance explained (R², 1 = all of it)",
+        ("estimate", "mean over muscles", "worst muscle", "best muscle"),
+        [(name, *(f"{float(score.sel(estimator=name)):.3f}" for score in (means, *ranges))) for name in names],
+    )
+    console.tell(f"NWB file: {done.result}")
+    console.tell(f"Report:   {done.report}")
+    scores = {
+        name: dict(
+            zip(done.scores["muscle"].values, done.scores["r2"].sel(estimator=name).values.tolist(), strict=True)
+        )
+        for name in names
+    }
+    console.result({"r2": scores, "file": str(done.result), "report": str(done.report), "picture": str(done.picture)})
+
+
+@app.command()
+def doctor(as_json: Json = False, debug: Debug = False) -> None:
+    """Show versions, accelerator and what is missing."""
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.doctor import examine
+
+    console, facts = Console(as_json=as_json), examine()
+    console.table(
+        "", ("what", "found", "what to do"), [(fact.subject, fact.found or "-", fact.advice) for fact in facts]
+    )
+    console.result({"facts": [asdict(fact) for fact in facts]})
+    if not all(fact.healthy for fact in facts):
+        raise typer.Exit(1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line: exit 0 when done, 1 when the input or the machine is at fault, 2 for wrong usage."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        app(arguments)
+    except (NwbAutolfadsError, OSError, MemoryError) as error:
+        if "--debug" in arguments:
+            raise
+        from nwb_autolfads.console import fail
+
+        fail(str(error) or type(error).__name__)
+        raise SystemExit(1) from None
+
+
+def _split(muscles: str | None) -> tuple[str, ...] | None:
+    return None if muscles is None else tuple(name.strip() for name in muscles.split(","))
+
+
+def _refuse_both(out: Path | None, in_place: bool) -> None:
+    if out is not None and in_place:
+        raise typer.BadParameter("--out and --in-place exclude each other")
+
+
+def _show_result(console: Console, result: Result) -> None:
+    console.tell(f"Look at it: nwb-autolfads report {result.file}")
+    console.result(result.summary())
+
+
+def _show_overview(console: Console, overview: Overview) -> None:
+    from nwb_autolfads.overview import QUALITY_COLUMNS
+
+    contents = overview.contents
+    console.tell(f"{contents.file}: {contents.session_description}")
+    rows = [
+        (
+            found.candidate.path,
+            " x ".join(map(str, found.candidate.shape)),
+            f"{found.candidate.rate:g}" if found.candidate.rate else "-",
+            found.candidate.unit,
+            found.problem or str(len(found.segments) - 1),
+            str(found.candidate.score),
+            ", ".join(found.candidate.reasons),
+        )
+        for found in contents.emg
+    ]
+    columns = ("path", "samples x columns", "Hz", "unit", "gaps", "score", "why")
+    console.table("EMG candidates" if rows else "No EMG candidates", columns, rows)
+    others = [*((found, "behaviour") for found in contents.behavior), *((found, "other") for found in contents.other)]
+    console.table(
+        "Other series",
+        ("path", "kind", "samples x columns", "Hz", "unit"),
+        [
+            (found.path, kind, " x ".join(map(str, found.shape)), f"{found.rate:g}" if found.rate else "-", found.unit)
+            for found, kind in others
+        ],
+    )
+    for table in contents.intervals:
+        console.tell(f"{table.path}: {table.n_rows} rows ({', '.join(table.columns)})")
+    console.tell(f"{contents.n_units} sorted units")
+    if overview.problem:
+        console.tell(f"No EMG would be read: {overview.problem}")
+    for assumption in overview.assumptions:
+        console.tell(f"assumed: {assumption}")
+    if overview.quality is not None:
+        console.table("Muscles", QUALITY_COLUMNS, overview.muscle_rows())
+    console.result(overview.summary())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,295 @@
+"""The main job, composed of the rooms: open the EMG, preprocess it, estimate activation, write it, report on it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from nwb_autolfads.choice import Choice, make_estimators
+from nwb_autolfads.emg.preprocess import preprocess
+from nwb_autolfads.errors import NwbAutolfadsError, OutputError, SourceError
+from nwb_autolfads.nwb.atomic import check_place, new_version
+from nwb_autolfads.nwb.read import list_estimates, read_activation
+from nwb_autolfads.nwb.write import write_activation
+from nwb_autolfads.settings import RunSettings, Source
+from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources.recording import EmgRecording
+
+if TYPE_CHECKING:
+    from nwb_autolfads.estimators.base import Estimator
+    from nwb_autolfads.search.progress import ProgressCallback
+
+Tell = Callable[[str], None]
+"""Takes one line for the user at a time."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a result goes: a new file beside what was there, or into the source itself.
+
+    Attributes
+    ----------
+    file : Path
+        The file that will hold the result.
+    in_place : bool
+        Whether it is the source itself.
+    name : str or None
+        Name of the estimate in the file; by default the estimator's.
+    overwrite : bool
+        Whether an existing file, or an estimate of this name, is replaced.
+    """
+
+    file: Path
+    in_place: bool = False
+    name: str | None = None
+    overwrite: bool = False
+
+    @classmethod
+    def of(
+        cls, source: Path, out: Path | None, *, in_place: bool = False, name: str | None = None, overwrite: bool = False
+    ) -> Target:
+        """Return the target that the options ask for; ``<stem>_activation.nwb`` beside the source by default."""
+        beside = source.with_name(f"{source.stem}_activation.nwb")
+        return cls(source if in_place else out or beside, in_place, name, overwrite)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves.
+
+    Attributes
+    ----------
+    file : Path
+        The file written.
+    estimates : dict of str to Dataset
+        By their names in the file.
+    emg : DataArray, (time, muscle)
+        The rectified EMG they were made from.
+    assumptions : tuple of str
+        What was taken for granted while reading.
+    """
+
+    file: Path
+    estimates: dict[str, xr.Dataset]
+    emg: xr.DataArray
+    assumptions: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a program wants to know, JSON-serialisable."""
+        usable = self.emg["usable"].values
+        return {
+            "file": str(self.file),
+            "estimates": list(self.estimates),
+            "muscles": self.emg["muscle"].values[usable].tolist(),
+            "unusable": self.emg["muscle"].values[~usable].tolist(),
+            "rate": self.emg.attrs["rate"],
+            "assumptions": list(self.assumptions),
+            "preprocessing": json.loads(self.emg.attrs["preprocessing"]),
+        }
+
+
+def run(
+    source: Source,
+    target: Target,
+    choice: Choice,
+    settings: RunSettings,
+    *,
+    tell: Tell,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Estimate activation from the EMG of a file, and write it.
+
+    Parameters
+    ----------
+    source : Source
+        The EMG.
+    target : Target
+        Where the result goes; looked at before anything is computed.
+    choice : Choice
+        How to estimate.
+    settings : RunSettings
+        How the EMG is preprocessed, and arguments of the estimators.
+    tell : callable
+        Takes what was assumed, done and written, line by line.
+    progress : callable, optional
+        Called while AutoLFADS trains.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    NwbAutolfadsError
+        If the EMG cannot be read or used, or the result cannot be written. No file is left then.
+    """
+    with source.open() as recording:
+        estimators = make_estimators(choice, settings, progress)
+        names = [target.name or estimator.name for estimator in estimators]
+        check_output(source.file, target, names)
+        if choice.save_model is not None:
+            check_new_file(choice.save_model, 0, may_exist=target.overwrite)
+        emg = _prepare(recording, settings, tell)
+    estimates = {}
+    for name, estimator in zip(names, estimators, strict=True):
+        tell(f"Fitting {estimator.name}")
+        estimates[name] = estimator.fit(emg).estimate(emg)
+    write_estimates(estimates, source.file, target)
+    tell(f"Wrote {', '.join(names)} to {target.file}")
+    if choice.save_model is not None:
+        _save_model(estimators, choice.save_model)
+        tell(f"Wrote the trained model to {choice.save_model}")
+    return Result(target.file, estimates, emg, recording.assumptions)
+
+
+def apply(model: Path, source: Source, target: Target, settings: RunSettings, *, tell: Tell) -> Result:
+    """Estimate activation with a model trained before; see `run`."""
+    from nwb_autolfads.estimators.autolfads import AutoLFADS
+
+    estimator = AutoLFADS.load(model)
+    name = target.name or estimator.name
+    with source.open() as recording:
+        check_output(source.file, target, [name])
+        emg = _prepare(recording, settings, tell)
+    estimates = {name: estimator.estimate(emg)}
+    write_estimates(estimates, source.file, target)
+    tell(f"Wrote {name} to {target.file}")
+    return Result(target.file, estimates, emg, recording.assumptions)
+
+
+def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = False) -> Path:
+    """Write the report page on the estimates in a file.
+
+    Parameters
+    ----------
+    file : Path
+        An NWB file with estimates.
+    out : Path
+        The HTML file to write.
+    settings : RunSettings
+        How the EMG was preprocessed, so that it can be drawn behind the estimates.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    SourceError
+        If the file holds no estimate.
+    OutputError
+        If the page cannot be written.
+    """
+    from nwb_autolfads.report.page import render_report
+
+    check_new_file(out, 0, may_exist=overwrite)
+    names = list_estimates(file)
+    if not names:
+        raise SourceError(
+            "holds no estimate of activation", way_out="Make one first: nwb-autolfads run FILE", file=str(file)
+        )
+    estimates = {name: read_activation(file, name=name) for name in names}
+    first = estimates[names[0]]
+    emg: xr.DataArray | None = None
+    assumptions: tuple[str, ...] = ()
+    note = ""
+    try:
+        with open_emg(file, path=json.loads(first.attrs["origin"])["object_path"]) as recording:
+            emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
+        if emg.attrs["preprocessing"] != first.attrs["preprocessing"]:
+            emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
+    except NwbAutolfadsError as error:
+        note = f"The EMG is not drawn: {error}"
+    write_text(out, render_report(estimates, title=file.name, emg=emg, emg_note=note, assumptions=assumptions))
+    return out
+
+
+def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
+    """Refuse a target that cannot be written, before anything is computed for it.
+
+    Raises
+    ------
+    OutputError
+        If the file exists already, its folder is missing, full or cannot be written to, or an estimate of the name
+        exists in the source.
+    """
+    if not target.in_place and target.file.exists() and target.file.samefile(source):
+        raise OutputError("is the file that is read", way_out="Choose another file, or --in-place", file=str(source))
+    check_new_file(target.file, source.stat().st_size, may_exist=target.in_place or target.overwrite)
+    taken = [] if target.overwrite else [name for name in names if name in list_estimates(source)]
+    if taken:
+        raise OutputError(
+            f"an estimate called {taken[0]} is in the file already",
+            way_out="Choose another --name, or --overwrite it",
+            file=str(source),
+        )
+
+
+def check_new_file(file: Path, n_bytes: int, *, may_exist: bool) -> None:
+    """Refuse a file of so many bytes where it exists and must not, or where its folder does not take it."""
+    if file.exists() and not may_exist:
+        raise OutputError("exists already", way_out="Choose another name with --out, or --overwrite it", file=str(file))
+    check_place(file, n_bytes, may_exist=may_exist)
+    try:
+        # Permissions and read-only mounts all show here, and nowhere else for every user and system.
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"nothing can be written to the folder {file.resolve().parent}: {error.strerror}",
+            way_out="Choose another folder with --out",
+            file=str(file),
+        ) from error
+
+
+def write_estimates(estimates: Mapping[str, xr.Dataset], source: Path, target: Target) -> None:
+    """Write estimates one after the other; the file is whole after each."""
+    (first_name, first), *others = estimates.items()
+    write_activation(
+        first,
+        source,
+        None if target.in_place else target.file,
+        in_place=target.in_place,
+        name=first_name,
+        overwrite=target.overwrite,
+    )
+    for name, estimate in others:
+        write_activation(estimate, target.file, in_place=True, name=name, overwrite=target.overwrite)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with new_version(file) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.DataArray:
+    """Preprocess the EMG and tell what was assumed, done and found."""
+    tell(f"Read {recording.origin.file}: {len(recording.muscles)} muscles, {recording.duration:.1f} s")
+    for assumption in recording.assumptions:
+        tell(f"  assumed: {assumption}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        emg = preprocess(recording, settings.preprocessing)
+    steps = json.loads(emg.attrs["preprocessing"])
+    tell(f"Preprocessed to {emg.attrs['rate']:g} Hz: {', '.join(str(step['step']) for step in steps)}")
+    for warning in caught:
+        tell(f"  {warning.message}")
+    return emg
+
+
+def _save_model(estimators: Sequence[Estimator], file: Path) -> None:
+    for estimator in estimators:
+        if hasattr(estimator, "to_bytes"):
+            with new_version(file) as partial:
+                partial.write_bytes(estimator.to_bytes())
