@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 from hdmf.container import AbstractContainer
@@ -98,7 +99,7 @@ def walk_series(nwbfile: NWBFile) -> list[tuple[str, TimeSeries]]:
 def find_emg(nwbfile: NWBFile) -> list[Candidate]:
     """Return what could be EMG in a file, best first.
 
-    Series that say they are something else (a unit of angle, a behavioural type) are left out.
+    Series that say they are something else (a unit of angle, a behavioural type) are left out, unless named EMG.
     """
     groups: dict[str, list[tuple[str, TimeSeries]]] = {}
     candidates = []
@@ -117,7 +118,8 @@ def find_emg(nwbfile: NWBFile) -> list[Candidate]:
             members = named or [pair for pair in members if is_muscle(pair[1].name)]
         if members:
             candidates.append(describe(_group_path(parent, members, groups), [series for _, series in members]))
-    return sorted((each for each in candidates if each.score > 0), key=lambda each: -each.score)
+    worth_showing = [each for each in candidates if each.score > 0 or _EMG.search(each.path)]
+    return sorted(worth_showing, key=lambda each: -each.score)
 
 
 def resolve(nwbfile: NWBFile, path: str) -> Candidate | None:
@@ -183,7 +185,7 @@ def shape_of(series: TimeSeries) -> tuple[int, int] | None:
     return (int(shape[0]), int(shape[1]) if len(shape) == 2 else 1)
 
 
-def array_of(series: TimeSeries) -> object:
+def array_of(series: TimeSeries) -> Any:
     """Return what holds the samples: a data set in the file, or the array that is to be written."""
     data = series.data
     return getattr(data, "data", data) if type(data).__name__.endswith("DataIO") else data

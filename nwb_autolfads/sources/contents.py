@@ -75,21 +75,16 @@ def list_contents(source: str | Path | NWBFile) -> Contents:
         nwbfile = opened.nwbfile
         candidates = find_emg(nwbfile)
         taken = {id(series) for each in candidates for series in each.series}
-        behavior, other = [], []
+        behavior: list[FoundSeries] = []
+        other: list[FoundSeries] = []
         for path, series in walk_series(nwbfile):
             shape = shape_of(series)
             if shape is None or id(series) in taken:
                 continue
             found = FoundSeries(path, shape, glance_rate(series), normalise_unit(series.unit))
             (behavior if path.startswith("processing/behavior/") else other).append(found)
-        tables = [
-            FoundTable(f"intervals/{name}", len(table), tuple(table.colnames))
-            for name, table in nwbfile.intervals.items()
-        ]
-        for name in ("trials", "epochs", "invalid_times"):
-            table = getattr(nwbfile, name)
-            if table is not None:
-                tables.append(FoundTable(f"intervals/{name}", len(table), tuple(table.colnames)))
+        named = ((name, getattr(nwbfile, name)) for name in ("trials", "epochs", "invalid_times"))
+        tables = {**nwbfile.intervals, **{name: table for name, table in named if table is not None}}
         return Contents(
             file=opened.name,
             identifier=nwbfile.identifier,
@@ -97,7 +92,9 @@ def list_contents(source: str | Path | NWBFile) -> Contents:
             emg=tuple(_with_segments(each, opened.name) for each in candidates),
             behavior=tuple(behavior),
             other=tuple(other),
-            intervals=tuple(tables),
+            intervals=tuple(
+                FoundTable(f"intervals/{name}", len(table), tuple(table.colnames)) for name, table in tables.items()
+            ),
             n_units=0 if nwbfile.units is None else len(nwbfile.units),
         )
 

@@ -206,7 +206,7 @@ def _reader(series: Sequence[TimeSeries], columns: NDArray[np.intp]) -> Callable
     def read(start: int, stop: int) -> NDArray[np.float32]:
         parts = []
         for array, (factor, offset) in zip(arrays, scales, strict=True):
-            samples = np.asarray(array[start:stop])  # type: ignore[index]
+            samples = np.asarray(array[start:stop])
             converted = samples.reshape(stop - start, -1) * factor
             if offset:
                 converted += offset

@@ -14,7 +14,7 @@ from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.recording import Segment
 
 _BLOCK = 1_000_000  # timestamps held in memory at once
-_HEAD = 10_000  # timestamps from which the sampling period is first guessed
+_HEAD = 10_000  # timestamps, at most, from which the sampling period is first guessed
 _GAP = 1.5  # a step longer than this many periods is a gap
 _SHORTEST = 10  # samples per segment, on average, below which the series has no steady rate
 
@@ -94,7 +94,8 @@ def read_time_base(series: TimeSeries, n_samples: int, *, file: str, obj: str) -
 
 def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> TimeBase:
     way_out = "Resample the series to one rate, or correct its timestamps"
-    head = np.diff(np.asarray(timestamps[:_HEAD], dtype=np.float64))
+    glance = min(_HEAD, max(100, n_samples // 10))
+    head = np.diff(np.asarray(timestamps[:glance], dtype=np.float64))
     period = float(np.median(head)) if head.size else 0.0
 
     first, spans = [0], []  # first sample and first to last timestamp of each segment
@@ -115,12 +116,12 @@ def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> Ti
             )
         if start == 0:
             segment_start = block[0]
-        for at in np.flatnonzero(steps > _GAP * period) if period > 0 else ():
+        for at in np.flatnonzero(steps > _GAP * period).tolist() if period > 0 else ():
             spans.append((segment_start, block[at - 1] if at else previous))
-            first.append(start + int(at))
+            first.append(start + at)
             segment_start = block[at]
             if len(first) > 2 * _SHORTEST and (start + at) / len(first) < _SHORTEST:
-                tail = np.diff(np.asarray(timestamps[-_HEAD:], dtype=np.float64))
+                tail = np.diff(np.asarray(timestamps[-glance:], dtype=np.float64))
                 raise SourceError(
                     f"has no steady rate: {1 / period:g} Hz at first, {1 / np.median(tail):g} Hz at the end, "
                     f"{len(first)} gaps in the first {start + at} samples",

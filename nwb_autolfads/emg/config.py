@@ -1,0 +1,54 @@
+"""Every number of the preprocessing, with its unit, bound and source."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PreprocessingConfig(BaseModel):
+    """Settings of `nwb_autolfads.preprocess`.
+
+    The defaults are those of Wimalasena et al. 2022 (J Neural Eng 19 036013) for the rat hindlimb, with one exception:
+    they removed the harmonics 1, 2, 4, 5 and 7 of 60 Hz, here all of the first seven are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mains_hz: Literal[50, 60] | None = Field(
+        default=None,
+        description="Mains frequency (Hz) to remove; none: 50 or 60, whichever stands out of the spectrum, if any.",
+    )
+    notch_harmonics: int = Field(
+        default=7,
+        ge=0,
+        le=100,
+        description="Multiples of the mains frequency removed, itself included; 0 removes nothing.",
+    )
+    notch_bandwidth_hz: float = Field(default=2.0, gt=0, le=10, description="Width of each notch at -3 dB (Hz).")
+    highpass_hz: float = Field(default=65.0, gt=0, description="Cut-off of the Butterworth high-pass (Hz).")
+    highpass_order: int = Field(
+        default=4, ge=1, le=10, description="Order of the high-pass; it runs in both directions."
+    )
+    analysis_rate_hz: float = Field(
+        default=500.0, gt=0, description="Rate (Hz) after resampling; a recording slower than this keeps its own rate."
+    )
+    clip_quantile: float = Field(
+        default=0.999, gt=0.5, le=1, description="Quantile of each muscle above which it is clipped."
+    )
+    scale_quantile: float = Field(
+        default=0.95, gt=0, le=1, description="Quantile of each muscle, after clipping, that becomes 1."
+    )
+    floor: float = Field(
+        default=1e-4, gt=0, le=1e-2, description="Smallest value left: a gamma density does not exist at 0."
+    )
+    saturated_share_limit: float = Field(
+        default=0.05, ge=0, le=1, description="A muscle with a larger share of samples at its rails is not usable."
+    )
+    mains_share_limit: float = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="A muscle with more mains than this in its power above 20 Hz is not usable.",
+    )
