@@ -1,6 +1,7 @@
-"""Time the simulator, and say how far the low-pass filter gets on its sessions: ``python benchmarks/simulated_sessions.py``.
+"""Time the simulator, and say how far the low-pass filter gets on its sessions.
 
-Uses nothing of the package but the simulator: the filtering here is plain scipy, after the paper's preprocessing.
+``python benchmarks/simulated_sessions.py`` prints two lines for each EMG generator. Uses nothing of the package but
+the simulator: the filtering here is plain scipy, after the paper's preprocessing.
 """
 
 from __future__ import annotations

@@ -27,10 +27,10 @@ MOMENT_ARMS = {
 """Torque at each of `JOINTS` per unit of muscle force, extension positive: signs from anatomy, sizes chosen."""
 
 REST_ANGLES_DEG = (100.0, 95.0, 105.0)
-DEGREES_PER_TORQUE = 25.0
+DEGREES_PER_TORQUE = 15.0
 """Steady deflection of a joint per unit of torque: the inverse of its stiffness (chosen)."""
 
-NEWTONS_PER_TORQUE = 1.5
+NEWTONS_PER_TORQUE = 0.4
 """Force on the ground per unit of extensor torque (chosen)."""
 
 

@@ -150,7 +150,7 @@ def _add_pulse(command: Floats, onset: float, offset: float, edge: float, height
 
 def _walk(rng: np.random.Generator, commands: Floats, bout: Bout, config: SimulationConfig) -> list[Step]:
     """Add one pulse per command and step cycle, at the command's own phase, and return the steps."""
-    n_synergies = commands.shape[1]
+    n_synergies: int = commands.shape[1]
     steps: list[Step] = []
     strike = bout.start
     while True:
@@ -171,7 +171,7 @@ def _walk(rng: np.random.Generator, commands: Floats, bout: Bout, config: Simula
 
 def _burst(rng: np.random.Generator, commands: Floats, bout: Bout, config: SimulationConfig) -> None:
     """Add brief pulses at random times, each to one or two commands."""
-    n_synergies = commands.shape[1]
+    n_synergies: int = commands.shape[1]
     onset = bout.start + rng.exponential(1 / config.brief_burst_rate_hz)
     while onset < bout.stop:
         width = config.brief_burst_ms / 1000 * rng.uniform(0.5, 1.5)
@@ -184,7 +184,7 @@ def _burst(rng: np.random.Generator, commands: Floats, bout: Bout, config: Simul
 def _hold(rng: np.random.Generator, commands: Floats, bout: Bout, tremor: Floats) -> None:
     """Add a tonic level to two commands, both carrying the same tremor: a common drive."""
     for k in rng.permutation(commands.shape[1])[:2]:
-        level = rng.uniform(0.3, 0.7)
+        level = rng.uniform(0.2, 0.5)
         _add_pulse(commands[:, k], bout.start + 0.3, bout.stop - 0.3, 0.05, level * np.maximum(0.0, 1 + tremor))
 
 
@@ -195,9 +195,9 @@ def _spread(rng: np.random.Generator, variation: float, n: int) -> Floats:
 
 
 def _fluctuation(rng: np.random.Generator, n_samples: int, depth: float) -> Floats:
-    """Draw a positive factor of mean 1 whose logarithm has corner frequency 8 Hz and ends at 40 Hz."""
-    noise = shaped_noise(rng, n_samples, RATE, lambda f: (f < 40) / (1 + (f / 8) ** 2))
-    return np.exp(depth * noise - depth**2 / 2)
+    """Draw a factor around 1, not negative, that fluctuates at corner frequency 12 Hz and at no more than 40 Hz."""
+    noise = shaped_noise(rng, n_samples, RATE, lambda f: (f < 40) / (1 + (f / 12) ** 2))
+    return np.maximum(0.0, 1 + depth * noise)
 
 
 def _centres(n_synergies: int) -> Floats:

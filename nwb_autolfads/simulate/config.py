@@ -21,79 +21,120 @@ class SimulationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # What the animal does
-    locomotion_bout_s: float = Field(8.0, ge=0, le=120, description="Mean length of a bout of locomotion (chosen).")
-    burst_bout_s: float = Field(4.0, ge=0, le=120, description="Mean length of a bout of brief bursts (chosen).")
-    isometric_bout_s: float = Field(4.0, ge=0, le=120, description="Mean length of a tonic contraction (chosen).")
-    rest_s: float = Field(0.8, ge=0.2, le=60, description="Mean pause between bouts (chosen).")
+    locomotion_bout_s: float = Field(
+        default=8.0, ge=0, le=120, description="Mean length of a bout of locomotion (chosen)."
+    )
+    burst_bout_s: float = Field(
+        default=4.0, ge=0, le=120, description="Mean length of a bout of brief bursts (chosen)."
+    )
+    isometric_bout_s: float = Field(
+        default=4.0, ge=0, le=120, description="Mean length of a tonic contraction (chosen)."
+    )
+    rest_s: float = Field(default=0.8, ge=0.2, le=60, description="Mean pause between bouts (chosen).")
     cycle_duration_s: float = Field(
-        0.45, ge=0.2, le=2, description="Mean step cycle; rats walk and trot at about 2 to 4 steps a second (chosen)."
+        default=0.35,
+        ge=0.2,
+        le=2,
+        description="Mean step cycle; rats walk and trot at about 2 to 4 steps a second (chosen).",
     )
-    cycle_duration_cv: float = Field(0.08, ge=0, le=0.3, description="Its coefficient of variation (chosen).")
+    cycle_duration_cv: float = Field(default=0.08, ge=0, le=0.3, description="Its coefficient of variation (chosen).")
     brief_burst_rate_hz: float = Field(
-        3.0, ge=0.2, le=10, description="Brief bursts per second in their bouts (chosen)."
+        default=3.0, ge=0.2, le=10, description="Brief bursts per second in their bouts (chosen)."
     )
-    brief_burst_ms: float = Field(60.0, ge=10, le=300, description="Mean width of a brief burst (chosen).")
+    brief_burst_ms: float = Field(default=40.0, ge=10, le=300, description="Mean width of a brief burst (chosen).")
     tremor_depth: float = Field(
-        0.3, ge=0, le=0.6, description="Standard deviation of the tremor relative to the tonic command (chosen)."
+        default=0.4,
+        ge=0,
+        le=0.6,
+        description="Standard deviation of the tremor relative to the tonic command (chosen).",
     )
-    tremor_low_hz: float = Field(20.0, ge=5, le=40, description="Lower edge of the tremor's band (the task: 20-30 Hz).")
+    tremor_low_hz: float = Field(
+        default=20.0, ge=5, le=40, description="Lower edge of the tremor's band (the task: 20-30 Hz)."
+    )
     tremor_high_hz: float = Field(
-        30.0, ge=6, le=50, description="Upper edge of the tremor's band (the task: 20-30 Hz)."
+        default=30.0, ge=6, le=50, description="Upper edge of the tremor's band (the task: 20-30 Hz)."
     )
 
     # How the commands reach the muscles
     n_synergies: int = Field(
-        5, ge=1, le=12, description="Latent commands; 4 to 6 synergies are usual for hindlimb muscles (chosen)."
+        default=5, ge=1, le=12, description="Latent commands; 4 to 6 synergies are usual for hindlimb muscles (chosen)."
     )
     tone: float = Field(
-        0.02, ge=0.001, le=0.2, description="Resting level of every command, 1 = a usual burst (chosen)."
+        default=0.02, ge=0.001, le=0.2, description="Resting level of every command, 1 = a usual burst (chosen)."
     )
     burst_amplitude_cv: float = Field(
-        0.25, ge=0, le=0.8, description="Variation of bursts from one to the next (chosen)."
+        default=0.3, ge=0, le=0.8, description="Variation of bursts from one to the next (chosen)."
     )
     command_modulation: float = Field(
-        0.25, ge=0, le=0.8, description="Standard deviation of the fast fluctuation of each log command (chosen)."
-    )
-    private_modulation: float = Field(
-        0.1,
+        default=0.5,
         ge=0,
         le=0.8,
-        description="Standard deviation of each log activation's own part, shared with none (chosen).",
+        description="Standard deviation of each command's fast fluctuation, relative (chosen).",
+    )
+    private_modulation: float = Field(
+        default=0.2,
+        ge=0,
+        le=0.8,
+        description="Standard deviation of each muscle's own fluctuation, relative (chosen).",
     )
 
     # EMG
     emg_generator: Literal["am", "motor_units"] = Field(
-        "am", description="Amplitude-modulated noise, or the sum of the action potentials of motor units."
+        default="am", description="Amplitude-modulated noise, or the sum of the action potentials of motor units."
     )
-    emg_rate_hz: float = Field(2000.0, ge=1000, le=10000, description="Sampling rate of the raw EMG.")
+    emg_rate_hz: float = Field(default=2000.0, ge=1000, le=10000, description="Sampling rate of the raw EMG.")
     emg_amplitude_uv: float = Field(
-        500.0, ge=20, le=2000, description="Median over muscles of the EMG's RMS at activation 1 (chosen)."
+        default=300.0, ge=20, le=2000, description="Median over muscles of the EMG's RMS at activation 1 (chosen)."
     )
     carrier_low_hz: float = Field(
-        80.0, ge=20, le=200, description="Lower corner of the EMG spectrum of Shwedyk et al. 1977, 'am' (chosen)."
+        default=60.0,
+        ge=20,
+        le=200,
+        description="Lower corner of the EMG spectrum of Shwedyk et al. 1977, 'am' (chosen).",
     )
-    carrier_high_hz: float = Field(
-        200.0, ge=60, le=400, description="Upper corner of that spectrum; higher for implanted wires (chosen)."
+    carrier_high_hz: float = Field(default=120.0, ge=60, le=400, description="Upper corner of that spectrum (chosen).")
+    carrier_roughness: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="Spread of the log of the carrier's local size, 'am': 0 makes it Gaussian, 0.4 as peaked as a "
+        "Laplace distribution; real EMG lies between (Clancy and Hogan 1999).",
     )
     motor_units_per_muscle: int = Field(
-        80, ge=5, le=400, description="Units within reach of the electrode (Fuglevand et al. 1993 simulate 120)."
+        default=15, ge=5, le=400, description="Units within reach of the wires, not all of the muscle's (chosen)."
     )
     recruitment_range: float = Field(
-        30.0, ge=2, le=200, description="Highest over lowest recruitment threshold (Fuglevand et al. 1993: 30)."
+        default=30.0, ge=2, le=200, description="Highest over lowest recruitment threshold (Fuglevand et al. 1993: 30)."
     )
     full_recruitment: float = Field(
-        0.6, ge=0.2, le=0.95, description="Excitation at which the last unit is recruited, 1 = maximal (chosen)."
+        default=0.6,
+        ge=0.2,
+        le=0.95,
+        description="Excitation at which the last unit is recruited, 1 = maximal (chosen).",
     )
     motor_unit_amplitude_range: float = Field(
-        15.0, ge=1, le=200, description="Largest over smallest action potential of a muscle (chosen)."
+        default=15.0, ge=1, le=200, description="Largest over smallest action potential of a muscle (chosen)."
     )
-    discharge_min_hz: float = Field(15.0, ge=2, le=40, description="Discharge rate at recruitment (chosen for rats).")
-    discharge_max_hz: float = Field(70.0, ge=10, le=150, description="Highest discharge rate (chosen for rats).")
+    motor_unit_distance_spread: float = Field(
+        default=1.0,
+        ge=0,
+        le=2,
+        description="Standard deviation of the log amplitude, from distances to the wire (chosen).",
+    )
+    discharge_min_hz: float = Field(
+        default=10.0, ge=2, le=40, description="Discharge rate at recruitment (chosen for rats)."
+    )
+    discharge_max_hz: float = Field(
+        default=50.0, ge=10, le=150, description="Highest discharge rate (chosen for rats)."
+    )
     interspike_interval_cv: float = Field(
-        0.2, ge=0.02, le=0.5, description="Variation of intervals at constant drive (Fuglevand et al. 1993: 0.2)."
+        default=0.3,
+        ge=0.02,
+        le=0.5,
+        description="Variation of intervals at constant drive; Fuglevand et al. 1993: 0.2, movement more (chosen).",
     )
     action_potential_ms: float = Field(
-        0.8,
+        default=0.8,
         ge=0.5,
         le=3,
         description="Gaussian width of the action potentials; about a sixth of their length (chosen).",
@@ -101,43 +142,53 @@ class SimulationConfig(BaseModel):
 
     # What else the electrodes pick up
     crosstalk: float = Field(
-        0.1,
+        default=0.15,
         ge=0,
         le=0.5,
         description="Gain from a muscle to its neighbour, falling by e per muscle further on (chosen).",
     )
-    mains_hz: Literal[50, 60] = Field(60, description="Mains frequency.")
+    mains_hz: Literal[50, 60] = Field(default=60, description="Mains frequency.")
     mains_uv: float = Field(
-        20.0, ge=0, le=500, description="Median amplitude of the mains; harmonic k has 1/k (chosen)."
+        default=20.0, ge=0, le=500, description="Median amplitude of the mains; harmonic k has 1/k (chosen)."
     )
     movement_artifact_uv: float = Field(
-        300.0, ge=0, le=5000, description="Median amplitude of the 4-12 Hz wire artefact at foot strike (chosen)."
+        default=300.0,
+        ge=0,
+        le=5000,
+        description="Median amplitude of the 4-12 Hz wire artefact at foot strike (chosen).",
     )
     common_mode_uv: float = Field(
-        300.0, ge=0, le=5000, description="RMS of transients seen by all channels at once (chosen)."
+        default=300.0, ge=0, le=5000, description="RMS of transients seen by all channels at once (chosen)."
     )
-    common_mode_per_minute: float = Field(10.0, ge=0, le=600, description="How often they occur (chosen).")
+    common_mode_per_minute: float = Field(default=10.0, ge=0, le=600, description="How often they occur (chosen).")
     white_noise_uv: float = Field(
-        10.0, ge=0, le=200, description="RMS of the amplifier's and electrode's noise (chosen)."
+        default=15.0, ge=0, le=200, description="RMS of the amplifier's and electrode's noise (chosen)."
     )
 
     # Limb and cortex
     muscle_twitch_ms: float = Field(
-        20.0, ge=5, le=100, description="Time to the peak of a twitch: muscle force, critically damped (chosen)."
+        default=20.0,
+        ge=5,
+        le=100,
+        description="Time to the peak of a twitch: muscle force, critically damped (chosen).",
     )
-    limb_natural_hz: float = Field(3.0, ge=0.5, le=10, description="Natural frequency of each joint (chosen).")
-    limb_damping_ratio: float = Field(0.5, ge=0.1, le=2, description="Damping of each joint, 1 = critical (chosen).")
-    angle_noise_deg: float = Field(0.02, ge=0, le=5, description="Noise of the measured joint angles (chosen).")
-    force_noise_n: float = Field(0.01, ge=0, le=1, description="Noise of the measured force (chosen).")
-    n_cortical_units: int = Field(60, ge=0, le=500, description="Sorted units of motor cortex (the task: 60).")
-    cortical_rate_hz: float = Field(8.0, ge=0.5, le=50, description="Median rate of a unit at rest (chosen).")
+    limb_natural_hz: float = Field(default=3.0, ge=0.5, le=10, description="Natural frequency of each joint (chosen).")
+    limb_damping_ratio: float = Field(
+        default=0.5, ge=0.1, le=2, description="Damping of each joint, 1 = critical (chosen)."
+    )
+    angle_noise_deg: float = Field(default=0.02, ge=0, le=5, description="Noise of the measured joint angles (chosen).")
+    force_noise_n: float = Field(default=0.01, ge=0, le=1, description="Noise of the measured force (chosen).")
+    n_cortical_units: int = Field(default=60, ge=0, le=500, description="Sorted units of motor cortex (the task: 60).")
+    cortical_rate_hz: float = Field(default=8.0, ge=0.5, le=50, description="Median rate of a unit at rest (chosen).")
     cortical_gain: float = Field(
-        1.2, ge=0, le=3, description="Standard deviation over units of d log(rate) / d command (chosen)."
+        default=1.2, ge=0, le=3, description="Standard deviation over units of d log(rate) / d command (chosen)."
     )
     cortical_lead_ms: float = Field(
-        40.0, ge=0, le=200, description="Mean time by which cortex leads EMG; tens of ms are usual (chosen)."
+        default=40.0, ge=0, le=200, description="Mean time by which cortex leads EMG; tens of ms are usual (chosen)."
     )
-    cortical_lead_spread_ms: float = Field(10.0, ge=0, le=50, description="Its standard deviation over units (chosen).")
+    cortical_lead_spread_ms: float = Field(
+        default=10.0, ge=0, le=50, description="Its standard deviation over units (chosen)."
+    )
 
     @model_validator(mode="after")
     def _ranges_in_order(self) -> Self:

@@ -47,6 +47,7 @@ def cortical_units(
     list of CorticalUnit
         Their spikes lie in ``[0, duration)``.
     """
+    n_commands: int = commands.shape[1]
     time = np.arange(len(commands)) / rate
     units = []
     for seed in seeds.spawn(config.n_cortical_units):
@@ -54,7 +55,7 @@ def cortical_units(
         spread = config.cortical_lead_spread_ms * np.clip(rng.standard_normal(), -3, 3)
         lead = max(0.0, config.cortical_lead_ms + spread) / 1000
         resting = config.cortical_rate_hz * rng.lognormal(0, 0.5)
-        weights = config.cortical_gain * rng.standard_normal(commands.shape[1])
+        weights = config.cortical_gain * rng.standard_normal(n_commands)
         rates = np.minimum(FASTEST_HZ, resting * np.exp(commands @ weights))
         seen = np.interp(time + lead, time, rates)
         spikes = renewal_times(rng, seen, rate, INTERVAL_CV)

@@ -11,8 +11,11 @@ from scipy import signal
 from nwb_autolfads.simulate.config import SimulationConfig
 from nwb_autolfads.simulate.processes import Floats, renewal_times, shaped_noise
 
-FULL_ACTIVATION = 2.5
+FULL_ACTIVATION = 3.0
 """Activation at which a pool of motor units gives all it has; a usual burst peaks at 1."""
+
+ROUGHNESS_HZ = 100.0
+"""Corner of the fluctuation of the carrier's local size: about one over the length of an action potential."""
 
 
 def clean_emg(
@@ -38,7 +41,7 @@ def clean_emg(
     ndarray of float32, shape (n_samples, n_muscles)
         Microvolts at ``config.emg_rate_hz``.
     """
-    n_muscles = activation.shape[1]
+    n_muscles: int = activation.shape[1]
     amplitude_seed, *muscle_seeds = seeds.spawn(1 + n_muscles)
     amplitude = config.emg_amplitude_uv * np.random.default_rng(amplitude_seed).lognormal(0, 0.3, n_muscles)
     generate = _modulated_noise if config.emg_generator == "am" else _motor_unit_emg
@@ -74,6 +77,9 @@ def _modulated_noise(
     low, high = config.carrier_low_hz * rng.uniform(0.8, 1.2), config.carrier_high_hz * rng.uniform(0.8, 1.2)
     rate = config.emg_rate_hz
     carrier = shaped_noise(rng, n_samples, rate, lambda f: carrier_spectrum(f, low, high))
+    # Single large action potentials make real EMG more peaked than Gaussian noise; the factor's mean square is 1.
+    roughness = shaped_noise(rng, n_samples, rate, lambda f: 1 / (1 + (f / ROUGHNESS_HZ) ** 4))
+    carrier *= np.exp(config.carrier_roughness * roughness - config.carrier_roughness**2)
     return carrier * np.interp(np.arange(n_samples) / rate, np.arange(len(activation)) / activation_rate, activation)
 
 
@@ -109,7 +115,9 @@ class MotorUnitPool:
         basis = _wave_forms(config.action_potential_ms / 1000, config.emg_rate_hz)
         shapes = rng.standard_normal((len(rank), len(basis)))
         energy = np.sum((shapes @ basis) ** 2, axis=1, keepdims=True)
-        shapes *= config.motor_unit_amplitude_range ** rank[:, None] / np.sqrt(energy)
+        amplitude = config.motor_unit_amplitude_range**rank
+        amplitude *= rng.lognormal(0, config.motor_unit_distance_spread, len(rank))
+        shapes *= amplitude[:, None] / np.sqrt(energy)
         return cls(thresholds, slope, config.discharge_min_hz, config.discharge_max_hz, shapes, basis)
 
     def discharge_rates(self, unit: int, excitation: Floats) -> Floats:

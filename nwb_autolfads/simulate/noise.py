@@ -61,10 +61,11 @@ def crosstalk_matrix(n_muscles: int, gain: float) -> NDArray[np.float64]:
 
 
 def _add_mains(rng: np.random.Generator, emg: Microvolts, config: SimulationConfig) -> None:
+    n_muscles: int = emg.shape[1]
     time = np.arange(len(emg)) / config.emg_rate_hz
     for harmonic in range(1, N_MAINS_HARMONICS + 1):
-        gains = rng.lognormal(0, 0.4, emg.shape[1]) * config.mains_uv / harmonic
-        phases = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.3, emg.shape[1])
+        gains = rng.lognormal(0, 0.4, n_muscles) * config.mains_uv / harmonic
+        phases = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.3, n_muscles)
         frequency = harmonic * config.mains_hz
         if frequency >= config.emg_rate_hz / 2:  # the amplifier's own filter stops what would alias
             continue
@@ -77,7 +78,7 @@ def _add_movement_artifacts(
     rng: np.random.Generator, emg: Microvolts, strikes: Sequence[float], config: SimulationConfig
 ) -> None:
     """Add a decaying swing of the wires, 4 to 12 Hz, at each foot strike."""
-    n_muscles = emg.shape[1]
+    n_muscles: int = emg.shape[1]
     channel_gain = rng.lognormal(0, 0.5, n_muscles)
     time = np.arange(round(0.4 * config.emg_rate_hz)) / config.emg_rate_hz
     for strike in strikes:

@@ -69,4 +69,5 @@ def renewal_times(rng: np.random.Generator, intensity: Floats, rate: float, inte
     # The first interval is under way when the recording starts, or all units would fire together at its start.
     operational = np.cumsum(rng.gamma(shape, 1 / shape, n_enough)) - rng.uniform()
     operational = operational[(operational > 0) & (operational < expected[-1])]
-    return np.interp(operational, expected, np.arange(len(expected)) / rate)
+    times: Floats = np.interp(operational, expected, np.arange(len(expected)) / rate)
+    return times

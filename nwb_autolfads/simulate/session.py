@@ -30,6 +30,9 @@ SHORTEST_S, LONGEST_S = 2.0, 3600.0
 MICROVOLTS_PER_BIT = 0.195
 """Resolution of a common 16-bit amplifier (Intan RHD2000): plus and minus 6.4 mV."""
 
+SPIKE_CLOCK_HZ = 30000.0
+"""Spike times are whole samples of an amplifier of this rate."""
+
 ANGLE_STRIDE = 2
 """Joint angles are filmed at half the rate of the simulation, 250 Hz."""
 
@@ -73,7 +76,7 @@ def simulate_session(
     OutputError
         If the file exists, or cannot be written there.
     """
-    path = Path(path)
+    path, duration = Path(path), float(duration)
     config = SimulationConfig() if config is None else config
     if seed < 0:
         raise ConfigError(f"{seed} is negative", way_out="Give a seed of 0 or more", obj="seed")
@@ -202,10 +205,15 @@ def _add_events(nwbfile: NWBFile, movement: Movement, duration: float) -> None:
 def _add_units(nwbfile: NWBFile, units: list[CorticalUnit], duration: float) -> None:
     if not units:
         return
-    table = Units(name="units", description="Sorted units of the left primary motor cortex (simulated).")
+    table = Units(
+        name="units",
+        description="Sorted units of the left primary motor cortex (simulated).",
+        resolution=1 / SPIKE_CLOCK_HZ,
+    )
     table.add_column("location", "Brain area of the unit.")
     for unit in units:
-        table.add_unit(spike_times=unit.spike_times, obs_intervals=[[0.0, duration]], location="M1")
+        spike_times = np.floor(unit.spike_times * SPIKE_CLOCK_HZ) / SPIKE_CLOCK_HZ
+        table.add_unit(spike_times=spike_times, obs_intervals=[[0.0, duration]], location="M1")
     nwbfile.units = table
 
 
