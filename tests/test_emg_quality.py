@@ -9,7 +9,8 @@ from test_emg_preprocess import recording_of
 
 from nwb_autolfads.emg import quality as quality_module
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.quality import assess_quality, find_mains
+from nwb_autolfads.emg.mains import find_mains
+from nwb_autolfads.emg.quality import assess_quality
 from nwb_autolfads.sources import open_emg
 
 

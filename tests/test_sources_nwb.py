@@ -158,6 +158,18 @@ def test_what_only_sits_on_an_offset_is_not_taken_for_rectified(tmp_path):
         assert any("offset" in sentence for sentence in recording.assumptions)
 
 
+def test_series_in_scratch_do_not_compete_with_the_recording(tmp_path):
+    nwbfile = new_nwbfile()
+    nwbfile.add_acquisition(emg_series(raw_emg(1000), comments="columns: TA, SOL, MG"))
+    nwbfile.add_scratch(
+        TimeSeries(name="activation", data=raw_emg(500), unit="a.u.", rate=500.0, comments="muscles: TA, SOL, MG")
+    )
+    path = save(nwbfile, tmp_path / "a.nwb")
+    assert [each.likely for each in list_contents(path).emg] == [True, False]
+    with open_emg(path) as recording:
+        assert recording.origin.object_path == "acquisition/EMG"
+
+
 # --- refused ---------------------------------------------------------------------------------------------------------
 
 

@@ -50,5 +50,5 @@ class PreprocessingConfig(BaseModel):
         default=0.9,
         ge=0,
         le=1,
-        description="A muscle with more mains than this in its power above 20 Hz is not usable.",
+        description="A muscle with more mains in its power above 20 Hz is not usable.",
     )

@@ -22,7 +22,8 @@ from nwb_autolfads.emg.filters import (
     resampling_memory,
     resampling_ratio,
 )
-from nwb_autolfads.emg.quality import QualityTally, find_mains
+from nwb_autolfads.emg.mains import find_mains
+from nwb_autolfads.emg.quality import QualityTally
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.sources.recording import EmgRecording, Segment
 

@@ -219,6 +219,8 @@ def _points(
         points.append((1, f"{rate:g} Hz"))
     if path.startswith("acquisition/"):
         points.append((1, "in acquisition"))
+    elif path.startswith("scratch/"):
+        points.append((-3, "in scratch, where no recording belongs"))
     return points
 
 

@@ -229,9 +229,12 @@ def _judge_sign(read: Callable[[int, int], NDArray[np.float32]], n_samples: int)
     """Say whether the EMG is rectified, judged on stretches spread over the recording."""
     starts = np.unique(np.linspace(0, max(0, n_samples - _GLANCE), _GLANCES).astype(int))
     glance = np.concatenate([read(int(start), min(n_samples, int(start) + _GLANCE)) for start in starts])
-    if not np.nanmin(glance, initial=np.inf) >= 0:
+    finite = np.isfinite(glance)
+    if not finite.any():
+        return "raw (taken for granted: no finite value was seen)", False
+    if glance[finite].min() < 0:
         return "raw (negative values are present)", False
-    low, middle, high = np.nanquantile(glance, [0.01, 0.5, 0.99], axis=0)
+    low, middle, high = np.quantile(np.where(finite, glance, 0.0), [0.01, 0.5, 0.99], axis=0)
     upper, lower = high - middle, middle - low
     varying = upper + lower > 0
     if varying.any() and np.median(lower[varying] / (upper + lower)[varying]) > 1 / 3:
