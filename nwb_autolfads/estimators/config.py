@@ -1,0 +1,55 @@
+"""The numbers of AutoLFADS: model, windows, what is hidden, training, inference; and the presets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nwb_autolfads.search.config import TrainingConfig
+
+Preset = Literal["quick", "paper"]
+
+
+class AutoLFADSConfig(BaseModel):
+    """Configuration of the AutoLFADS estimator; every time is in ms, whatever the analysis rate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ic_encoder: int = Field(64, ge=1, le=4096, description="Units of the initial condition's encoder, each direction.")
+    ci_encoder: int = Field(64, ge=1, le=4096, description="Units of the controller input's encoder, each direction.")
+    initial_condition: int = Field(30, ge=1, le=4096, description="Dimensions of the initial condition.")
+    controller: int = Field(64, ge=1, le=4096, description="Units of the controller.")
+    inputs: int = Field(3, ge=0, le=4096, description="Inferred inputs; 0: no controller.")
+    generator: int = Field(64, ge=1, le=4096, description="Units of the generator.")
+    factors: int = Field(10, ge=1, le=4096, description="Latent factors.")
+
+    window_ms: float = Field(200.0, gt=0, le=60_000, description="Length of a window (ms).")
+    window_overlap_ms: float = Field(50.0, ge=0, le=60_000, description="Overlap of neighbouring windows (ms).")
+    merge_power: float = Field(1.0, gt=0, le=10, description="Exponent of the ramp that merges windows.")
+    shift_sd_ms: float = Field(6.0, ge=0, le=1000, description="Spread of the temporal shift (ms); 0: no shift.")
+    shift_max_ms: float = Field(12.0, ge=0, le=1000, description="Largest temporal shift (ms).")
+
+    posterior_samples: int = Field(50, ge=1, le=10_000, description="Posterior samples that are averaged.")
+    inference_windows: int = Field(256, ge=1, le=65536, description="Windows estimated at once; bounds the memory.")
+    training: TrainingConfig = TrainingConfig()
+
+    @classmethod
+    def preset(cls, name: Preset) -> AutoLFADSConfig:
+        """Return a preset: ``quick`` for a laptop, ``paper`` with the sizes and schedule of Wimalasena et al. 2022."""
+        return PRESETS[name]
+
+
+PRESETS: dict[Preset, AutoLFADSConfig] = {
+    "quick": AutoLFADSConfig(
+        window_ms=300.0,
+        window_overlap_ms=100.0,
+        posterior_samples=20,
+        training=TrainingConfig(steps_per_epoch=25, max_epochs=30, patience_epochs=8, ramp_epochs=8),
+    ),
+    "paper": AutoLFADSConfig(
+        training=TrainingConfig(
+            members=20, batch_windows=256, max_epochs=500, patience_epochs=50, ramp_epochs=80, validation_windows=256
+        ),
+    ),
+}

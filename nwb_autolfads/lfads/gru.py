@@ -1,0 +1,127 @@
+"""The GRU of LFADS, for many networks at once.
+
+::
+
+    [z r] = sigmoid(W_zr x + U_zr h + b_zr)
+    n     = tanh(W_n x + U_n (r * h) + b_n)
+    h'    = clip(z * h + (1 - z) * n, -5, 5)
+
+The reset gate acts before the recurrent product and there is no bias on the recurrent side, so `torch.nn.GRU` is a
+different function. G networks run side by side: tensors are (T, G, B, features), weights lead with G.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .layers import initial_weight, multiply
+
+HIDDEN_CLIP = 5.0
+
+
+class GRUWeights(nn.Module):
+    """Weights of G GRUs with the same sizes, ``lead`` their leading axes (their product is G).
+
+    Parameters
+    ----------
+    lead : tuple of int
+        Leading axes, ``(P,)`` or ``(P, 2)`` for the two directions of an encoder.
+    inputs, hidden : int
+        Sizes of input and state.
+    fan_in : tuple of int
+        Initial weights are N(0, 1 / fan_in), for the input side and for the recurrent side.
+    random : torch.Generator or None
+        Source of the initial weights; None: torch's global one.
+    """
+
+    def __init__(
+        self, lead: tuple[int, ...], inputs: int, hidden: int, fan_in: tuple[int, int], random: torch.Generator | None
+    ) -> None:
+        super().__init__()
+        self.inputs, self.hidden = inputs, hidden
+        self.W = initial_weight((*lead, inputs, 3 * hidden), fan_in[0], random)
+        self.U_zr = initial_weight((*lead, hidden, 2 * hidden), fan_in[1], random)
+        self.U_n = initial_weight((*lead, hidden, hidden), fan_in[1], random)
+        bias = torch.cat([torch.ones(2 * hidden), torch.zeros(hidden)])  # the gates start open: the state persists
+        self.b = nn.Parameter(bias.repeat(*lead, 1, 1))
+
+    def project(self, x: Tensor) -> Tensor:
+        """Input side of gates and candidate: (..., G, B, inputs) -> (..., G, B, 3 * hidden), for all bins at once."""
+        return multiply(x, self.W.flatten(0, -3)) + self.b.flatten(0, -3)
+
+    def step(self, projected: Tensor, h: Tensor) -> Tensor:
+        """Advance the state by one bin.
+
+        Parameters
+        ----------
+        projected : Tensor, (G, B, 3 * hidden)
+            The input side, from `project`.
+        h : Tensor, (G, B, hidden)
+
+        Returns
+        -------
+        Tensor, (G, B, hidden)
+        """
+        zr, n = projected.split([2 * self.hidden, self.hidden], dim=-1)
+        z, r = torch.baddbmm(zr, h, self.U_zr.flatten(0, -3)).sigmoid().chunk(2, dim=-1)
+        n = torch.baddbmm(n, r * h, self.U_n.flatten(0, -3)).tanh()
+        return torch.lerp(n, h, z).clamp(-HIDDEN_CLIP, HIDDEN_CLIP)
+
+    def forward(self, x: Tensor, h0: Tensor) -> Tensor:
+        """Run over time.
+
+        Parameters
+        ----------
+        x : Tensor, (T, G, B, inputs)
+        h0 : Tensor, (G, B, hidden)
+            State before the first bin.
+
+        Returns
+        -------
+        Tensor, (T, G, B, hidden)
+            The state after each bin.
+        """
+        h, states = h0, []
+        for projected in self.project(x).unbind(0):  # unbind once: the gradient of x[t] would fill all of x at every t
+            h = self.step(projected, h)
+            states.append(h)
+        return torch.stack(states)
+
+
+class BidirectionalGRU(nn.Module):
+    """A GRU forwards and one backwards over each window, with learned initial states.
+
+    Parameters
+    ----------
+    members : int
+        P.
+    inputs, hidden : int
+        Sizes of input and of the state of each direction.
+    random : torch.Generator or None
+        Source of the initial weights; None: torch's global one.
+    """
+
+    def __init__(self, members: int, inputs: int, hidden: int, random: torch.Generator | None) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.gru = GRUWeights((members, 2), inputs, hidden, (inputs + hidden, inputs + hidden), random)
+        self.h0 = nn.Parameter(torch.zeros(members, 2, 1, hidden))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode windows.
+
+        Parameters
+        ----------
+        x : Tensor, (T, P, B, inputs)
+
+        Returns
+        -------
+        forwards, backwards : Tensor, (T, P, B, hidden)
+            State of each direction after it has seen bin t.
+        """
+        T, P, B, _ = x.shape
+        both = torch.stack([x, x.flip(0)], dim=2).flatten(1, 2)  # (T, P * 2, B, inputs)
+        h0 = self.h0.expand(P, 2, B, self.hidden).flatten(0, 1)
+        states = self.gru(both, h0).view(T, P, 2, B, self.hidden)
+        return states[:, :, 0], states[:, :, 1].flip(0)

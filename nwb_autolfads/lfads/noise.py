@@ -1,0 +1,83 @@
+"""Everything random in one pass of the model, drawn beforehand.
+
+With the draws given, the model is a plain function of parameters and data: a member of a population can be compared
+with the same model alone, and a faster implementation with the reference.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .sizes import Sizes
+
+
+class Dropout(NamedTuple):
+    """Masks of inverted dropout: 0 where dropped, 1 / (1 - rate) elsewhere."""
+
+    ic_state: Tensor  # (P, B, 2 * ic_encoder)
+    controller_input: Tensor  # (T, P, B, 2 * ci_encoder)
+    factors: Tensor  # (T, P, B, factors), as fed back to the controller
+    generator: Tensor  # (T + 1, P, B, generator), the first for the initial state
+
+
+class Noise(NamedTuple):
+    """Draws of one pass; standard normal samples, and dropout masks or None where nothing is dropped."""
+
+    initial_condition: Tensor  # (P, B, initial_condition)
+    inputs: Tensor  # (T, P, B, inputs)
+    dropout: Dropout | None
+
+
+def draw_noise(
+    sizes: Sizes, bins: int, windows: int, dropout_rate: Tensor, generator: torch.Generator, *, dropout: bool
+) -> Noise:
+    """Draw the noise of one pass.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    bins, windows : int
+        T and B.
+    dropout_rate : Tensor, (P,)
+        Its dtype and device are those of the draws.
+    generator : torch.Generator
+    dropout : bool
+        False at inference.
+
+    Returns
+    -------
+    Noise
+    """
+    P, like = len(dropout_rate), {"dtype": dropout_rate.dtype, "device": dropout_rate.device, "generator": generator}
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, **like)
+
+    def mask(*shape: int) -> Tensor:
+        rate = dropout_rate.view(P, 1, 1)
+        return (torch.rand(shape, **like) >= rate).to(rate.dtype) / (1 - rate)
+
+    return Noise(
+        initial_condition=normal(P, windows, sizes.initial_condition),
+        inputs=normal(bins, P, windows, sizes.inputs),
+        dropout=Dropout(
+            ic_state=mask(P, windows, 2 * sizes.ic_encoder),
+            controller_input=mask(bins, P, windows, 2 * sizes.ci_encoder if sizes.inputs else 0),
+            factors=mask(bins, P, windows, sizes.factors if sizes.inputs else 0),
+            generator=mask(bins + 1, P, windows, sizes.generator),
+        )
+        if dropout
+        else None,
+    )
+
+
+def no_noise(sizes: Sizes, bins: int, windows: int, like: Tensor, members: int) -> Noise:
+    """Noise of zeros: the pass follows the posterior means, without dropout."""
+    return Noise(
+        initial_condition=like.new_zeros(members, windows, sizes.initial_condition),
+        inputs=like.new_zeros(bins, members, windows, sizes.inputs),
+        dropout=None,
+    )

@@ -1,0 +1,35 @@
+"""Numbers of units of an LFADS model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of units; all members of a population share them.
+
+    Attributes
+    ----------
+    channels : int
+        N, channels of the data.
+    ic_encoder, ci_encoder : int
+        Units of each direction of the encoder of the initial condition and of the controller input.
+    initial_condition : int
+        Dimensions of the initial condition's posterior.
+    controller : int
+        Units of the controller.
+    inputs : int
+        Inferred inputs; 0 means no controller: the generator runs on its own.
+    generator, factors : int
+        Units of the generator; latent factors read from it.
+    """
+
+    channels: int
+    ic_encoder: int = 64
+    ci_encoder: int = 64
+    initial_condition: int = 30
+    controller: int = 64
+    inputs: int = 3
+    generator: int = 64
+    factors: int = 10

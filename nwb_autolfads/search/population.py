@@ -1,0 +1,264 @@
+"""A population of LFADS models in one process, trained side by side as one program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nwb_autolfads.errors import TrainingError
+from nwb_autolfads.lfads.hiding import Hidden, Hiding
+from nwb_autolfads.lfads.loss import Penalties, hidden_nll, terms, total
+from nwb_autolfads.lfads.model import LFADS
+from nwb_autolfads.lfads.noise import draw_noise
+from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.lfads.windows import chop
+from nwb_autolfads.search.adam import PopulationAdam
+from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.progress import Progress, ProgressCallback, silent
+from nwb_autolfads.search.split import split_starts
+
+VALIDATION_SEED = 20220  # what is hidden in validation is the same for all members, epochs and seeds
+
+
+@dataclass
+class Hyperparameters:
+    """What each member may have of its own, each (P,)."""
+
+    learning_rate: Tensor
+    dropout: Tensor
+    hide_rate: Tensor
+    kl_initial_condition: Tensor
+    kl_inputs: Tensor
+    l2_generator: Tensor
+    l2_controller: Tensor
+
+    @classmethod
+    def from_config(cls, config: TrainingConfig) -> Hyperparameters:
+        """Give every member the values of the configuration."""
+        return cls(**{name: torch.full((config.members,), getattr(config, name)) for name in cls.__annotations__})
+
+    @property
+    def penalties(self) -> Penalties:
+        """The weights of the loss among them."""
+        return Penalties(self.kl_initial_condition, self.kl_inputs, self.l2_generator, self.l2_controller)
+
+
+class Population:
+    """Models, their optimiser and their scores.
+
+    Parameters
+    ----------
+    data : Tensor, (bins, N)
+        All gap-free segments one after the other; strictly positive.
+    segment_bins : sequence of int
+        Their lengths.
+    window : int
+        Bins that the model sees at once.
+    sizes : Sizes
+    observation : Gamma
+    hiding : Hiding
+    config : TrainingConfig
+    seed : int
+
+    Attributes
+    ----------
+    model : LFADS
+    hyperparameters : Hyperparameters
+    score : Tensor, (P,)
+        Smoothed validation NLL per hidden element; infinite for members that were dropped.
+    best_score : Tensor, (P,)
+        Lowest score of each member so far, the one its best state has.
+    history : list of dict
+        One row per epoch and member.
+    """
+
+    def __init__(
+        self,
+        data: Tensor,
+        segment_bins: Sequence[int],
+        window: int,
+        sizes: Sizes,
+        observation: Gamma,
+        hiding: Hiding,
+        config: TrainingConfig,
+        seed: int,
+    ) -> None:
+        self.data, self.observation, self.hiding, self.config = data, observation, hiding, config
+        self.window = window + 2 * hiding.margin
+        self.training_starts, validation_starts = split_starts(segment_bins, self.window)
+        self.random = torch.Generator().manual_seed(seed)
+        self.model = LFADS(sizes, config.members, observation.parameters, self.random)
+        with torch.no_grad():
+            self.model.readout.bias[:] = observation.initial_bias(data)
+        self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
+        self.hyperparameters = Hyperparameters.from_config(config)
+        self.validation = self._draw_validation(validation_starts)
+        members = config.members
+        self.score = torch.full((members,), torch.inf)
+        self.best_score = torch.full((members,), torch.inf)
+        self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.restarts = torch.zeros(members, dtype=torch.long)
+        self.history: list[dict[str, float]] = []
+        self.epoch = 0
+
+    def _draw_validation(self, starts: Tensor) -> Hidden:
+        config = self.config
+        every = -(-len(starts) // config.validation_windows)
+        windows = chop(self.data, starts[::every], self.window).repeat(1, config.validation_draws, 1)
+        rate = torch.tensor([config.validation_hide_rate])
+        drawn = self.hiding.draw(windows, rate, torch.Generator().manual_seed(VALIDATION_SEED))
+        return Hidden(*(part.expand(-1, config.members, -1, -1) for part in drawn))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Gradient steps in an epoch."""
+        one_pass = len(self.training_starts) / (self.window * self.config.batch_windows)
+        return self.config.steps_per_epoch or max(1, round(one_pass))
+
+    @property
+    def alive(self) -> Tensor:
+        """Members that were not dropped, bool (P,)."""
+        return self.restarts <= self.config.max_restarts
+
+    def fit(self, progress: ProgressCallback = silent) -> int:
+        """Train until the last epoch, or until the best score has stopped improving.
+
+        Parameters
+        ----------
+        progress : callable
+            Called after every epoch.
+
+        Returns
+        -------
+        int
+            The best member.
+
+        Raises
+        ------
+        TrainingError
+            If every member was dropped.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.config.threads)
+        try:
+            return self._fit(progress)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _fit(self, progress: ProgressCallback) -> int:
+        config, began = self.config, time.monotonic()
+        milestone, waited = float("inf"), 0
+        while self.epoch < config.max_epochs and waited < config.patience_epochs:
+            messages = self.advance()
+            best = float(self.best_score.min())
+            enough = config.min_improvement * abs(milestone) if milestone < float("inf") else 0.0
+            improved = best < milestone - enough
+            milestone, waited = (best, 0) if improved else (milestone, waited + 1)
+            elapsed = time.monotonic() - began
+            progress(
+                Progress(
+                    epoch=self.epoch,
+                    n_epochs=config.max_epochs,
+                    best=best,
+                    median=float(self.score[self.alive].median()),
+                    elapsed_s=elapsed,
+                    left_s=elapsed / self.epoch * (config.max_epochs - self.epoch),
+                    message=" ".join(messages),
+                )
+            )
+        return int(self.best_score.argmin())
+
+    def advance(self) -> list[str]:
+        """Train all members for one epoch and score them.
+
+        Returns
+        -------
+        list of str
+            What a user must know: members that failed, and what became of them.
+
+        Raises
+        ------
+        TrainingError
+            If every member was dropped.
+        """
+        training_nll, finite = self._train_epoch()
+        valid_nll = hidden_nll(self.model, self.observation, self.validation)
+        messages = self._rescue(~finite | ~valid_nll.isfinite())
+        self._keep_scores(valid_nll)
+        hp = vars(self.hyperparameters)
+        for member in range(self.config.members):
+            row = {"epoch": self.epoch, "member": member, "train_nll": float(training_nll[member])}
+            row |= {"valid_nll": float(valid_nll[member]), "score": float(self.score[member])}
+            self.history.append(row | {name: float(value[member]) for name, value in hp.items()})
+        self.epoch += 1
+        return messages
+
+    def _train_epoch(self) -> tuple[Tensor, Tensor]:
+        """Make the gradient steps of an epoch; give the mean NLL (P,) and whether all gradients were finite (P,)."""
+        config, hp, sizes = self.config, self.hyperparameters, self.model.sizes
+        ramp, bins = config.ramp(self.epoch), self.window - 2 * self.hiding.margin
+        finite = torch.ones(config.members, dtype=torch.bool)
+        nll_sum = torch.zeros(config.members)
+        for _ in range(self.steps_per_epoch):
+            chosen = torch.randint(len(self.training_starts), (config.batch_windows,), generator=self.random)
+            hidden = self.hiding.draw(
+                chop(self.data, self.training_starts[chosen], self.window), hp.hide_rate, self.random
+            )
+            noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, self.random, dropout=True)
+            batch = terms(self.model, self.observation, hidden, noise, hp.penalties)
+            total(batch, hp.penalties, ramp).sum().backward()
+            finite &= self.optimiser.step(hp.learning_rate)
+            nll_sum += batch.nll.detach() / hidden.weight.mean((0, 2, 3))
+        return nll_sum / self.steps_per_epoch, finite
+
+    @torch.no_grad()
+    def _rescue(self, failed: Tensor) -> list[str]:
+        """Put failed members back to their best state with half the learning rate, or drop them after too many."""
+        messages = []
+        for member in (failed & self.alive).nonzero().flatten().tolist():
+            self.restarts[member] += 1
+            what = f"Member {member}: a loss or gradient was not finite in epoch {self.epoch + 1};"
+            self.load_best(member)
+            self.optimiser.forget(member)
+            if self.alive[member]:
+                self.hyperparameters.learning_rate[member] *= 0.5
+                rate = float(self.hyperparameters.learning_rate[member])
+                messages.append(f"{what} restarted from its best state with learning rate {rate:.2g}.")
+            else:
+                self.hyperparameters.learning_rate[member] = 0
+                messages.append(f"{what} dropped after {self.config.max_restarts} restarts.")
+        if not self.alive.any():
+            raise TrainingError(
+                f"no model is left: each of the {self.config.members} failed {self.config.max_restarts + 1} times "
+                f"with a loss or gradient that is not finite, the last in epoch {self.epoch + 1}",
+                way_out="Look at the EMG for extreme values (`inspect`), or lower `learning_rate`.",
+            )
+        return messages
+
+    @torch.no_grad()
+    def _keep_scores(self, valid_nll: Tensor) -> None:
+        share = self.config.score_smoothing
+        smoothed = torch.where(self.score.isfinite(), share * valid_nll + (1 - share) * self.score, valid_nll)
+        usable = self.alive & valid_nll.isfinite()
+        self.score = torch.where(usable, smoothed, torch.where(self.alive, self.score, torch.inf))
+        better = usable & (self.score < self.best_score)
+        self.best_score = torch.where(better, self.score, self.best_score)
+        for name, value in self.model.state_dict().items():
+            self.best_state[name][better] = value[better]
+
+    @torch.no_grad()
+    def load_best(self, member: int) -> None:
+        """Put one member back to its best state."""
+        for name, value in self.model.state_dict().items():
+            value[member] = self.best_state[name][member]
+
+    def best_model(self, member: int) -> LFADS:
+        """Return one member at its best state, as a model of its own."""
+        alone = LFADS(self.model.sizes, 1, self.observation.parameters, torch.Generator())
+        alone.load_state_dict({name: value[member : member + 1] for name, value in self.best_state.items()})
+        return alone

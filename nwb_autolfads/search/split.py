@@ -1,0 +1,61 @@
+"""Where training and validation windows may start: stretches of time that share no bin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nwb_autolfads.errors import TrainingError
+
+HELD_OUT_EVERY = 5  # one block in five is for validation
+BLOCKS = 50  # blocks that a long recording is cut into
+
+
+def split_starts(segment_bins: Sequence[int], window: int) -> tuple[Tensor, Tensor]:
+    """Give the first bins of all possible training windows, and of validation windows in every fifth block.
+
+    Parameters
+    ----------
+    segment_bins : sequence of int
+        Lengths of the gap-free segments, which lie one after the other in the data.
+    window : int
+        Length of a window, margins included.
+
+    Returns
+    -------
+    training : Tensor of int
+        Every bin where a training window may start.
+    validation : Tensor of int
+        Starts of validation windows, which overlap by half within their block.
+
+    Raises
+    ------
+    TrainingError
+        If there is no room for a training and a validation window that share no bin.
+    """
+    total = sum(segment_bins)
+    length = max(window, total // BLOCKS)
+    blocks: list[tuple[int, int]] = []  # first bin and end; the last block of a segment takes the rest
+    first = 0
+    for bins in segment_bins:
+        starts = [first + i * length for i in range(bins // length)]
+        blocks += zip(starts, [*starts[1:], first + bins], strict=False)
+        first += bins
+    held_out = torch.zeros(total, dtype=torch.bool)
+    validation: list[int] = []
+    for start, stop in blocks[min(2, len(blocks) - 1) :: HELD_OUT_EVERY]:
+        held_out[start:stop] = True
+        validation += range(start, stop - window + 1, max(window // 2, 1))
+    segment = torch.repeat_interleave(torch.arange(len(segment_bins)), torch.tensor(segment_bins))
+    spoiled = torch.cat([torch.zeros(1, dtype=torch.long), held_out.long().cumsum(0)])
+    start = torch.arange(max(total - window + 1, 0))
+    free = (spoiled[start + window] == spoiled[start]) & (segment[start] == segment[start + window - 1])
+    training = start[free]
+    if not len(training) or not validation:
+        raise TrainingError(
+            f"{total} bins leave no room to train and to validate on windows of {window} bins that share none",
+            way_out="Give a longer recording, or a shorter window and shift in the configuration.",
+        )
+    return training, torch.tensor(validation)
