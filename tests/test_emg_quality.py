@@ -9,7 +9,9 @@ from test_emg_preprocess import recording_of
 
 from nwb_autolfads.emg import quality as quality_module
 from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.likeness import find_crosstalk
 from nwb_autolfads.emg.mains import find_mains
+from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.emg.quality import assess_quality
 from nwb_autolfads.sources import open_emg
 
@@ -67,3 +69,36 @@ def test_real_recordings_are_usable_and_only_one_hums(shared_data):
         with open_emg(shared_data / file) as recording:
             assert find_mains(recording, PreprocessingConfig())[0] == mains
             assert assess_quality(recording)["usable"].values.all()
+
+
+def test_a_copy_of_another_muscle_is_left_out_and_said():
+    data = raw_emg(8000)
+    data[:, 2] = 3 * data[:, 0] + 0.5
+    with pytest.warns(UserWarning, match=r"M2 \(the same signal as M0\)"):
+        emg = preprocess(recording_of(data))
+    assert emg["usable"].values.tolist() == [True, True, False]
+    assert assess_quality(recording_of(data))["duplicate_of"].values.tolist() == ["", "", "M0"]
+
+
+def test_crosstalk_is_found_with_its_muscle_although_it_comes_later():
+    generator = np.random.default_rng(3)
+    data = generator.standard_normal((30000, 3))
+    data[:, 2] = 0.6 * np.roll(data[:, 0], 4) + 0.8 * data[:, 2]  # the other parts are independent: correlation 0.6
+    peak, partner = find_crosstalk(recording_of(data), PreprocessingConfig())
+    assert peak[2] == pytest.approx(0.6, abs=0.05)
+    assert (partner[0], partner[2]) == ("M2", "M0")
+    assert peak[1] < 0.1
+
+
+def test_movement_share_and_burst_snr_match_what_was_put_in():
+    generator = np.random.default_rng(4)
+    time = np.arange(40000) / 1000
+    size = np.where(time % 2 < 1, 10.0, 1.0)[:, None]  # bursts 20 dB above rest, half of the time
+    data = size * generator.standard_normal((40000, 2))
+    data[:, 1] += 20 * np.sin(2 * np.pi * 5 * time)
+    quality = assess_quality(recording_of(data))
+    muscle, movement = np.mean(size**2), 20**2 / 2
+    np.testing.assert_allclose(
+        quality["movement_share"], [0.04, (0.04 * muscle + movement) / (muscle + movement)], atol=0.01
+    )
+    np.testing.assert_allclose(quality["snr_db"], 20.0, atol=3.0)

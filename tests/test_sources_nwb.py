@@ -257,6 +257,34 @@ def test_a_probe_is_not_taken_for_muscles(tmp_path):
     assert "it looks like a probe" in message_of(path, path="acquisition/EMG")
 
 
+def link_data_to(path, target) -> None:
+    with h5py.File(path, "r+") as file:
+        attributes = dict(file["acquisition/EMG/data"].attrs)
+        del file["acquisition/EMG/data"]
+        if not target.exists() and target.parent == path.parent:
+            file["acquisition/EMG/data"] = h5py.ExternalLink(target.name, "/data")
+            return
+        with h5py.File(target, "w") as other:
+            other["data"] = raw_emg(1000)
+            other["data"].attrs.update(attributes)
+        file["acquisition/EMG/data"] = h5py.ExternalLink(str(target), "/data")
+
+
+def test_data_in_another_file_is_read_beside_the_file_only(tmp_path):
+    folder = tmp_path / "session"
+    folder.mkdir()
+    outside, gone, beside = (file_with_2d_series(folder / f"{name}.nwb") for name in ("outside", "gone", "beside"))
+    link_data_to(outside, tmp_path / "private.h5")
+    link_data_to(gone, folder / "lost.h5")
+    (folder / "data.h5").touch()
+    link_data_to(beside, folder / "data.h5")
+    assert "/acquisition/EMG/data: reads its data from" in message_of(outside)
+    assert "private.h5, outside the folder of the file" in message_of(outside)
+    assert "reads its data from lost.h5, which is not there" in message_of(gone)
+    with open_emg(beside) as recording:
+        assert recording.n_samples == 1000
+
+
 # --- listed ----------------------------------------------------------------------------------------------------------
 
 

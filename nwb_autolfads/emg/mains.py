@@ -57,6 +57,17 @@ def find_mains(recording: EmgRecording, config: PreprocessingConfig) -> tuple[in
     return mains, np.divide(lines, total, out=none, where=total > 0)
 
 
+def movement_share(recording: EmgRecording) -> NDArray[np.float64]:
+    """Return the share of each muscle's power below 20 Hz, where movement artefacts are; NaN where not known."""
+    frequency, power, seconds = power_spectrum(recording)
+    if recording.rectified or not seconds:
+        return np.full(len(recording.muscles), np.nan)
+    power = power[1:]  # an offset is no movement
+    total = power.sum(axis=0)
+    below = power[frequency[1:] < MOVEMENT_HZ].sum(axis=0)
+    return np.divide(below, total, out=np.full_like(total, np.nan), where=total > 0)
+
+
 def stretches(recording: EmgRecording) -> Iterator[tuple[int, int]]:
     """Yield ranges of samples, none across a gap, spread over the recording and at most 64 s together."""
     length = int(_STRETCH_S * recording.rate)

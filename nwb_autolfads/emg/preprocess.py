@@ -22,6 +22,7 @@ from nwb_autolfads.emg.filters import (
     resampling_memory,
     resampling_ratio,
 )
+from nwb_autolfads.emg.likeness import find_duplicates
 from nwb_autolfads.emg.mains import find_mains
 from nwb_autolfads.emg.quality import QualityTally
 from nwb_autolfads.errors import SignalError
@@ -76,7 +77,7 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         first += count
 
     scale = _clip_and_scale(emg, config)
-    quality = tally.result(recording, mains_share, config)
+    quality = tally.result(recording, mains_share, find_duplicates(recording), config)
     usable = quality["usable"].values & (scale > 0)
     unusable = {
         str(muscle): str(reason) or "nothing is left after the high-pass"

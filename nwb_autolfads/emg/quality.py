@@ -1,4 +1,4 @@
-"""Quality of each muscle before any filter: flat, NaN, saturated, drowned in mains hum."""
+"""Quality of each muscle before any filter: flat, NaN, saturated, drowned in mains hum, a copy of another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.mains import find_mains
+from nwb_autolfads.emg.likeness import burst_snr, find_crosstalk, find_duplicates
+from nwb_autolfads.emg.mains import find_mains, movement_share
 from nwb_autolfads.sources.recording import EmgRecording
 
 _BLOCK_VALUES = 4_000_000  # values (samples x muscles) read at once
@@ -38,37 +39,36 @@ class QualityTally:
             count[new] = 0
             count += (block == extreme).sum(axis=0)
 
-    def result(self, recording: EmgRecording, mains_share: NDArray, config: PreprocessingConfig) -> xr.Dataset:
-        """Judge what was counted; see `assess_quality`."""
+    def result(
+        self, recording: EmgRecording, mains_share: NDArray, duplicate_of: list[str], config: PreprocessingConfig
+    ) -> xr.Dataset:
+        """Judge what was counted, and what spectrum and likeness say; see `assess_quality`."""
         flat = ~(self.highest > self.lowest)
         # Zero is no rail of rectified EMG, so its floor is not counted.
         at_rails = self.at_highest - 1 + (0 if recording.rectified else self.at_lowest - 1)
         saturated = np.where(flat, 0.0, at_rails / max(self.n_samples, 1))
         nan_share = self.n_nan / max(self.n_samples, 1)
-        reasons = [
-            "; ".join(
-                reason
-                for holds, reason in (
-                    (flat[muscle], "flat"),
-                    (nan_share[muscle] > 0, f"{nan_share[muscle]:.2%} of samples not finite"),
-                    (saturated[muscle] > config.saturated_share_limit, f"{saturated[muscle]:.1%} of samples at a rail"),
-                    (
-                        mains_share[muscle] > config.mains_share_limit,
-                        f"{mains_share[muscle]:.0%} of its power is mains",
-                    ),
-                )
-                if holds
-            )
-            for muscle in range(len(flat))
-        ]
+        reasons: list[list[str]] = [[] for _ in recording.muscles]
+        for muscle, said in enumerate(reasons):
+            if flat[muscle]:
+                said.append("flat")
+            if nan_share[muscle] > 0:
+                said.append(f"{nan_share[muscle]:.2%} of samples not finite")
+            if saturated[muscle] > config.saturated_share_limit:
+                said.append(f"{saturated[muscle]:.1%} of samples at a rail")
+            if mains_share[muscle] > config.mains_share_limit:
+                said.append(f"{mains_share[muscle]:.0%} of its power is mains")
+            if duplicate_of[muscle]:
+                said.append(f"the same signal as {duplicate_of[muscle]}")
         return xr.Dataset(
             {
                 "flat": ("muscle", flat),
                 "nan_share": ("muscle", nan_share),
                 "saturated_share": ("muscle", saturated),
                 "mains_share": ("muscle", mains_share),
-                "usable": ("muscle", np.array([not reason for reason in reasons])),
-                "reason": ("muscle", np.array(reasons)),
+                "duplicate_of": ("muscle", np.array(duplicate_of)),
+                "usable": ("muscle", np.array([not said for said in reasons])),
+                "reason": ("muscle", np.array(["; ".join(said) for said in reasons])),
             },
             coords={"muscle": list(recording.muscles)},
             attrs={"origin": recording.origin.to_json(), "unit": recording.unit},
@@ -88,13 +88,22 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
     -------
     Dataset, (muscle,)
         ``flat``; ``nan_share``, share of samples that are not finite; ``saturated_share``, share at the highest or
-        lowest value beyond one sample each; ``mains_share``, share of mains in the power above 20 Hz; ``usable``; and
-        ``reason``, why a muscle is not usable.
+        lowest value beyond one sample each; ``mains_share``, share of mains in the power above 20 Hz;
+        ``duplicate_of``, the earlier muscle with the same signal; ``usable``; and ``reason``, why a muscle is not.
+        For the user to judge, without a verdict: ``movement_share``, share of the power below 20 Hz; ``crosstalk``,
+        the largest cross-correlation, and ``crosstalk_with``, with which muscle; ``snr_db``, bursts over rest.
     """
     config = config or PreprocessingConfig()
     tally = QualityTally(len(recording.muscles))
     step = max(1, _BLOCK_VALUES // len(recording.muscles))
     for start in range(0, recording.n_samples, step):
         tally.add(recording.read(start, min(start + step, recording.n_samples)))
-    _, share = find_mains(recording, config)
-    return tally.result(recording, share, config)
+    _, mains_share = find_mains(recording, config)
+    quality = tally.result(recording, mains_share, find_duplicates(recording), config)
+    crosstalk, crosstalk_with = find_crosstalk(recording, config)
+    return quality.assign(
+        movement_share=("muscle", movement_share(recording)),
+        crosstalk=("muscle", crosstalk),
+        crosstalk_with=("muscle", crosstalk_with),
+        snr_db=("muscle", burst_snr(recording, config)),
+    )

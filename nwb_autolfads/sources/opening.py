@@ -10,6 +10,7 @@ import h5py
 from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.links import require_safe_links
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def open_nwb(source: str | Path | NWBFile) -> OpenedFile:
     Raises
     ------
     SourceError
-        If the file does not exist, is no HDF5, is damaged, or is HDF5 without NWB in it.
+        If the file does not exist, is no HDF5, is damaged, is HDF5 without NWB in it, or reads from outside its folder.
     """
     if isinstance(source, NWBFile):
         return OpenedFile(source, source.container_source or "", lambda: None)
@@ -68,6 +69,8 @@ def _require_nwb(path: Path) -> None:
     try:
         with h5py.File(path, "r") as file:
             version = file.attrs.get("nwb_version")
+            if version is not None:
+                require_safe_links(file, path)
     except PermissionError as error:
         raise SourceError("may not be read", file=name, way_out="Ask for permission to read it") from error
     except OSError as error:
