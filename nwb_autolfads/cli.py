@@ -280,32 +280,19 @@ def _show_overview(console: Console, overview: Overview) -> None:
 
     contents = overview.contents
     console.tell(f"{contents.file}: {contents.session_description}")
-    rows = [
-        (
-            found.candidate.path,
-            " x ".join(map(str, found.candidate.shape)),
-            f"{found.candidate.rate:g}" if found.candidate.rate else "-",
-            found.candidate.unit,
-            found.problem or str(len(found.segments) - 1),
-            str(found.candidate.score),
-            ", ".join(found.candidate.reasons),
-        )
-        for found in contents.emg
-    ]
-    columns = ("path", "samples x columns", "Hz", "unit", "gaps", "score", "why")
-    console.table("EMG candidates" if rows else "No EMG candidates", columns, rows)
-    others = [*((found, "behaviour") for found in contents.behavior), *((found, "other") for found in contents.other)]
-    console.table(
-        "Other series",
-        ("path", "kind", "samples x columns", "Hz", "unit"),
-        [
-            (found.path, kind, " x ".join(map(str, found.shape)), f"{found.rate:g}" if found.rate else "-", found.unit)
-            for found, kind in others
-        ],
-    )
+    for found in contents.emg:
+        kind = "EMG" if found.likely else "perhaps EMG"
+        console.tell(f"{kind}: {found.candidate}{f', {found.problem}' if found.problem else ''}")
+        if len(found.segments) > 1:
+            console.tell(f"  {len(found.segments) - 1} gaps")
+    for series, kind in [(each, "behaviour") for each in contents.behavior] + [
+        (each, "other") for each in contents.other
+    ]:
+        rate = f"{series.rate:g} Hz" if series.rate else "no rate"
+        console.tell(f"{kind}: {series.path} ({' x '.join(map(str, series.shape))}, {series.unit}, {rate})")
     for table in contents.intervals:
-        console.tell(f"{table.path}: {table.n_rows} rows ({', '.join(table.columns)})")
-    console.tell(f"{contents.n_units} sorted units")
+        console.tell(f"table: {table.path} ({table.n_rows} rows: {', '.join(table.columns)})")
+    console.tell(f"units: {contents.n_units} sorted")
     if overview.problem:
         console.tell(f"No EMG would be read: {overview.problem}")
     for assumption in overview.assumptions:

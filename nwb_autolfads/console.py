@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nwb_autolfads.search.progress import Progress, ProgressCallback
 
 SECONDS_BETWEEN_LINES = 10.0
+TABLE_WIDTH = 120  # where there is no terminal to ask
 
 
 class Console:
@@ -30,7 +32,10 @@ class Console:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._lines = RichConsole(stderr=as_json, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        lines = RichConsole(stderr=as_json, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        if not lines.is_terminal:
+            lines.width = TABLE_WIDTH
+        self._lines = lines
         self._progress = RichConsole(stderr=True, markup=False, emoji=False, highlight=False)
 
     def tell(self, line: str) -> None:
@@ -40,7 +45,7 @@ class Console:
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table for a person; the first column is text, the others align to the right when they are numbers."""
         rows = [[_printable(cell) for cell in row] for row in rows]
-        table = Table(title=title or None, title_justify="left", title_style="bold")
+        table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
         for index, column in enumerate(columns):
             numeric = all(_is_number(row[index]) for row in rows)
             table.add_column(column, justify="right" if numeric and index else "left", overflow="fold")

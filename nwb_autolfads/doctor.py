@@ -58,9 +58,9 @@ def examine() -> list[Fact]:
         _accelerator(),
         *(
             Fact(
-                f"extra '{extra}' ({package})",
+                f"{package} (optional: {purpose})",
                 _version(package),
-                "" if _version(package) else f"for {purpose}: pip install 'nwb-autolfads[{extra}]'",
+                "" if _version(package) else f"pip install 'nwb-autolfads[{extra}]'",
                 required=False,
             )
             for extra, (package, purpose) in EXTRAS.items()

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import ConfigError
@@ -17,6 +17,7 @@ from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.recording import EmgRecording
 
 MAX_BYTES = 64 * 1024
+MAX_DEPTH = 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def read_settings(path: Path | None) -> RunSettings:
     Raises
     ------
     ConfigError
-        If the file cannot be read, is larger than 64 KiB, is not YAML, uses aliases, or sets something that does not
+        If the file cannot be read, is larger than 64 KiB, is not YAML, uses aliases, nests deeply, or sets
+        something that does not
         exist or is out of its bounds.
     """
     if path is None:
@@ -80,17 +82,28 @@ def read_settings(path: Path | None) -> RunSettings:
         )
     try:
         text = content.decode("utf-8")
-        # A few aliases of aliases unfold into gigabytes when printed or copied; settings have no use for them.
-        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
-            raise ConfigError("uses YAML aliases", way_out="Write the values out", file=str(path))
+        _refuse_what_unfolds(text, path)
         values = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (YAMLError, UnicodeDecodeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"is not YAML: {reason}", way_out="See docs/getting-started.md", file=str(path)) from error
     try:
         return RunSettings.model_validate({} if values is None else values)
     except ValidationError as error:
         raise ConfigError(described(error), way_out="See docs/getting-started.md", file=str(path)) from error
+
+
+def _refuse_what_unfolds(text: str, path: Path) -> None:
+    """Refuse, while it is parsed, YAML of which a few kilobytes take minutes or gigabytes; settings need none of it."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        if isinstance(event, AliasEvent):
+            raise ConfigError("uses YAML aliases", way_out="Write the values out", file=str(path))
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ConfigError(
+                f"nests deeper than {MAX_DEPTH} levels", way_out="See docs/getting-started.md", file=str(path)
+            )
 
 
 def described(error: ValidationError | TypeError) -> str:

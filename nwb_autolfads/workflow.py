@@ -239,17 +239,9 @@ def check_new_file(file: Path, n_bytes: int, *, may_exist: bool) -> None:
     """Refuse a file of so many bytes where it exists and must not, or where its folder does not take it."""
     if file.exists() and not may_exist:
         raise OutputError("exists already", way_out="Choose another name with --out, or --overwrite it", file=str(file))
+    if file.parent.is_dir():
+        _try_to_write(file)
     check_place(file, n_bytes, may_exist=may_exist)
-    try:
-        # Permissions and read-only mounts all show here, and nowhere else for every user and system.
-        with tempfile.TemporaryFile(dir=file.parent):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"nothing can be written to the folder {file.resolve().parent}: {error.strerror}",
-            way_out="Choose another folder with --out",
-            file=str(file),
-        ) from error
 
 
 def write_estimates(estimates: Mapping[str, xr.Dataset], source: Path, target: Target) -> None:
@@ -271,6 +263,19 @@ def write_text(file: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with new_version(file) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _try_to_write(file: Path) -> None:
+    # Permissions and read-only mounts all show in trying, and nowhere else for every user and system.
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"nothing can be written to the folder {file.resolve().parent}: {error.strerror}",
+            way_out="Choose another folder with --out",
+            file=str(file),
+        ) from error
 
 
 def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.DataArray:

@@ -32,7 +32,9 @@ def made_up_emg(muscles=("TA", "SOL", "GM"), seconds=8.0):
         "rate": RATE,
         "unit": "V",
         "origin": json.dumps({"file": "walk.nwb", "object_path": "acquisition/EMG", "file_identifier": "abc-1"}),
-        "preprocessing": json.dumps([{"step": "high-pass", "cutoff_hz": 65.0}, {"step": "clip", "at": [0.1, 0.25]}]),
+        "preprocessing": json.dumps(
+            [{"step": "high-pass", "cutoff_hz": 65.0}, {"step": "clip", "at": [0.1, 0.25], "mains_hz": None}]
+        ),
     }
     dims = ("time", "muscle")
     return (
@@ -117,14 +119,15 @@ def test_the_page_tells_what_was_read_and_how_to_do_it_again(page):
         "8.0 s",
         "500 Hz",
         "cutoff_hz: 65",
-        "at: 0.1, 0.25",
-        "2e-05",
+        "at: 0.1, 0.25; mains_hz: none",
+        "1 in the file is (µV)",
         "left out",
         "seed 3",
         "nwb-autolfads run 'walk 1.nwb'",
         "036013",
     ):
         assert said in text
+    assert '<td class="number">20</td>' in page  # the scale, in microvolts
 
 
 def test_a_file_without_history_or_truth_makes_a_page_without_those_parts():

@@ -45,6 +45,11 @@ def busiest_stretch(activation: xr.DataArray, seconds: float) -> tuple[float, fl
     return float(time[start]), float(time[start + n_bins - 1])
 
 
+def display_unit(unit: str) -> tuple[float, str]:
+    """Return the factor from a unit to the one shown, and its name: microvolts for volts, the size that EMG has."""
+    return (1e6, "µV") if unit in {"V", "volts"} else (1.0, unit or "scaled")
+
+
 def plot_activation(
     estimates: Mapping[str, xr.Dataset],
     *,
@@ -75,7 +80,7 @@ def plot_activation(
     """
     first = next(iter(estimates.values()))
     rows = [str(name) for name in muscles] if muscles is not None else _usable_muscles(first)
-    factor, unit = _display_unit(str(first.attrs.get("unit", "")))
+    factor, unit = display_unit(str(first.attrs.get("unit", "")))
     figure = Figure(figsize=(9.0, 0.9 + 1.15 * max(1, len(rows))), layout="constrained")
     axes = figure.subplots(max(1, len(rows)), 1, sharex=True, squeeze=False)[:, 0]
     window = slice(start, stop)
@@ -92,6 +97,7 @@ def plot_activation(
             )
         axis.set_ylabel(f"{muscle}\n({unit})", parse_math=False)
         axis.set_ylim(bottom=0)
+        axis.margins(x=0)
     axes[-1].set_xlabel("time (s, session clock)")
     _legend(figure, axes[0])
     return figure
@@ -168,11 +174,6 @@ def _usable_muscles(estimate: xr.Dataset) -> list[str]:
 
 def _colours(n: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(n)][::-1]
-
-
-def _display_unit(unit: str) -> tuple[float, str]:
-    """Volts are shown as microvolts, the size that EMG has."""
-    return (1e6, "µV") if unit in {"V", "volts", "volt"} else (1.0, unit or "scaled")
 
 
 def _draw(

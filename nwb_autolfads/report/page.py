@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from nwb_autolfads.report.figures import busiest_stretch, plot_activation, plot_scores, plot_search
+from nwb_autolfads.report.figures import busiest_stretch, display_unit, plot_activation, plot_scores, plot_search
 
 SHOWN_SECONDS = 3.0
 CITATIONS = (
@@ -75,7 +75,7 @@ def render_report(
         title=title,
         version=version("nwb-autolfads"),
         origin=json.loads(first.attrs.get("origin", "{}")),
-        unit=first.attrs.get("unit", ""),
+        unit=display_unit(str(first.attrs.get("unit", "")))[1],
         rate=first.attrs.get("rate"),
         duration=_recorded_seconds(first),
         assumptions=assumptions,
@@ -113,6 +113,8 @@ def _described_step(step: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _short(value: Any) -> str:
+    if value is None or value in ([], {}):
+        return "none"
     if isinstance(value, list):
         return ", ".join(_short(item) for item in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -123,8 +125,9 @@ def _muscle_rows(estimate: xr.Dataset) -> list[dict[str, Any]]:
     usable = estimate["usable"].values if "usable" in estimate.coords else np.full(n, True)
     scale = estimate["scale"].values if "scale" in estimate.coords else np.full(n, np.nan)
     names = estimate["muscle"].values
+    factor, _ = display_unit(str(estimate.attrs.get("unit", "")))
     return [
-        {"name": str(name), "usable": bool(is_usable), "scale": f"{divisor:.4g}"}
+        {"name": str(name), "usable": bool(is_usable), "scale": f"{divisor * factor:.4g}"}
         for name, is_usable, divisor in zip(names, usable, scale, strict=True)
     ]
 
