@@ -200,6 +200,8 @@ class SimulationConfig(BaseModel):
         for low, high in pairs:
             if getattr(self, low) >= getattr(self, high):
                 raise ValueError(f"{low}={getattr(self, low)} must be below {high}={getattr(self, high)}")
+        if self.tremor_high_hz - self.tremor_low_hz < 1:
+            raise ValueError("tremor_high_hz must be at least 1 Hz above tremor_low_hz")
         if not (self.locomotion_bout_s or self.burst_bout_s or self.isometric_bout_s):
             raise ValueError("one of locomotion_bout_s, burst_bout_s, isometric_bout_s must be above 0")
         return self

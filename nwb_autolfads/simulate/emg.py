@@ -14,6 +14,12 @@ from nwb_autolfads.simulate.processes import Floats, renewal_times, shaped_noise
 FULL_ACTIVATION = 3.0
 """Activation at which a pool of motor units gives all it has; a usual burst peaks at 1."""
 
+ONSET_WIDTH = 0.05
+"""Part of its threshold over which a unit's rate climbs from 0 to the slowest: synaptic noise blurs the threshold.
+
+Without it the EMG's RMS would jump at each recruitment, and no excitation would give the RMS in between.
+"""
+
 ROUGHNESS_HZ = 100.0
 """Corner of the fluctuation of the carrier's local size: about one over the length of an action potential."""
 
@@ -92,7 +98,8 @@ class MotorUnitPool:
     thresholds : ndarray, shape (n_units,)
         Excitation (1 = maximal) above which a unit fires.
     slope, slowest, fastest : float
-        Discharge rate ``min(fastest, slowest + slope (excitation - threshold))`` (Hz), the same for all units.
+        Discharge rate ``min(fastest, slowest + slope (excitation - threshold))`` (Hz), the same for all units, but
+        just above its threshold a unit fires less: see `ONSET_WIDTH`.
     shapes : ndarray, shape (n_units, n_basis)
         Each action potential in terms of `basis`.
     basis : ndarray, shape (n_basis, n_taps)
@@ -122,15 +129,17 @@ class MotorUnitPool:
 
     def discharge_rates(self, unit: int, excitation: Floats) -> Floats:
         """Return the discharge rate (Hz) of one unit at each excitation, 0 below its threshold."""
-        above = excitation - self.thresholds[unit]
-        return np.where(above > 0, np.minimum(self.fastest, self.slowest + self.slope * above), 0.0)
+        threshold = self.thresholds[unit]
+        above = np.maximum(0.0, excitation - threshold)
+        onset = np.minimum(1.0, above / (ONSET_WIDTH * threshold))
+        return onset * np.minimum(self.fastest, self.slowest + self.slope * above)
 
     def excitation_for(self, activation: Floats) -> tuple[Floats, float]:
         """Return the excitation that makes the EMG's RMS proportional to activation, and the RMS at activation 1.
 
         Campbell's theorem: the mean square of a sum of independent trains is the sum over units of rate times energy.
         """
-        grid = np.linspace(0, 1, 4001)
+        grid = np.linspace(0, 1, 20_001)
         energy = np.sum((self.shapes @ self.basis) ** 2, axis=1)
         power = sum(energy[unit] * self.discharge_rates(unit, grid) for unit in range(len(energy)))
         rms = np.sqrt(power)
