@@ -118,7 +118,9 @@ def _estimates(
         try:
             nwbfile = io.read()
         except Exception as error:  # hdmf raises many kinds for a file that is not what it says
-            raise SourceError(f"cannot be read as NWB ({error})", way_out="Give an NWB file.", file=str(path)) from error
+            raise SourceError(
+                f"cannot be read as NWB ({error})", way_out="Give an NWB file.", file=str(path)
+            ) from error
         behavior = nwbfile.processing.get("behavior")
         objects = behavior.data_interfaces.values() if behavior is not None else ()
         yield {item.name: item for item in objects if isinstance(item, ndx_muscle_activation.ActivationEstimate)}

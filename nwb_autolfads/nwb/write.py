@@ -21,6 +21,7 @@ from nwb_autolfads.errors import OutputError
 from nwb_autolfads.nwb.atomic import check_place, new_version
 from nwb_autolfads.nwb.build import build_estimate, build_muscles_table, check_estimate
 from nwb_autolfads.nwb.inside import MODULE, SourceFacts, look_inside, remove_estimate, same_table
+from nwb_autolfads.nwb.repack import repack
 
 MUSCLES_TABLE = "muscles"
 
@@ -76,12 +77,16 @@ def write_activation(
     facts.require_origin(estimate.attrs.get("origin"))
     if name in facts.behavior:
         _check_taken_name(facts, name, overwrite)
-    needed = source.stat().st_size + estimate.nbytes + len(weights or b"") + OVERHEAD_BYTES
+    replaces = name in facts.behavior
+    copies = 2 if replaces else 1
+    needed = copies * (source.stat().st_size + estimate.nbytes + len(weights or b"") + OVERHEAD_BYTES)
     check_place(result, needed, may_exist=overwrite or in_place)
     with new_version(result) as partial:
         before = os.stat(source)
         _copy(source, partial)
         _add(estimate, partial, name, weights)
+        if replaces:
+            _drop_free_room(partial)
         _require_valid(partial, source)
         _require_unchanged(source, before)
     return result
@@ -142,7 +147,6 @@ def _copy(source: Path, partial: Path) -> None:
 
 
 def _add(estimate: xr.Dataset, path: Path, name: str, weights: bytes | None) -> None:
-    # One session of HDF5 for both, so that the new estimate takes the room of the one it replaces.
     with h5py.File(path, "r+") as file:
         if f"{MODULE}/{name}" in file:
             remove_estimate(file, name)
@@ -152,6 +156,17 @@ def _add(estimate: xr.Dataset, path: Path, name: str, weights: bytes | None) -> 
             muscles = _muscles_table(module, estimate)
             module.add(build_estimate(estimate, name, muscles, weights))
             io.write(nwbfile)
+
+
+def _drop_free_room(path: Path) -> None:
+    packed = path.with_name(f"{path.name}.packed")
+    try:
+        repack(path, packed)
+        os.replace(packed, path)
+    except NotImplementedError:
+        pass  # the file keeps the room of the estimate that was replaced; nothing else is wrong with it
+    finally:
+        packed.unlink(missing_ok=True)
 
 
 def _behavior_module(nwbfile: NWBFile) -> Any:
