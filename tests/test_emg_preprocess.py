@@ -86,6 +86,15 @@ def test_blocks_meet_as_if_filtered_in_one_shot(monkeypatch, rate, up, down):
     np.testing.assert_allclose(emg.values, expected, rtol=1e-5, atol=2e-6)
 
 
+def test_blocks_of_rectified_emg_meet_too(monkeypatch):
+    data = np.abs(raw_emg(20000, 2)).astype(np.float32)
+    monkeypatch.setattr(preprocess_module, "_BLOCK_VALUES", 2)
+    emg = preprocess(recording_of(data, rate=2000.0, rectified=True), PreprocessingConfig(clip_quantile=1.0))
+    slower = np.abs(signal.resample_poly(data.astype(np.float64), 1, 4, axis=0, padtype="symmetric"))
+    expected = np.maximum(slower / np.quantile(slower, 0.95, axis=0), 1e-4)
+    np.testing.assert_allclose(emg.values, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_events_stay_where_they_are_on_the_session_clock():
     rate, width = 2000.0, 0.02
     segments = (Segment(12.345, 0, 20000), Segment(31.0007, 20000, 15000))

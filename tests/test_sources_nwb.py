@@ -158,6 +158,16 @@ def test_what_only_sits_on_an_offset_is_not_taken_for_rectified(tmp_path):
         assert any("offset" in sentence for sentence in recording.assumptions)
 
 
+def test_unnamed_columns_in_a_container_are_read_when_pointed_at(tmp_path):
+    series = TimeSeries(name="signals", data=raw_emg(1000, 36), unit="unknown", rate=1000.0)
+    path = file_with_container(tmp_path / "a.nwb", [series], name="recorded")
+    assert "acquisition/recorded/signals (1000 x 36, a.u., 1000 Hz)" in message_of(path)
+    for emg in ("acquisition/recorded", "acquisition/recorded/signals"):
+        with open_emg(path, path=emg) as recording:
+            assert recording.muscles[-1] == "muscle 36"
+            assert recording.origin.object_path == "acquisition/recorded/signals"
+
+
 def test_series_in_scratch_do_not_compete_with_the_recording(tmp_path):
     nwbfile = new_nwbfile()
     nwbfile.add_acquisition(emg_series(raw_emg(1000), comments="columns: TA, SOL, MG"))
