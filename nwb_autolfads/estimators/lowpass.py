@@ -8,13 +8,12 @@ from typing import Any, Literal, Self
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import BLOCK_MS, held_out_likelihood
-from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe, require_between
+from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe, require_between
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
@@ -153,13 +152,13 @@ def low_pass(
                 f"low-pass at {cutoff:g} Hz, {padding} bins",
                 way_out="Raise the cutoff or leave out segments that short",
             )
-        v = shown[piece, None]
-        x = observed.values[piece] * v
-        weight = sosfiltfilt(sections, v, axis=0, padtype="even", padlen=padding)
-        filtered = sosfiltfilt(sections, x, axis=0, padtype="even", padlen=padding)
-        smooth[piece] = _quotient(filtered, weight[:, 0])
+        x, v = observed.values[piece], shown[piece]
+        weight = sosfiltfilt(sections, v, padtype="even", padlen=padding)
+        filtered = sosfiltfilt(sections, x * v[:, None], axis=0, padtype="even", padlen=padding)
+        smooth[piece] = _quotient(filtered, weight)
         if not v.all():
-            smooth[piece] = np.maximum(smooth[piece], _quietest(x, v, padding))
+            quietest = moving_average(x, v, padding).min(axis=0, initial=np.inf)
+            smooth[piece] = np.where(np.isfinite(quietest), np.maximum(smooth[piece], quietest), smooth[piece])
     unseen = np.isnan(smooth[:, 0])  # segments that are hidden as a whole
     if unseen.any():
         smooth[unseen] = np.average(observed.values, axis=0, weights=shown)
@@ -168,14 +167,6 @@ def low_pass(
 
 def _padding(rate: float, cutoff: float) -> int:
     return math.ceil(rate / cutoff)
-
-
-def _quietest(x: NDArray[np.float64], visible: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    weight = uniform_filter1d(visible, width, axis=0)
-    seen = weight[:, 0] > 0.5
-    if not seen.any():
-        return np.zeros(x.shape[1])
-    return (uniform_filter1d(x, width, axis=0)[seen] / weight[seen]).min(axis=0)
 
 
 def _quotient(filtered: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:

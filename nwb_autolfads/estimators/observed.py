@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import gap_free_slices
@@ -91,6 +92,25 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
             stacklevel=3,
         )
     return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), gap_free_slices(emg), usable)
+
+
+def moving_average(values: NDArray[np.float64], visible: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Average the visible bins of one segment over ``width`` bins, where at least half of the bins are visible.
+
+    Parameters
+    ----------
+    values : array, (time, muscle)
+    visible : array, (time,)
+        1 where visible, 0 where hidden.
+    width : int
+
+    Returns
+    -------
+    array, (positions with enough visible bins, muscle)
+    """
+    weight = uniform_filter1d(visible, width)
+    enough = weight >= 0.5
+    return uniform_filter1d(values * visible[:, None], width, axis=0)[enough] / weight[enough, None]
 
 
 def _check_muscle(muscle: str, column: NDArray[np.float64]) -> None:

@@ -1,0 +1,135 @@
+"""The hidden Markov model of EMG amplitude: grid, transition kernel, observation.
+
+A hidden amplitude sigma on a grid diffuses and jumps, and the rectified EMG x is drawn around it:
+
+    dp/dt = a d2p/dsigma2 + b (uniform - p),     p(x | sigma) ~ exp(-x / sigma) / sigma          (Laplace)
+                                                 p(x | sigma) ~ exp(-x^2 / 2 sigma^2) / sigma    (Gauss)
+
+Sanger 2007 (J Neurophysiol 97:1839); Hofmann et al. 2016 (IEEE TNSRE 24:1341).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dct
+
+from nwb_autolfads.errors import ConfigError
+
+Observation = Literal["laplace", "gauss"]
+Transition = Literal["exact", "euler"]
+Float32 = NDArray[np.float32]
+
+_LEAST_UNIFORM = 1e-12  # chance per bin of going anywhere: no outlier may have probability zero, not even with b = 0
+_LEAST_LOG_LIKELIHOOD = -50.0  # relative to the best amplitude's: less would only meet the slow denormal numbers
+
+
+@dataclass(frozen=True)
+class AmplitudeModel:
+    """Grid, dynamics and observation of every muscle.
+
+    Attributes
+    ----------
+    grid : array, (muscle, G)
+        Amplitudes sigma, equally spaced from one spacing above zero, in units of the scaled EMG.
+    kernel : array, (muscle, G, G)
+        Probability of going from one amplitude to another within one bin; symmetric.
+    observation : {"laplace", "gauss"}
+        What the rectified EMG is drawn from.
+    """
+
+    grid: NDArray[np.float64]
+    kernel: Float32
+    observation: Observation
+
+    def features(self, x: NDArray[np.float64], seen: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.float64]]:
+        """Return what the log-likelihood of `likelihood` is linear in, and the offset that it leaves out.
+
+        The offset is the largest log-likelihood over the grid's range, so that the exponential neither overflows
+        nor vanishes for every amplitude. Where unseen both are zero: likelihood one whatever the amplitude.
+
+        Parameters
+        ----------
+        x : array, (muscle, ...)
+            Rectified EMG.
+        seen : array of bool, broadcastable to ``x``
+
+        Returns
+        -------
+        features : array, (muscle, ..., 3)
+        offset : array, (muscle, ...)
+            log p(x | sigma) = log(likelihood) + offset, up to the observation's constant.
+        """
+        edge = (-1,) + (1,) * (x.ndim - 1)
+        best = np.clip(x, self.grid[:, 0].reshape(edge), self.grid[:, -1].reshape(edge))
+        if self.observation == "laplace":
+            power, offset = x, -x / best - np.log(best)
+        else:
+            power, offset = x**2, -0.5 * (x / best) ** 2 - np.log(best)
+        features = np.stack([power, np.ones_like(x), -offset], axis=-1) * np.asarray(seen)[..., None]
+        return features.astype(np.float32), offset * seen
+
+    def terms(self) -> Float32:
+        """Return ``(muscle, 3, G)``, the factors of `features` in the log-likelihood of each amplitude."""
+        slope = -1 / self.grid if self.observation == "laplace" else -0.5 / self.grid**2
+        return np.stack([slope, -np.log(self.grid), np.ones_like(slope)], axis=1).astype(np.float32)
+
+
+def likelihood(features: Float32, terms: Float32, out: Float32) -> Float32:
+    """Compute ``(muscle, window, G)`` likelihoods, one for the best amplitude, into ``out``."""
+    np.matmul(features, terms, out=out)
+    np.maximum(out, _LEAST_LOG_LIKELIHOOD, out=out)
+    return np.exp(out, out=out)
+
+
+def transition_kernel(
+    n_grid: int, spacing: float, bin_s: float, diffusion: float, jump: float, method: Transition = "exact"
+) -> NDArray[np.float64]:
+    """Return the probabilities of going from amplitude to amplitude within one bin.
+
+    The generator is ``Q = a L + b (U - I)``: L the second difference with reflecting walls over the squared spacing,
+    U the matrix of all 1/G. L and U commute and the cosines of the DCT-II diagonalise L, so the exact ``expm(Q dt)``
+    costs one product. The published filter takes the Euler step ``I + Q dt``.
+
+    Parameters
+    ----------
+    n_grid : int
+        G, number of amplitudes.
+    spacing : float
+        Between neighbouring amplitudes, in units of the scaled EMG.
+    bin_s : float
+        Length of a bin (s).
+    diffusion, jump : float
+        a (squared scaled EMG per s) and b (per s).
+    method : {"exact", "euler"}
+
+    Returns
+    -------
+    array, (G, G)
+        Symmetric, rows sum to one.
+
+    Raises
+    ------
+    ConfigError
+        When an Euler step would give negative probabilities.
+    """
+    strength, leave = diffusion * bin_s / spacing**2, jump * bin_s
+    if method == "euler":
+        if 2 * strength > 1 or leave > 1:
+            raise ConfigError(
+                f"diffusion={diffusion:g}, jump={jump:g} make an Euler step unstable; on this grid at {1 / bin_s:g} Hz "
+                f"diffusion is limited to {spacing**2 / (2 * bin_s):.3g} and jump to {1 / bin_s:g}",
+                way_out="Lower them or take transition='exact'",
+            )
+        kernel = np.diag(np.full(n_grid, 1 - 2 * strength)) + strength * (np.eye(n_grid, k=1) + np.eye(n_grid, k=-1))
+        kernel[0, 0] = kernel[-1, -1] = 1 - strength
+    else:
+        cosines = dct(np.eye(n_grid), type=2, norm="ortho", axis=0)
+        decay = np.exp(-2 * strength * (1 - np.cos(np.pi * np.arange(n_grid) / n_grid)))
+        kernel = np.maximum(cosines.T @ (decay[:, None] * cosines), 0)
+        leave = -np.expm1(-leave)
+    leave = max(leave, _LEAST_UNIFORM)
+    return (1 - leave) * kernel + leave / n_grid
