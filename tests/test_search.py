@@ -151,10 +151,10 @@ def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_droppe
 
 
 def test_run_ends_with_an_error_when_every_member_fails():
+    trained = population(max_restarts=0)
+    with torch.no_grad():
+        trained.model.readout.weight[:] = torch.nan
     with pytest.raises(TrainingError, match="no model is left: each of the 2 failed 1 times"):
-        trained = population(max_restarts=0)
-        with torch.no_grad():
-            trained.model.readout.weight[:] = torch.nan
         trained.fit()
 
 

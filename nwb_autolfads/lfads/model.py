@@ -56,7 +56,7 @@ class LFADS(nn.Module):
     readouts : int
         Parameters of the observation model per channel.
     random : torch.Generator or None
-        Source of the initial weights (on the CPU, so that a seed means the same on every device); None: torch's global one.
+        Source of the initial weights; None: torch's global one.
     """
 
     def __init__(self, sizes: Sizes, members: int, readouts: int, random: torch.Generator | None) -> None:
@@ -149,7 +149,7 @@ class LFADS(nn.Module):
 
     def recurrent_weights(self) -> list[tuple[Tensor, ...]]:
         """Recurrent weights that the L2 penalty applies to: those of the generator, then those of the controller."""
-        weights = [(self.generator.U_zr, self.generator.U_n)]
+        weights: list[tuple[Tensor, ...]] = [(self.generator.U_zr, self.generator.U_n)]
         if self.sizes.inputs:
             weights.append((self.controller.U_zr, self.controller.U_n))
         return weights

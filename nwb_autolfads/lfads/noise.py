@@ -32,7 +32,7 @@ class Noise(NamedTuple):
 
 
 def draw_noise(
-    sizes: Sizes, bins: int, windows: int, dropout_rate: Tensor, generator: torch.Generator, *, dropout: bool
+    sizes: Sizes, bins: int, windows: int, dropout_rate: Tensor, random: torch.Generator, *, dropout: bool
 ) -> Noise:
     """Draw the noise of one pass.
 
@@ -43,7 +43,7 @@ def draw_noise(
         T and B.
     dropout_rate : Tensor, (P,)
         Its dtype and device are those of the draws.
-    generator : torch.Generator
+    random : torch.Generator
     dropout : bool
         False at inference.
 
@@ -51,14 +51,14 @@ def draw_noise(
     -------
     Noise
     """
-    P, like = len(dropout_rate), {"dtype": dropout_rate.dtype, "device": dropout_rate.device, "generator": generator}
+    P, rate = len(dropout_rate), dropout_rate.view(-1, 1, 1)
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, **like)
+        return torch.empty(shape, dtype=rate.dtype, device=rate.device).normal_(generator=random)
 
     def mask(*shape: int) -> Tensor:
-        rate = dropout_rate.view(P, 1, 1)
-        return (torch.rand(shape, **like) >= rate).to(rate.dtype) / (1 - rate)
+        uniform = torch.empty(shape, dtype=rate.dtype, device=rate.device).uniform_(generator=random)
+        return (uniform >= rate).to(rate.dtype) / (1 - rate)
 
     return Noise(
         initial_condition=normal(P, windows, sizes.initial_condition),

@@ -45,9 +45,9 @@ def split_starts(segment_bins: Sequence[int], window: int) -> tuple[Tensor, Tens
         first += bins
     held_out = torch.zeros(total, dtype=torch.bool)
     validation: list[int] = []
-    for start, stop in blocks[min(2, len(blocks) - 1) :: HELD_OUT_EVERY]:
-        held_out[start:stop] = True
-        validation += range(start, stop - window + 1, max(window // 2, 1))
+    for begin, end in blocks[min(2, len(blocks) - 1) :: HELD_OUT_EVERY]:
+        held_out[begin:end] = True
+        validation += range(begin, end - window + 1, max(window // 2, 1))
     segment = torch.repeat_interleave(torch.arange(len(segment_bins)), torch.tensor(segment_bins))
     spoiled = torch.cat([torch.zeros(1, dtype=torch.long), held_out.long().cumsum(0)])
     start = torch.arange(max(total - window + 1, 0))

@@ -1,0 +1,225 @@
+"""The AutoLFADS estimator: what it gives back, what it keeps, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.torch
+import xarray as xr
+
+from nwb_autolfads.errors import ConfigError, SignalError, SourceError
+from nwb_autolfads.estimators.autolfads import AutoLFADS
+from nwb_autolfads.estimators.config import AutoLFADSConfig
+from nwb_autolfads.search.config import TrainingConfig
+
+RATE = 500.0
+TINY = AutoLFADSConfig(
+    ic_encoder=8,
+    ci_encoder=8,
+    initial_condition=4,
+    controller=8,
+    inputs=2,
+    generator=16,
+    factors=3,
+    window_ms=100,
+    window_overlap_ms=20,
+    shift_sd_ms=2,
+    shift_max_ms=4,
+    posterior_samples=4,
+    training=TrainingConfig(steps_per_epoch=10, max_epochs=4, batch_windows=16, validation_windows=8, ramp_epochs=2),
+)
+
+
+def rectified(bins=2000, muscles=4, gaps=(), seed=0):
+    """EMG whose activation, two mixed rhythms, is known: returns both."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(bins) / RATE
+    segment = np.zeros(bins, int)
+    for gap in gaps:
+        time[gap:] += 1.0
+        segment[gap:] += 1
+    rhythms = np.exp(1.5 * np.sin(2 * np.pi * time[:, None] * [2.0, 3.1] + [0, 1]))
+    activation = rhythms @ rng.dirichlet([1, 1], muscles).T
+    activation /= np.quantile(activation, 0.95, axis=0)
+    emg = rng.gamma(1.0, activation).clip(1e-4).astype(np.float32)
+    coords = {
+        "time": time,
+        "muscle": [f"M{i}" for i in range(muscles)],
+        "segment": ("time", segment),
+        "scale": ("muscle", np.full(muscles, 2.0)),
+        "usable": ("muscle", np.ones(muscles, bool)),
+    }
+    origin = {"file": "session.nwb", "file_identifier": "a", "object_path": "acquisition/EMG", "object_id": "b"}
+    attrs = {"rate": RATE, "unit": "V", "origin": json.dumps(origin), "preprocessing": "[]"}
+    return xr.DataArray(emg, dims=("time", "muscle"), coords=coords, attrs=attrs, name="emg"), activation
+
+
+@pytest.fixture(scope="module")
+def trained():
+    emg, _ = rectified()
+    return AutoLFADS(config=TINY, seed=3).fit(emg)
+
+
+def r2(estimate, truth):
+    return np.mean([np.corrcoef(a, b)[0, 1] ** 2 for a, b in zip(estimate.T, truth.T, strict=True)])
+
+
+def test_activation_is_nearer_to_the_truth_than_the_emg():
+    emg, truth = rectified(bins=3000)
+    longer = TINY.training.model_copy(update={"max_epochs": 12, "patience_epochs": 12})
+    estimate = AutoLFADS(config=TINY.model_copy(update={"training": longer}), seed=0).fit(emg).estimate(emg)
+    assert r2(estimate["activation"].values, truth) > r2(emg.values, truth) + 0.25
+
+
+def test_estimate_has_the_variables_and_attributes_of_the_contract(trained):
+    emg, _ = rectified()
+    estimate = trained.estimate(emg)
+    for name in ("activation", "activation_std", "concentration", "rate_parameter"):
+        assert estimate[name].dims == ("time", "muscle")
+        assert np.isfinite(estimate[name]).all()
+        assert (estimate[name] >= 0).all()
+    np.testing.assert_allclose(
+        estimate["activation"], estimate["concentration"] / estimate["rate_parameter"], rtol=1e-5
+    )
+    assert estimate["factors"].dims == ("time", "factor")
+    assert estimate["inputs"].dims == estimate["inputs_std"].dims == ("time", "input")
+    assert estimate["initial_condition"].dims == ("window", "ic")
+    np.testing.assert_allclose(estimate["window_start"][:3], [0.0, 0.08, 0.16])
+    assert estimate.attrs["estimator"] == "AutoLFADS"
+    assert estimate.attrs["seed"] == 3
+    assert estimate.attrs["origin"] == emg.attrs["origin"]
+    assert (
+        AutoLFADSConfig.model_validate(
+            {k: v for k, v in json.loads(estimate.attrs["config"]).items() if k in AutoLFADSConfig.model_fields}
+        )
+        == TINY
+    )
+    assert estimate["search_valid_nll"].sizes == {"search_row": 4}
+
+
+def test_same_seed_gives_the_same_estimate_twice(trained):
+    emg, _ = rectified()
+    again = AutoLFADS(config=TINY, seed=3).fit(emg).estimate(emg)
+    xr.testing.assert_identical(trained.estimate(emg), again)
+
+
+def test_gaps_are_never_bridged_and_short_pieces_stay_empty(trained):
+    emg, _ = rectified(gaps=(900, 930))
+    estimate = trained.estimate(emg)
+    assert np.isnan(estimate["activation"][900:930]).all()
+    rest = np.r_[0:900, 930:2000]
+    assert np.isfinite(estimate["activation"][rest]).all()
+    alone = trained.estimate(emg[:900])
+    starts = estimate["window_start"].values
+    assert not ((starts > emg["time"].values[899] - 0.1 + 0.003) & (starts < emg["time"].values[930])).any()
+    np.testing.assert_allclose(alone["activation"].mean(), estimate["activation"][:900].mean(), rtol=0.05)
+
+
+def test_unusable_muscle_is_left_out_and_stays_empty():
+    emg, _ = rectified()
+    emg["usable"][1] = False
+    emg[:, 1] = 1e-4
+    quick = TINY.model_copy(update={"training": TINY.training.model_copy(update={"max_epochs": 1})})
+    estimator = AutoLFADS(config=quick).fit(emg)
+    estimate = estimator.estimate(emg)
+    assert np.isnan(estimate["activation"][:, 1]).all()
+    assert np.isfinite(estimate["activation"][:, [0, 2, 3]]).all()
+    assert estimator.config["muscles"] == ["M0", "M2", "M3"]
+
+
+def test_saved_model_estimates_the_same_after_loading(trained, tmp_path):
+    emg, _ = rectified(seed=1)
+    trained.save(tmp_path / "model.safetensors")
+    loaded = AutoLFADS.load(tmp_path / "model.safetensors")
+    before, after = trained.estimate(emg), loaded.estimate(emg)
+    xr.testing.assert_equal(before["activation"], after["activation"])
+    assert before.attrs == after.attrs
+
+
+def test_model_without_controller_has_no_inputs():
+    emg, _ = rectified()
+    settings = {"inputs": 0, "training": TINY.training.model_copy(update={"max_epochs": 1})}
+    estimate = AutoLFADS(config=TINY.model_copy(update=settings)).fit(emg).estimate(emg)
+    assert "inputs" not in estimate
+    assert np.isfinite(estimate["activation"]).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda e: e[:40], "session.nwb, acquisition/EMG: the longest stretch without a gap is 0.080 s, shorter than"),
+        (
+            lambda e: e.where(e["time"] != 1.0),
+            "4 values are not finite and positive, the first is nan for muscle M0 at 1",
+        ),
+        (lambda e: e * 0, "values are not finite and positive, the first is 0.0"),
+        (lambda e: e.assign_coords(usable=("muscle", np.zeros(4, bool))), "no muscle is usable"),
+    ],
+)
+def test_unfit_emg_is_refused_with_file_object_value_and_way_out(spoil, message):
+    emg, _ = rectified()
+    spoiled = spoil(emg).assign_attrs(emg.attrs).astype(np.float32)
+    with pytest.raises(SignalError, match=message):
+        AutoLFADS(config=TINY).fit(spoiled)
+
+
+def test_recording_of_other_muscles_or_another_rate_is_refused(trained):
+    emg, _ = rectified()
+    with pytest.raises(SignalError, match="trained on M0, M1, M2, M3; M3 not usable here"):
+        trained.estimate(emg[:, :3])
+    with pytest.raises(SignalError, match=r"EMG at 1000.0 Hz; the model was trained at 500.0 Hz"):
+        trained.estimate(emg.assign_attrs(rate=1000.0))
+
+
+def test_estimating_before_training_is_refused():
+    with pytest.raises(ConfigError, match="no trained model yet"):
+        AutoLFADS().estimate(rectified()[0])
+
+
+def test_unknown_preset_is_refused():
+    with pytest.raises(ConfigError, match="preset is 'fast'"):
+        AutoLFADS(preset="fast")
+
+
+def metadata_of(data):
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+
+
+def repacked(data, tensors=None, **changes):
+    """The same file with other tensors or another description."""
+    return safetensors.torch.save(tensors or safetensors.torch.load(data), metadata=metadata_of(data) | changes)
+
+
+def hostile_sizes(data):
+    card = json.loads(metadata_of(data)["card"])
+    card["config"]["generator"] = 4096
+    return repacked(data, card=json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda data: b"", "not a safetensors file"),
+        (lambda data: b"\xff" * 100, "not a safetensors file"),
+        (lambda data: data[: len(data) // 2], "not a safetensors file"),
+        (lambda data: repacked(data, format="other"), "its format is 'other'"),
+        (lambda data: repacked(data, card="{"), "its description is not valid"),
+        (lambda data: repacked(data, card='{"muscles": []}'), "its description is not valid"),
+        (hostile_sizes, r"tensor .* expected \(1, .*\)"),
+        (lambda data: repacked(data, {"a": safetensors.torch.load(data)["factors"]}), "its tensors are not those"),
+        (
+            lambda data: repacked(data, {k: v * float("nan") for k, v in safetensors.torch.load(data).items()}),
+            "values that are not finite",
+        ),
+    ],
+)
+def test_model_that_is_not_what_it_says_is_refused(trained, tmp_path, spoil, message):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(spoil(trained.to_bytes()))
+    with pytest.raises(SourceError, match=message):
+        AutoLFADS.load(path)
+
+
+def test_missing_model_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="the model cannot be read"):
+        AutoLFADS.load(tmp_path / "none.safetensors")
