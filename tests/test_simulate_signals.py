@@ -1,6 +1,7 @@
 """The simulator's parts do what their equations say, and leave each other alone."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_activation_is_never_negative_and_holds_content_up_to_30_hz():
 
 
 def test_tonic_contractions_tremble_at_20_to_30_hz_unless_tremor_is_off():
-    def share_of_tremor(depth):
+    def strongest_above_10_hz(depth):
         config = SimulationConfig(
             locomotion_bout_s=0, burst_bout_s=0, isometric_bout_s=60, tremor_depth=depth, command_modulation=0.1
         )
@@ -93,8 +94,8 @@ def test_tonic_contractions_tremble_at_20_to_30_hz_unless_tremor_is_off():
         fast = frequency >= 10
         return frequency[fast][density.mean(axis=1)[fast].argmax()]
 
-    assert 20 <= share_of_tremor(0.4) <= 30
-    assert share_of_tremor(0.0) < 20
+    assert 20 <= strongest_above_10_hz(0.4) <= 30
+    assert strongest_above_10_hz(0.0) < 20
 
 
 def test_steps_vary_from_cycle_to_cycle_as_configured():
@@ -291,3 +292,12 @@ def test_every_level_says_what_it_is_and_every_number_has_bounds():
         if field.annotation in (int, float):
             bounds = {type(bound).__name__ for bound in field.metadata}
             assert bounds == {"Ge", "Le"}, name
+
+
+def test_the_documentation_lists_every_level_as_it_is():
+    rows = (Path(__file__).resolve().parents[1] / "docs" / "simulator.md").read_text(encoding="utf-8").splitlines()
+    for name, field in SimulationConfig.model_fields.items():
+        default = field.default if isinstance(field.default, str) else f"{field.default:g}"
+        (row,) = [row for row in rows if row.startswith(f"| `{name}` |")]
+        assert row.split(" | ")[1] == default, name
+        assert row.endswith(f"| {field.description} |"), name

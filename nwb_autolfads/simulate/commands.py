@@ -16,6 +16,9 @@ RATE = 500.0
 MARGIN = 0.5
 """Time (s) simulated beyond the session's end, which cortex, leading the muscles, already sees."""
 
+FIRST_BOUT_S = 0.4
+"""When the first bout starts (s): early enough for the shortest session."""
+
 MUSCLE_PHASES = {
     "BFpR": 0.55,
     "GA": 0.20,
@@ -130,7 +133,7 @@ def _schedule(rng: np.random.Generator, end: float, config: SimulationConfig) ->
     }
     present = [phase for phase, length in lengths.items() if length > 0]
     bouts: list[Bout] = []
-    now = config.rest_s / 2
+    now = FIRST_BOUT_S
     while now < end:
         phase = present[len(bouts) % len(present)]
         stop = now + lengths[phase] * rng.uniform(0.8, 1.2)

@@ -49,11 +49,9 @@ class SimulationConfig(BaseModel):
         description="Standard deviation of the tremor relative to the tonic command (chosen).",
     )
     tremor_low_hz: float = Field(
-        default=20.0, ge=5, le=40, description="Lower edge of the tremor's band (the task: 20-30 Hz)."
+        default=20.0, ge=5, le=40, description="Lower edge of the tremor's band: beta, as in Conway et al. 1995."
     )
-    tremor_high_hz: float = Field(
-        default=30.0, ge=6, le=50, description="Upper edge of the tremor's band (the task: 20-30 Hz)."
-    )
+    tremor_high_hz: float = Field(default=30.0, ge=6, le=50, description="Upper edge of the tremor's band.")
 
     # How the commands reach the muscles
     n_synergies: int = Field(
@@ -155,10 +153,13 @@ class SimulationConfig(BaseModel):
         default=300.0,
         ge=0,
         le=5000,
-        description="Median amplitude of the 4-12 Hz wire artefact at foot strike (chosen).",
+        description="Median over muscles of the spread of 4-12 Hz wire artefacts at foot strikes (chosen).",
     )
     common_mode_uv: float = Field(
-        default=300.0, ge=0, le=5000, description="RMS of transients seen by all channels at once (chosen)."
+        default=300.0,
+        ge=0,
+        le=5000,
+        description="RMS, at their height, of transients seen by all channels at once (chosen).",
     )
     common_mode_per_minute: float = Field(default=10.0, ge=0, le=600, description="How often they occur (chosen).")
     white_noise_uv: float = Field(
@@ -178,7 +179,7 @@ class SimulationConfig(BaseModel):
     )
     angle_noise_deg: float = Field(default=0.02, ge=0, le=5, description="Noise of the measured joint angles (chosen).")
     force_noise_n: float = Field(default=0.01, ge=0, le=1, description="Noise of the measured force (chosen).")
-    n_cortical_units: int = Field(default=60, ge=0, le=500, description="Sorted units of motor cortex (the task: 60).")
+    n_cortical_units: int = Field(default=60, ge=0, le=500, description="Sorted units of motor cortex (chosen).")
     cortical_rate_hz: float = Field(default=8.0, ge=0.5, le=50, description="Median rate of a unit at rest (chosen).")
     cortical_gain: float = Field(
         default=1.2, ge=0, le=3, description="Standard deviation over units of d log(rate) / d command (chosen)."
@@ -213,9 +214,9 @@ class SimulationConfig(BaseModel):
             return validate(values)
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, item['loc'])) or 'levels'}: {item['msg']}, got {item['input']!r}"
+                f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}"
                 if item["loc"]
-                else item["msg"]
+                else item["msg"].removeprefix("Value error, ")
                 for item in error.errors()
             )
             raise ConfigError(
