@@ -109,8 +109,7 @@ def check_estimate(estimate: xr.Dataset) -> None:
         raise OutputError("the estimate does not name its estimator in attrs", way_out=way_out, obj="estimate")
     expected: dict[str, tuple[str, ...]] = {name: ("time", row[1]) for name, row in _SERIES.items()}
     expected |= {"initial_condition": ("window", "ic"), "window_start": ("window",), "segment": ("time",)}
-    for key, variable in estimate.variables.items():
-        name = str(key)
+    for name, variable in ((str(key), variable) for key, variable in estimate.variables.items()):
         allowed = ("search_row",) if name.startswith(SEARCH_PREFIX) else expected.get(name, ("muscle",))
         if name not in variable.dims and variable.dims != allowed:
             raise OutputError(

@@ -1,4 +1,4 @@
-"""Write the YAML files of `ndx-muscle-activation` into ``spec/``: ``python src/spec/create_extension_spec.py [FOLDER]``.
+"""Write the YAML files of `ndx-muscle-activation`: ``python src/spec/create_extension_spec.py [FOLDER]``.
 
 Whatever is added after version 0.1.0 must be optional: an installed namespace overrides the one cached in a file, so
 a new required field would make every older file unreadable.
@@ -198,8 +198,8 @@ activation_estimate = NWBGroupSpec(
         NWBDatasetSpec(
             name="segment",
             doc=(
-                "For each time, the number of the stretch without gaps that it belongs to, counted from 0. Absent where "
-                "the recording has no gap. Nothing is estimated across a gap."
+                "For each time, the number of the stretch without gaps that it belongs to, counted from 0. Absent "
+                "where the recording has no gap. Nothing is estimated across a gap."
             ),
             dtype="int32",
             dims=["time"],

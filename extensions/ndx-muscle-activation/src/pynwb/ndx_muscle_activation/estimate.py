@@ -121,8 +121,9 @@ class ActivationEstimate(NWBDataInterface):
         Dataset
             The series by name, ``(time, muscle)``, ``(time, factor)`` or ``(time, input)``; ``initial_condition``
             ``(window, ic)``; the columns of the search history as ``search_<column>`` ``(search_row,)``. Coordinates:
-            ``time`` (s), ``segment``, ``window_start`` (s), ``muscle`` and what the muscles table knows of each. Attrs: ``estimator``,
-            ``config``, ``preprocessing``, ``origin`` (JSON), ``version``, ``seed``, ``rate`` (Hz), ``unit``.
+            ``time`` (s), ``segment``, ``window_start`` (s), ``muscle`` and what the muscles table knows of each.
+            Attrs: ``estimator``, ``config``, ``preprocessing``, ``origin`` (JSON), ``version``, ``seed``, ``rate``
+            (Hz), ``unit``.
         """
         import xarray as xr
 

@@ -1,0 +1,128 @@
+"""The types: made with mocks, written, read, and refused where their shapes do not agree."""
+
+import importlib.util
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from ndx_muscle_activation import MuscleActivationSeries
+from ndx_muscle_activation.testing import (
+    mock_ActivationEstimate,
+    mock_InferredInputSeries,
+    mock_LatentFactorSeries,
+    mock_MuscleActivationSeries,
+    mock_MusclesTable,
+)
+from pynwb import NWBHDF5IO, NWBFile, TimeSeries, validate
+
+ROOT = Path(__file__).resolve().parents[3]
+SPECS = ["ndx-muscle-activation.namespace.yaml", "ndx-muscle-activation.extensions.yaml"]
+
+
+def write(path, *objects):
+    nwbfile = NWBFile("A session.", "a-session", datetime(2026, 1, 1, tzinfo=UTC))
+    module = nwbfile.create_processing_module("behavior", "Behavior.")
+    for item in objects:
+        module.add(item)
+    with NWBHDF5IO(path, "w") as io:
+        io.write(nwbfile)
+    return path
+
+
+@pytest.mark.skipif(not (ROOT / "spec").is_dir(), reason="the sources of the extension are not here")
+def test_the_committed_spec_is_what_its_script_writes(tmp_path):
+    location = ROOT / "src" / "spec" / "create_extension_spec.py"
+    spec = importlib.util.spec_from_file_location("create_extension_spec", location)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.main(tmp_path)
+    for name in SPECS:
+        assert (tmp_path / name).read_text() == (ROOT / "spec" / name).read_text(), name
+
+
+def test_importing_the_extension_adds_neither_torch_nor_xarray_nor_scipy_to_pynwb():
+    code = (
+        "import sys, pynwb; before = set(sys.modules); import ndx_muscle_activation; "
+        "print({m.partition('.')[0] for m in set(sys.modules) - before} & {'torch', 'scipy', 'xarray'})"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+def test_an_estimate_with_everything_is_valid_and_comes_back(tmp_path):
+    muscles = mock_MusclesTable()
+    weights = np.arange(50, dtype=np.uint8)
+    estimate = mock_ActivationEstimate(muscles=muscles, weights=weights, segment=np.zeros(100, dtype=np.int32))
+    path = write(tmp_path / "file.nwb", muscles, estimate)
+    assert validate(path=str(path)) == []
+    with NWBHDF5IO(path, "r") as io:
+        back = io.read().processing["behavior"]["Estimate"]
+        assert back.activation.muscle_names == ["TA", "SOL"]
+        np.testing.assert_array_equal(back.activation.data[:], estimate.activation.data)
+        np.testing.assert_array_equal(back.weights[:], weights)
+        assert back.activation_std.statistic == "standard deviation"
+        assert (back.estimator, back.seed, back.sampling_rate) == ("Estimate", 0, 500.0)
+        assert back.source_object_path == "acquisition/EMG"
+
+
+def test_only_estimator_and_activation_are_required(tmp_path):
+    muscles = mock_MusclesTable()
+    texts = ["software", "software_version", "configuration"]
+    sources = ["source_file", "source_identifier", "source_object_path", "source_object_id"]
+    children = ["activation_std", "factors", "inputs", "initial_conditions"]
+    optional = dict.fromkeys([*texts, *sources, *children, "seed", "sampling_rate"])
+    path = write(tmp_path / "file.nwb", muscles, mock_ActivationEstimate(muscles=muscles, **optional))
+    assert validate(path=str(path)) == []
+    with NWBHDF5IO(path, "r") as io:
+        assert io.read().processing["behavior"]["Estimate"].seed is None
+
+
+def test_a_dataframe_has_muscles_as_columns_and_seconds_as_index():
+    series = mock_MuscleActivationSeries(muscles=mock_MusclesTable(), starting_time=3.0, conversion=2.0)
+    table = series.to_dataframe()
+    assert table.columns.tolist() == ["TA", "SOL"]
+    np.testing.assert_allclose(table.index[:3], [3.0, 3.002, 3.004])
+    np.testing.assert_allclose(table["SOL"], np.asarray(series.data)[:, 1] * 2.0)
+
+
+def test_a_series_as_xarray_names_its_dimensions():
+    pytest.importorskip("xarray")
+    times = np.array([0.0, 0.1, 5.0])
+    series = mock_LatentFactorSeries(data=np.ones((3, 4)), timestamps=times, rate=None, starting_time=None)
+    array = series.to_xarray()
+    assert array.dims == ("time", "factor")
+    np.testing.assert_array_equal(array["time"], times)
+
+
+@pytest.mark.parametrize("mock", [mock_LatentFactorSeries, mock_InferredInputSeries])
+def test_data_of_one_dimension_is_refused(mock):
+    with pytest.raises(ValueError, match="incorrect shape for data"):
+        mock(data=np.ones(5))
+
+
+def test_a_column_without_a_muscle_is_refused():
+    with pytest.raises(ValueError, match="data has 3 columns, but `muscles` names 2"):
+        mock_MuscleActivationSeries(muscles=mock_MusclesTable(), data=np.ones((5, 3)))
+
+
+def test_series_of_other_lengths_are_refused():
+    with pytest.raises(ValueError, match="'factors' has 5 times, but 'activation' has 100"):
+        mock_ActivationEstimate(muscles=mock_MusclesTable(), factors=mock_LatentFactorSeries(data=np.ones((5, 2))))
+
+
+def test_arguments_are_keyword_only():
+    with pytest.raises((SyntaxError, TypeError), match="MuscleActivationSeries"):
+        MuscleActivationSeries("activation", np.ones((5, 2)))
+
+
+def test_series_are_time_series_so_that_any_reader_plots_them(tmp_path):
+    muscles = mock_MusclesTable()
+    path = write(tmp_path / "file.nwb", muscles, mock_ActivationEstimate(muscles=muscles))
+    with h5py.File(path) as file:
+        data = file["processing/behavior/Estimate/activation/data"]
+        assert (data.shape, data.attrs["unit"]) == ((100, 2), "a.u.")
+    assert issubclass(MuscleActivationSeries, TimeSeries)
