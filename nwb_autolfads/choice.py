@@ -43,7 +43,7 @@ def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCal
         )
     makers: dict[str, Callable[[], Estimator]] = {
         "lowpass": lambda: _lowpass(settings, choice.seed),
-        "bayes": lambda: _bayes(settings, choice.seed),
+        "bayes": lambda: _bayes(settings),
         "autolfads": lambda: _autolfads(settings, choice, progress),
     }
     return [make() for key, make in makers.items() if choice.estimator in (key, "all")]
@@ -55,12 +55,12 @@ def _lowpass(settings: RunSettings, seed: int) -> Estimator:
     return LowPass(**{"seed": seed, **_known_arguments("lowpass", LowPass, settings.lowpass)})
 
 
-def _bayes(settings: RunSettings, seed: int) -> Estimator:
+def _bayes(settings: RunSettings) -> Estimator:
     from nwb_autolfads.estimators.bayes import BayesianFilter
 
     # The smoother sees both sides of a bin, as the other estimators do.
     arguments = _known_arguments("bayes", BayesianFilter, settings.bayes)
-    return BayesianFilter(**{"smooth": True, "seed": seed, **arguments})
+    return BayesianFilter(**{"smooth": True, **arguments})
 
 
 def _autolfads(settings: RunSettings, choice: Choice, progress: ProgressCallback | None) -> Estimator:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nwb_autolfads.search.progress import ProgressCallback
 
 DURATION_S = 40.0
+# A few minutes on two slow cores: enough to see the program work, too little for AutoLFADS at its best.
+SHORT_TRAINING = {"posterior_samples": 10, "training": {"steps_per_epoch": 20, "max_epochs": 12, "ramp_epochs": 4}}
 SHOWN_MUSCLES = 4
 
 
@@ -88,7 +90,7 @@ def run_demo(
         Source(session),
         workflow.Target(result, overwrite=overwrite),
         Choice("all", seed=seed),
-        RunSettings(),
+        RunSettings(autolfads=SHORT_TRAINING),
         tell=tell,
         progress=progress,
     )

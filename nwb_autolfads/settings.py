@@ -66,8 +66,7 @@ def read_settings(path: Path | None) -> RunSettings:
     ------
     ConfigError
         If the file cannot be read, is larger than 64 KiB, is not YAML, uses aliases, nests deeply, or sets
-        something that does not
-        exist or is out of its bounds.
+        something that does not exist or is out of its bounds.
     """
     if path is None:
         return RunSettings()

@@ -73,7 +73,7 @@ def test_ambiguous_emg_lists_the_candidates_and_the_flag(refusal, tmp_path):
         assert said in message
 
 
-@pytest.mark.parametrize("estimator", ["lowpass", "bayes", "autolfads"])
+@pytest.mark.parametrize("estimator", ["lowpass", "autolfads"])
 def test_a_recording_shorter_than_a_window_is_refused(refusal, tmp_path, estimator):
     file = file_with_2d_series(tmp_path / "x.nwb", raw_emg(20))
     assert "short" in refusal("run", file, "--estimator", estimator)
