@@ -108,8 +108,8 @@ def test_filter_and_smoother_are_those_of_a_plain_loop(observation):
     hidden = {40, 41, 42, 150}
     visible = np.array([t not in hidden for t in range(300)])
     model = model_of(2, n_grid, top, 0.3, 2.0, observation)
-    filtered = infer(model, x, [slice(0, 300)], visible=visible)
-    smoothed = infer(model, x, [slice(0, 300)], visible=visible, smooth=True)
+    filtered = infer(model, x, [slice(0, 300)], visible=visible, mode=True)
+    smoothed = infer(model, x, [slice(0, 300)], visible=visible, smooth=True, mode=True)
     for muscle in range(2):
         alphas, gammas, evidence = plain_loop(x[:, muscle], sigma, kernel, observation, hidden)
         for got, p in ((filtered, alphas), (smoothed, gammas)):
@@ -224,7 +224,7 @@ def test_an_outlier_far_above_the_grid_leaves_everything_finite():
     x = np.random.default_rng(12).exponential(0.05, (1000, 1))
     x[500] = 1e4
     for observation in ("laplace", "gauss"):
-        found = infer(model_of(1, 100, 1.0, 0.001, 0.0, observation), x, [slice(0, 1000)], smooth=True)
+        found = infer(model_of(1, 100, 1.0, 0.001, 0.0, observation), x, [slice(0, 1000)], smooth=True, mode=True)
         assert all(np.isfinite(values).all() for values in found)
 
 

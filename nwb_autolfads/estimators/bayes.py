@@ -137,9 +137,10 @@ class BayesianFilter(Estimator):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         diffusion, jump = self._settings([str(m) for m in emg["muscle"].values[observed.usable]])
         model = self._model(observed, _top(observed, visible), diffusion, jump)
-        beliefs = infer(model, observed.values, observed.pieces, visible=visible, smooth=self.smooth)
+        mode = self.point == "mode"
+        beliefs = infer(model, observed.values, observed.pieces, visible=visible, smooth=self.smooth, mode=mode)
         scale = MEAN_OF_RECTIFIED[self.observation]
-        return scale * (beliefs.mean if self.point == "mean" else beliefs.mode), scale * beliefs.std
+        return scale * (beliefs.mode if mode else beliefs.mean), scale * beliefs.std
 
     def _settings(self, muscles: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.diffusion is not None and self.jump is not None:

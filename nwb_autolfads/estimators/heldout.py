@@ -35,7 +35,7 @@ class PredictsHidden(Protocol):
     """What an estimator needs to be scored on hidden blocks."""
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.floating]:
-        """Predict activation ``(time, muscle)`` without using ``emg`` where ``hidden (time,)`` is true."""
+        """Predict activation ``(time, muscle)`` where ``hidden (time,)`` is true, without using ``emg`` there."""
 
 
 def score_held_out(
