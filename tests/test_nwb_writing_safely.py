@@ -328,10 +328,17 @@ def test_too_little_room_is_named_before_anything_is_written(session, estimate, 
     assert names_in(session.parent) == ["session.nwb"]
 
 
-@pytest.mark.parametrize("message", ["[Errno 28] No space left", "Can't write (errno = 28, ...)"])
-def test_a_disk_that_fills_up_is_named_and_leaves_nothing(session, estimate, monkeypatch, message):
+FULL_DISKS = [
+    OSError(28, "No space left on device"),
+    OSError("Can't write data (file write failed: errno = 28, error message = 'No space left on device')"),
+    RuntimeError("Can't decrement id ref count (file write failed: errno = 28)"),
+]
+
+
+@pytest.mark.parametrize("fault", FULL_DISKS, ids=["system", "hdf5_writing", "hdf5_closing"])
+def test_a_disk_that_fills_up_is_named_and_leaves_nothing(session, estimate, monkeypatch, fault):
     def fill_up(*_):
-        raise OSError(28, message) if "Errno" in message else OSError(message)
+        raise fault
 
     monkeypatch.setattr(write, "_add", fill_up)
     with pytest.raises(OutputError, match=r"the disk is full\. Make room"):

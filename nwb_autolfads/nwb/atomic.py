@@ -86,8 +86,12 @@ def new_version(target: Path) -> Iterator[Path]:
                 partial.unlink(missing_ok=True)
             if sys.platform != "win32":  # a folder cannot be opened there
                 _flush_to_disk(target.parent)
-    except OSError as error:
-        raise _in_plain_words(error, target) from error
+    except OutputError:
+        raise
+    except Exception as error:
+        if (said := _in_plain_words(error, target)) is None:
+            raise
+        raise said from error
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -148,14 +152,17 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _in_plain_words(error: OSError, target: Path) -> OutputError:
-    # HDF5 reports a full disk with the number in its message only.
-    if error.errno == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
+def _in_plain_words(error: Exception, target: Path) -> OutputError | None:
+    number = error.errno if isinstance(error, OSError) else None
+    # HDF5, and hdmf around it, report a full disk as errors of several kinds with the number in the message only.
+    if number == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
         return OutputError("the disk is full", way_out="Make room, or write to another disk.", file=str(target))
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(
-            f"the folder {target.parent} takes no new file ({os.strerror(error.errno)})",
+            f"the folder {target.parent} takes no new file ({os.strerror(number)})",
             way_out="Write to a folder of your own.",
             file=str(target),
         )
-    return OutputError(f"writing failed ({error})", way_out="The file is as it was before.", file=str(target))
+    if isinstance(error, OSError):
+        return OutputError(f"writing failed ({error})", way_out="The file is as it was before.", file=str(target))
+    return None

@@ -20,6 +20,7 @@ from ndx_muscle_activation.testing import (
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries, validate
 
 ROOT = Path(__file__).resolve().parents[3]
+BACK_COMPAT = Path(__file__).parent / "back_compat"
 SPECS = ["ndx-muscle-activation.namespace.yaml", "ndx-muscle-activation.extensions.yaml"]
 
 
@@ -126,3 +127,17 @@ def test_series_are_time_series_so_that_any_reader_plots_them(tmp_path):
         data = file["processing/behavior/Estimate/activation/data"]
         assert (data.shape, data.attrs["unit"]) == ((100, 2), "a.u.")
     assert issubclass(MuscleActivationSeries, TimeSeries)
+
+
+@pytest.mark.parametrize("path", sorted(BACK_COMPAT.glob("*.nwb")), ids=lambda path: path.stem)
+def test_files_of_every_released_version_are_read(path):
+    assert validate(path=str(path)) == []
+    with NWBHDF5IO(path, "r") as io:
+        estimate = io.read().processing["behavior"]["Estimate"]
+        assert estimate.activation.muscle_names == ["TA", "SOL"]
+        with h5py.File(path) as file:
+            stored = file["processing/behavior/Estimate/activation/data"][:]
+        np.testing.assert_array_equal(estimate.to_dataframe().values, stored)
+        np.testing.assert_array_equal(estimate.weights[:], np.arange(50))
+        assert (estimate.software_version, estimate.seed, estimate.factors.data.shape) == ("1.0", 0, (100, 3))
+        assert estimate.initial_conditions["window_start"][:].tolist() == [0.0, 0.1]
