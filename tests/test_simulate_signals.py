@@ -153,6 +153,21 @@ def test_carrier_is_gaussian_without_roughness_and_as_peaked_as_laplace_noise_at
     assert kurtosis(0.4) == pytest.approx(6, abs=1)
 
 
+@pytest.mark.parametrize("generator", ["am", "motor_units"])
+def test_rms_at_activation_1_is_the_configured_amplitude(generator):
+    config = SimulationConfig(emg_generator=generator, emg_amplitude_uv=400)
+    emg = clean_emg(SeedSequence(16), np.ones((5000, 40)), 500.0, 10.0, config)
+    assert np.median(emg.std(axis=0)) == pytest.approx(400, rel=0.2)
+
+
+def test_roughness_of_the_carrier_leaves_its_rms_as_it_is():
+    smooth, rough = (
+        clean_emg(SeedSequence(17), np.ones((50_000, 1)), 500.0, 100.0, SimulationConfig(carrier_roughness=roughness))
+        for roughness in (0.0, 0.4)
+    )
+    assert rough.std() == pytest.approx(smooth.std(), rel=0.05)
+
+
 def test_motor_units_are_recruited_and_derecruited_in_order_of_size():
     config = SimulationConfig(motor_unit_distance_spread=0, motor_units_per_muscle=30)
     pool = MotorUnitPool.draw(default_rng(9), config)
