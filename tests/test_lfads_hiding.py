@@ -33,22 +33,22 @@ def test_mask_travels_with_the_shifted_data():
 def test_without_shift_input_and_target_lie_on_the_same_bins():
     x = numbered(30, 4, 3)
     hidden = draw(Elements(0.0, 0), x, [0.25])
-    assert torch.equal(hidden.target[:, 0], x)
-    expected = x * (1 - hidden.weight[:, 0]) / 0.75
-    torch.testing.assert_close(hidden.input[:, 0], expected)
+    assert torch.equal(hidden.target[0], x)
+    expected = x * (1 - hidden.weight[0]) / 0.75
+    torch.testing.assert_close(hidden.input[0], expected)
 
 
 def test_each_series_is_moved_by_one_shift_for_input_and_another_for_target():
     x = torch.arange(40, dtype=torch.float64).view(40, 1, 1).expand(40, 300, 2)
     hidden = draw(Elements(3.0, 6), x + 1, [0.0])
-    steps = torch.cat([hidden.input.diff(dim=0), hidden.target.diff(dim=0)])
+    steps = torch.cat([hidden.input.diff(dim=1), hidden.target.diff(dim=1)])
     assert (steps == 1).all()
-    assert (hidden.input[0] != hidden.target[0]).double().mean() > 0.7
+    assert (hidden.input[:, 0] != hidden.target[:, 0]).double().mean() > 0.7
 
 
 def test_shifts_follow_the_rounded_truncated_normal():
     x = torch.arange(20, dtype=torch.float64).view(20, 1, 1).expand(20, 20_000, 1)
-    shift = draw(Elements(3.0, 6), x, [0.0]).target[0].flatten().numpy() - 6
+    shift = draw(Elements(3.0, 6), x, [0.0]).target[:, 0].flatten().numpy() - 6
     density = stats.truncnorm(-2, 2, scale=3)
     for value in range(-6, 7):
         expected = density.cdf(value + 0.5) - density.cdf(value - 0.5)
@@ -58,5 +58,5 @@ def test_shifts_follow_the_rounded_truncated_normal():
 def test_rate_of_each_member_is_its_own_and_zero_hides_nothing():
     x = torch.ones(60, 200, 4, dtype=torch.float64)
     hidden = draw(Elements(0.0, 0), x, [0.2, 0.7, 0.0])
-    np.testing.assert_allclose(hidden.weight.mean((0, 2, 3)), [0.2, 0.7, 1.0], atol=0.01)
-    np.testing.assert_allclose(hidden.input.mean((0, 2, 3)), 1.0, atol=0.02)
+    np.testing.assert_allclose(hidden.weight.mean((1, 2, 3)), [0.2, 0.7, 1.0], atol=0.01)
+    np.testing.assert_allclose(hidden.input.mean((1, 2, 3)), 1.0, atol=0.02)

@@ -29,7 +29,7 @@ def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
     ones = {"ic_state": 1.0, "controller_input": np.ones(6), "factors": np.ones(6), "generator": np.ones(7)}
     for b in range(2):
         runs = [
-            run(model, 0, x[:, b].numpy(), noise.initial_condition[0, b].numpy(), noise.inputs[:, 0, b].numpy(), ones)
+            run(model, 0, x[:, b].numpy(), noise.initial_condition[0, b].numpy(), noise.inputs[0, :, b].numpy(), ones)
             for noise in draws[1:]  # the first belongs to the encoders, which drop nothing and so use none of it
         ]
         alpha = np.array([np.exp(r["readout"][:, 2:]) for r in runs])

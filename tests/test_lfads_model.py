@@ -38,14 +38,14 @@ def batch(sizes, members, bins=8, windows=3, seed=1):
 def of_member(noise, p):
     """The noise of one member, as a population of one."""
     pick = slice(p, p + 1)
-    dropout = Dropout(noise.dropout[0][pick], *(mask[:, pick] for mask in noise.dropout[1:]))
-    return Noise(noise.initial_condition[pick], noise.inputs[:, pick], dropout)
+    dropout = Dropout(noise.dropout[0][pick], *(mask[pick] for mask in noise.dropout[1:]))
+    return Noise(noise.initial_condition[pick], noise.inputs[pick], dropout)
 
 
 def test_gru_cell_equals_a_numpy_loop_and_clips_at_five():
     random = torch.Generator().manual_seed(0)
     cell = GRUWeights((2,), 3, 4, (1, 1), random).double()
-    x = torch.randn(6, 2, 5, 3, generator=random, dtype=torch.float64)
+    x = torch.randn(2, 6, 5, 3, generator=random, dtype=torch.float64)
     h0 = 20 * torch.randn(2, 5, 4, generator=random, dtype=torch.float64)
     states = cell(x, h0).detach().numpy()
     weights = [p.detach().numpy() for p in (cell.W, cell.U_zr, cell.U_n, cell.b[:, 0])]
@@ -53,14 +53,14 @@ def test_gru_cell_equals_a_numpy_loop_and_clips_at_five():
         for b in range(5):
             h = h0[g, b].numpy()
             for t in range(6):
-                h = gru_step(x[t, g, b].numpy(), h, *(w[g] for w in weights))
-                np.testing.assert_allclose(states[t, g, b], h, atol=1e-12)
-    assert np.abs(states[0]).max() == 5
+                h = gru_step(x[g, t, b].numpy(), h, *(w[g] for w in weights))
+                np.testing.assert_allclose(states[g, t, b], h, atol=1e-12)
+    assert np.abs(states[:, 0]).max() == 5
 
 
 def test_gru_gradient_equals_finite_differences():
     cell = GRUWeights((2,), 2, 3, (2, 3), torch.Generator().manual_seed(0)).double()
-    x = torch.randn(3, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True)
     h0 = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
     parameters = tuple(cell.parameters())
     assert torch.autograd.gradcheck(lambda x, h0, *_: cell(x, h0), (x, h0, *parameters))
@@ -76,31 +76,31 @@ def test_network_equals_a_numpy_loop(sizes):
         for b in range(3):
             masks = {
                 "ic_state": noise.dropout.ic_state[p, b].numpy(),
-                "controller_input": noise.dropout.controller_input[:, p, b].numpy(),
-                "factors": noise.dropout.factors[:, p, b].numpy(),
-                "generator": noise.dropout.generator[:, p, b].numpy(),
+                "controller_input": noise.dropout.controller_input[p, :, b].numpy(),
+                "factors": noise.dropout.factors[p, :, b].numpy(),
+                "generator": noise.dropout.generator[p, :, b].numpy(),
             }
-            draws = noise.initial_condition[p, b].numpy(), noise.inputs[:, p, b].numpy()
-            expected = run(model, p, hidden.input[:, p, b].numpy(), *draws, masks)
+            draws = noise.initial_condition[p, b].numpy(), noise.inputs[p, :, b].numpy()
+            expected = run(model, p, hidden.input[p, :, b].numpy(), *draws, masks)
             for name in ("ic_mean", "ic_sd"):
                 np.testing.assert_allclose(getattr(encoded, name)[p, b].detach(), expected[name], atol=1e-12)
             for name in ("factors", "readout"):
-                np.testing.assert_allclose(getattr(decoded, name)[:, p, b].detach(), expected[name], atol=1e-12)
+                np.testing.assert_allclose(getattr(decoded, name)[p, :, b].detach(), expected[name], atol=1e-12)
             if sizes.inputs:
                 np.testing.assert_allclose(
-                    encoded.controller_input[:, p, b].detach(), expected["controller_input"], atol=1e-12
+                    encoded.controller_input[p, :, b].detach(), expected["controller_input"], atol=1e-12
                 )
                 for name in ("input_mean", "input_sd", "input_sample"):
-                    np.testing.assert_allclose(getattr(decoded, name)[:, p, b].detach(), expected[name], atol=1e-12)
+                    np.testing.assert_allclose(getattr(decoded, name)[p, :, b].detach(), expected[name], atol=1e-12)
 
 
 def test_controller_never_sees_the_bin_it_acts_on():
     model = scrambled(ODD, members=1)
     hidden, noise = batch(ODD, members=1)
     changed = hidden.input.clone()
-    changed[4] += 1
+    changed[:, 4] += 1
     before, after = (model.encode(x, noise).controller_input for x in (hidden.input, changed))
-    same = (before == after).all(dim=-1).flatten(1).all(dim=1)
+    same = (before == after).all(dim=-1).all(dim=-1)[0]
     assert same.tolist() == [t == 4 for t in range(8)]
 
 
@@ -116,7 +116,7 @@ def test_member_of_a_population_has_the_loss_and_gradients_it_has_alone(sizes):
         alone = LFADS(sizes, 1, Gamma.parameters, torch.Generator()).double()
         alone.load_state_dict({name: value[p : p + 1] for name, value in model.state_dict().items()})
         own = Penalties(*(scale[p : p + 1] for scale in penalties))
-        part = Hidden(*(series[:, p : p + 1] for series in hidden))
+        part = Hidden(*(series[p : p + 1] for series in hidden))
         loss = total(terms(alone, Gamma(), part, of_member(noise, p), own), own, ramp=0.7)
         loss.sum().backward()
         torch.testing.assert_close(losses[p : p + 1], loss, rtol=1e-10, atol=1e-10)
@@ -135,7 +135,7 @@ def test_loss_is_the_published_sum_of_its_terms():
     decoded = model.decode(model.encode(hidden.input, noise), noise)
     log_mean, log_concentration = decoded.readout.chunk(2, dim=-1)
     gamma = torch.distributions.Gamma(log_concentration.exp(), (log_concentration - log_mean).exp())
-    nll = (-gamma.log_prob(hidden.target) * hidden.weight).mean((0, 2, 3))
+    nll = (-gamma.log_prob(hidden.target) * hidden.weight).mean((1, 2, 3))
     torch.testing.assert_close(batch_terms.nll, nll)
     weights = [(model.generator.U_zr, model.generator.U_n), (model.controller.U_zr, model.controller.U_n)]
     count = sum(U[0].numel() for pair in weights for U in pair)

@@ -68,7 +68,7 @@ def test_kl_of_the_initial_condition_equals_torch_distributions():
 def test_kl_of_the_inputs_equals_a_multivariate_normal_with_the_covariance_of_an_ar1_process():
     torch.manual_seed(0)
     T, P, B, U = 6, 2, 4, 2
-    mean, sd = (torch.randn(T, P, B, U, dtype=torch.float64) for _ in range(2))
+    mean, sd = (torch.randn(P, T, B, U, dtype=torch.float64) for _ in range(2))
     sd = sd.abs() + 0.1
     sample = mean + sd * torch.randn_like(mean)
     log_tau, log_variance = torch.randn(P, 1, U, dtype=torch.float64), torch.randn(P, 1, U, dtype=torch.float64)
@@ -81,6 +81,6 @@ def test_kl_of_the_inputs_equals_a_multivariate_normal_with_the_covariance_of_an
             covariance = math.exp(log_variance[p, 0, u]) / (1 - a * a) * a ** lag.double()
             prior = MultivariateNormal(torch.zeros(T, dtype=torch.float64), covariance)
             for b in range(B):
-                q = Normal(mean[:, p, b, u], sd[:, p, b, u]).log_prob(sample[:, p, b, u]).sum()
-                expected += (q - prior.log_prob(sample[:, p, b, u])) / B
+                q = Normal(mean[p, :, b, u], sd[p, :, b, u]).log_prob(sample[p, :, b, u]).sum()
+                expected += (q - prior.log_prob(sample[p, :, b, u])) / B
         torch.testing.assert_close(got[p], expected)

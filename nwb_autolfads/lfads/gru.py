@@ -7,7 +7,7 @@
     h'    = clip(z * h + (1 - z) * n, -5, 5)
 
 The reset gate acts before the recurrent product and there is no bias on the recurrent side, so `torch.nn.GRU` is a
-different function. G networks run side by side: tensors are (T, G, B, features), weights lead with G.
+different function. G networks run side by side: tensors are (G, T, B, features), weights lead with G.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .layers import initial_weight, multiply
+from .layers import beside, initial_weight, multiply
 
 HIDDEN_CLIP = 5.0
 
@@ -47,8 +47,8 @@ class GRUWeights(nn.Module):
         self.b = nn.Parameter(bias.repeat(*lead, 1, 1))
 
     def project(self, x: Tensor) -> Tensor:
-        """Input side of gates and candidate: (..., G, B, inputs) -> (..., G, B, 3 * hidden), for all bins at once."""
-        return multiply(x, self.W.flatten(0, -3)) + self.b.flatten(0, -3)
+        """Input side of gates and candidate: (G, ..., inputs) -> (G, ..., 3 * hidden), for all bins at once."""
+        return multiply(x, self.W.flatten(0, -3)) + beside(self.b.flatten(0, -3), x)
 
     def step(self, projected: Tensor, h: Tensor) -> Tensor:
         """Advance the state by one bin.
@@ -73,20 +73,22 @@ class GRUWeights(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, (T, G, B, inputs)
+        x : Tensor, (G, T, B, inputs)
         h0 : Tensor, (G, B, hidden)
             State before the first bin.
 
         Returns
         -------
-        Tensor, (T, G, B, hidden)
+        Tensor, (G, T, B, hidden)
             The state after each bin.
         """
         h, states = h0, []
-        for projected in self.project(x).unbind(0):  # unbind once: the gradient of x[t] would fill all of x at every t
+        for projected in self.project(x).unbind(
+            1
+        ):  # unbind once: the gradient of x[:, t] would fill all of x at every t
             h = self.step(projected, h)
             states.append(h)
-        return torch.stack(states)
+        return torch.stack(states, dim=1)
 
 
 class BidirectionalGRU(nn.Module):
@@ -113,15 +115,15 @@ class BidirectionalGRU(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, (T, P, B, inputs)
+        x : Tensor, (P, T, B, inputs)
 
         Returns
         -------
-        forwards, backwards : Tensor, (T, P, B, hidden)
+        forwards, backwards : Tensor, (P, T, B, hidden)
             State of each direction after it has seen bin t.
         """
-        T, P, B, _ = x.shape
-        both = torch.stack([x, x.flip(0)], dim=2).flatten(1, 2)  # (T, P * 2, B, inputs)
+        P, T, B, _ = x.shape
+        both = torch.stack([x, x.flip(1)], dim=1).flatten(0, 1)  # (P * 2, T, B, inputs)
         h0 = self.h0.expand(P, 2, B, self.hidden).flatten(0, 1)
-        states = self.gru(both, h0).view(T, P, 2, B, self.hidden)
-        return states[:, :, 0], states[:, :, 1].flip(0)
+        states = self.gru(both, h0).view(P, 2, T, B, self.hidden)
+        return states[:, 0], states[:, 1].flip(1)

@@ -18,9 +18,9 @@ from torch import Tensor
 class Hidden(NamedTuple):
     """A batch with part of it hidden."""
 
-    input: Tensor  # (T, P, B, N), what the encoders see
-    target: Tensor  # (T, P, B, N), what the read-out is compared with
-    weight: Tensor  # (T, P, B, N), 1 where the target was hidden and counts, 0 elsewhere
+    input: Tensor  # (P, T, B, N), what the encoders see
+    target: Tensor  # (P, T, B, N), what the read-out is compared with
+    weight: Tensor  # (P, T, B, N), 1 where the target was hidden and counts, 0 elsewhere
 
 
 class Hiding(Protocol):
@@ -72,8 +72,8 @@ class Elements:
         Hidden
         """
         W, B, N = windows.shape
-        rate = rate.view(1, -1, 1, 1)
-        x = windows.unsqueeze(1).expand(W, rate.shape[1], B, N)
+        rate = rate.view(-1, 1, 1, 1)
+        x = windows.unsqueeze(0).expand(len(rate), W, B, N)
         uniform = torch.rand(x.shape, generator=random, dtype=x.dtype, device=x.device)
         hidden = (uniform < rate).to(x.dtype)
         seen = self._shift(x * (1 - hidden) / (1 - rate), random)
@@ -87,14 +87,14 @@ class Elements:
     def _draw_shift(self, x: Tensor, random: torch.Generator) -> Tensor:
         """Draw shifts (P, B, N) in bins, by the inverse of the truncated normal's distribution function."""
         if not self.margin:
-            return torch.zeros(x.shape[1:], dtype=torch.long, device=x.device)
+            return torch.zeros(x[:, 0].shape, dtype=torch.long, device=x.device)
         lowest = 0.5 * (1 + math.erf(-self.shift_max / self.shift_sd / math.sqrt(2)))
-        uniform = torch.rand(x.shape[1:], generator=random, dtype=torch.float64, device=x.device)
+        uniform = torch.rand(x[:, 0].shape, generator=random, dtype=torch.float64, device=x.device)
         quantile = torch.special.ndtri(lowest + (1 - 2 * lowest) * uniform)
         return (self.shift_sd * quantile).round().long().clamp(-self.shift_max, self.shift_max)
 
     def _moved(self, x: Tensor, shift: Tensor) -> Tensor:
-        """Cut the margins off x (T + 2 * margin, P, B, N), each series moved by its shift: out[t] = x[t + shift]."""
-        bins = x.shape[0] - 2 * self.margin
-        index = torch.arange(bins, device=x.device).view(-1, 1, 1, 1) + self.margin + shift
-        return x.gather(0, index)
+        """Cut the margins off x (P, T + 2 * margin, B, N), each series moved by its shift: out[t] = x[t + shift]."""
+        bins = x.shape[1] - 2 * self.margin
+        index = torch.arange(bins, device=x.device).view(-1, 1, 1) + self.margin + shift.unsqueeze(1)
+        return x.gather(1, index)

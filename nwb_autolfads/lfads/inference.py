@@ -59,11 +59,11 @@ def infer(model: LFADS, observation: Gamma, x: Tensor, *, samples: int, random: 
             decoded.input_mean.square() + decoded.input_sd.square(),
         )
 
-    encoded = model.encode(x.unsqueeze(1), draw_noise(model.sizes, T, B, no_dropout, random, dropout=False))
+    encoded = model.encode(x.unsqueeze(0), draw_noise(model.sizes, T, B, no_dropout, random, dropout=False))
     sums = draw()
     for _ in range(samples - 1):
         sums = tuple(a + b for a, b in zip(sums, draw(), strict=True))
-    mean, mean_square, concentration, factors, inputs, inputs_square = (s.squeeze(1) / samples for s in sums)
+    mean, mean_square, concentration, factors, inputs, inputs_square = (s.squeeze(0) / samples for s in sums)
     return Posterior(
         mean=mean,
         mean_sd=(mean_square - mean.square()).clamp_min(0).sqrt(),

@@ -1,4 +1,4 @@
-"""Linear maps of a population: (..., P, B, in) -> (..., P, B, out), and how weights start."""
+"""Linear maps of a population: (P, ..., in) -> (P, ..., out), and how weights start."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ def initial_weight(shape: tuple[int, ...], fan_in: int, random: torch.Generator 
 
 
 def multiply(x: Tensor, W: Tensor) -> Tensor:
-    """Multiply by each member's matrix: (..., P, B, in) x (P, in, out) -> (..., P, B, out).
+    """Multiply by each member's matrix: (P, ..., in) x (P, in, out) -> (P, ..., out).
 
-    Time and windows are folded into one axis: broadcasting the matrix over time instead would make its gradient once
-    for every bin.
+    All axes between are folded into one: broadcasting the matrix over time instead would make its gradient once for
+    every bin.
     """
-    if x.dim() == 3:
-        return torch.bmm(x, W)
-    T, P, B, _ = x.shape
-    return torch.bmm(x.transpose(0, 1).reshape(P, T * B, -1), W).view(P, T, B, -1).transpose(0, 1)
+    return torch.bmm(x.flatten(1, -2), W).unflatten(1, x.shape[1:-1])
+
+
+def beside(bias: Tensor, x: Tensor) -> Tensor:
+    """View a bias (P, 1, out) so that it can be added to (P, ..., out)."""
+    return bias.view(bias.shape[0], *[1] * (x.dim() - 2), bias.shape[-1])
 
 
 class Linear(nn.Module):
@@ -41,5 +43,5 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., P, B, inputs) to (..., P, B, outputs)."""
-        return multiply(x, self.weight) + self.bias
+        """Map (P, ..., inputs) to (P, ..., outputs)."""
+        return multiply(x, self.weight) + beside(self.bias, x)

@@ -58,7 +58,7 @@ def terms(model: LFADS, observation: Gamma, hidden: Hidden, noise: Noise, penalt
     """
     encoded = model.encode(hidden.input, noise)
     decoded = model.decode(encoded, noise)
-    nll = (observation.nll(hidden.target, decoded.readout) * hidden.weight).mean((0, 2, 3))
+    nll = (observation.nll(hidden.target, decoded.readout) * hidden.weight).mean((1, 2, 3))
     kl_ic = kl_initial_condition(encoded.ic_mean, encoded.ic_sd, model.ic_prior_mean)
     kl_co = torch.zeros_like(nll)
     if model.sizes.inputs:
@@ -88,8 +88,8 @@ def total(terms: Terms, penalties: Penalties, ramp: float) -> Tensor:
 @torch.no_grad()
 def hidden_nll(model: LFADS, observation: Gamma, hidden: Hidden) -> Tensor:
     """Mean NLL of the hidden elements only, at the posterior means; (P,). The score to select by."""
-    T, P, B, _ = hidden.input.shape
+    P, T, B, _ = hidden.input.shape
     noise = no_noise(model.sizes, T, B, hidden.input, P)
     readout = model.decode(model.encode(hidden.input, noise), noise).readout
     nll = observation.nll(hidden.target, readout)
-    return (nll * hidden.weight).sum((0, 2, 3)) / hidden.weight.sum((0, 2, 3))
+    return (nll * hidden.weight).sum((1, 2, 3)) / hidden.weight.sum((1, 2, 3))

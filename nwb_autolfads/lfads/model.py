@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from .gru import BidirectionalGRU, GRUWeights
-from .layers import Linear, initial_weight, multiply
+from .layers import Linear, beside, initial_weight, multiply
 from .noise import Noise
 from .sizes import Sizes
 
@@ -32,17 +32,17 @@ class Encoded(NamedTuple):
 
     ic_mean: Tensor  # (P, B, initial_condition)
     ic_sd: Tensor  # (P, B, initial_condition)
-    controller_input: Tensor  # (T, P, B, 2 * ci_encoder), empty in its last axis without a controller
+    controller_input: Tensor  # (P, T, B, 2 * ci_encoder), empty in its last axis without a controller
 
 
 class Decoded(NamedTuple):
     """What the generator makes of it, along time."""
 
-    readout: Tensor  # (T, P, B, observation parameters * N)
-    factors: Tensor  # (T, P, B, factors)
-    input_mean: Tensor  # (T, P, B, inputs)
-    input_sd: Tensor  # (T, P, B, inputs)
-    input_sample: Tensor  # (T, P, B, inputs), what drove the generator
+    readout: Tensor  # (P, T, B, observation parameters * N)
+    factors: Tensor  # (P, T, B, factors)
+    input_mean: Tensor  # (P, T, B, inputs)
+    input_sd: Tensor  # (P, T, B, inputs)
+    input_sample: Tensor  # (P, T, B, inputs), what drove the generator
 
 
 class LFADS(nn.Module):
@@ -84,7 +84,7 @@ class LFADS(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, (T, P, B, N)
+        x : Tensor, (P, T, B, N)
         noise : Noise
             Only its dropout masks are used here.
 
@@ -93,7 +93,7 @@ class LFADS(nn.Module):
         Encoded
         """
         forwards, backwards = self.ic_encoder(x)
-        state = torch.cat([forwards[-1], backwards[0]], dim=-1)
+        state = torch.cat([forwards[:, -1], backwards[:, 0]], dim=-1)
         if noise.dropout is not None:
             state = state * noise.dropout.ic_state
         ic_mean, ic_log_variance = self.ic_posterior(state).chunk(2, dim=-1)
@@ -101,8 +101,8 @@ class LFADS(nn.Module):
         if not self.sizes.inputs:
             return Encoded(ic_mean, ic_sd, x.new_zeros(*x.shape[:3], 0))
         forwards, backwards = self.ci_encoder(x)
-        nothing = torch.zeros_like(forwards[:1])
-        before, after = torch.cat([nothing, forwards[:-1]]), torch.cat([backwards[1:], nothing])
+        nothing = torch.zeros_like(forwards[:, :1])
+        before, after = torch.cat([nothing, forwards[:, :-1]], 1), torch.cat([backwards[:, 1:], nothing], 1)
         controller_input = torch.cat([before, after], dim=-1)
         if noise.dropout is not None:
             controller_input = controller_input * noise.dropout.controller_input
@@ -120,15 +120,17 @@ class LFADS(nn.Module):
         -------
         Decoded
         """
-        (T, P, B, E), dropout = encoded.controller_input.shape, noise.dropout
+        (P, T, B, E), dropout = encoded.controller_input.shape, noise.dropout
         to_factors = nn.functional.normalize(self.factors, dim=-1).transpose(1, 2)  # (P, generator, factors)
 
         def read_factors(g: Tensor, t: int) -> Tensor:
-            return torch.bmm(g if dropout is None else g * dropout.generator[t], to_factors)
+            return torch.bmm(g if dropout is None else g * dropout.generator[:, t], to_factors)
 
         if self.sizes.inputs:
             W, b = self.controller.W, self.controller.b
-            encoded_side = (multiply(encoded.controller_input, W[:, :E]) + b).unbind(0)
+            encoded_side = (multiply(encoded.controller_input, W[:, :E]) + beside(b, encoded.controller_input)).unbind(
+                1
+            )
             c = self.controller_start.expand(P, B, -1)
         u_mean = u_sd = u = encoded.controller_input.new_zeros(P, B, 0)
         g = self.ic_to_generator(encoded.ic_mean + encoded.ic_sd * noise.initial_condition)
@@ -136,15 +138,15 @@ class LFADS(nn.Module):
         steps = []
         for t in range(T):
             if self.sizes.inputs:
-                fed_back = f if dropout is None else f * dropout.factors[t]
+                fed_back = f if dropout is None else f * dropout.factors[:, t]
                 c = self.controller.step(torch.baddbmm(encoded_side[t], fed_back, W[:, E:]), c)
                 u_mean, u_log_variance = self.input_posterior(c).chunk(2, dim=-1)
                 u_sd = (0.5 * u_log_variance).exp()
-                u = u_mean + u_sd * noise.inputs[t]
+                u = u_mean + u_sd * noise.inputs[:, t]
             g = self.generator.step(self.generator.project(u), g)
             f = read_factors(g, t + 1)
             steps.append((f, u_mean, u_sd, u))
-        factors, input_mean, input_sd, input_sample = (torch.stack(series) for series in zip(*steps, strict=True))
+        factors, input_mean, input_sd, input_sample = (torch.stack(series, 1) for series in zip(*steps, strict=True))
         return Decoded(self.readout(factors), factors, input_mean, input_sd, input_sample)
 
     def recurrent_weights(self) -> list[tuple[Tensor, ...]]:

@@ -18,16 +18,16 @@ class Dropout(NamedTuple):
     """Masks of inverted dropout: 0 where dropped, 1 / (1 - rate) elsewhere."""
 
     ic_state: Tensor  # (P, B, 2 * ic_encoder)
-    controller_input: Tensor  # (T, P, B, 2 * ci_encoder)
-    factors: Tensor  # (T, P, B, factors), as fed back to the controller
-    generator: Tensor  # (T + 1, P, B, generator), the first for the initial state
+    controller_input: Tensor  # (P, T, B, 2 * ci_encoder)
+    factors: Tensor  # (P, T, B, factors), as fed back to the controller
+    generator: Tensor  # (P, T + 1, B, generator), the first for the initial state
 
 
 class Noise(NamedTuple):
     """Draws of one pass; standard normal samples, and dropout masks or None where nothing is dropped."""
 
     initial_condition: Tensor  # (P, B, initial_condition)
-    inputs: Tensor  # (T, P, B, inputs)
+    inputs: Tensor  # (P, T, B, inputs)
     dropout: Dropout | None
 
 
@@ -51,7 +51,7 @@ def draw_noise(
     -------
     Noise
     """
-    P, rate = len(dropout_rate), dropout_rate.view(-1, 1, 1)
+    P, rate = len(dropout_rate), dropout_rate.view(-1, 1, 1, 1)
 
     def normal(*shape: int) -> Tensor:
         return torch.empty(shape, dtype=rate.dtype, device=rate.device).normal_(generator=random)
@@ -62,12 +62,12 @@ def draw_noise(
 
     return Noise(
         initial_condition=normal(P, windows, sizes.initial_condition),
-        inputs=normal(bins, P, windows, sizes.inputs),
+        inputs=normal(P, bins, windows, sizes.inputs),
         dropout=Dropout(
-            ic_state=mask(P, windows, 2 * sizes.ic_encoder),
-            controller_input=mask(bins, P, windows, 2 * sizes.ci_encoder if sizes.inputs else 0),
-            factors=mask(bins, P, windows, sizes.factors if sizes.inputs else 0),
-            generator=mask(bins + 1, P, windows, sizes.generator),
+            ic_state=mask(P, 1, windows, 2 * sizes.ic_encoder).squeeze(1),
+            controller_input=mask(P, bins, windows, 2 * sizes.ci_encoder if sizes.inputs else 0),
+            factors=mask(P, bins, windows, sizes.factors if sizes.inputs else 0),
+            generator=mask(P, bins + 1, windows, sizes.generator),
         )
         if dropout
         else None,
@@ -78,6 +78,6 @@ def no_noise(sizes: Sizes, bins: int, windows: int, like: Tensor, members: int) 
     """Noise of zeros: the pass follows the posterior means, without dropout."""
     return Noise(
         initial_condition=like.new_zeros(members, windows, sizes.initial_condition),
-        inputs=like.new_zeros(bins, members, windows, sizes.inputs),
+        inputs=like.new_zeros(members, bins, windows, sizes.inputs),
         dropout=None,
     )

@@ -34,7 +34,7 @@ def kl_inputs(sample: Tensor, mean: Tensor, sd: Tensor, log_tau: Tensor, log_var
 
     Parameters
     ----------
-    sample, mean, sd : Tensor, (T, P, B, inputs)
+    sample, mean, sd : Tensor, (P, T, B, inputs)
         The sample that drove the generator, and the posterior it was drawn from.
     log_tau, log_variance : Tensor, (P, 1, inputs)
         Time constant (bins) and innovation variance v of the prior.
@@ -44,12 +44,13 @@ def kl_inputs(sample: Tensor, mean: Tensor, sd: Tensor, log_tau: Tensor, log_var
     Tensor, (P,)
         Mean over windows.
     """
+    log_tau, log_variance = log_tau.unsqueeze(1), log_variance.unsqueeze(1)
     a = torch.exp(-torch.exp(-log_tau))
     first_log_variance = log_variance - torch.log1p(-a.square())
     log_q = _log_normal(sample, mean, 2 * sd.log())
-    log_p = _log_normal(sample[1:], a * sample[:-1], log_variance)
-    log_p_first = _log_normal(sample[0], torch.zeros_like(sample[0]), first_log_variance)
-    return (log_q.sum((0, 3)) - log_p.sum((0, 3)) - log_p_first.sum(-1)).mean(-1)
+    log_p = _log_normal(sample[:, 1:], a * sample[:, :-1], log_variance)
+    log_p_first = _log_normal(sample[:, :1], torch.zeros_like(sample[:, :1]), first_log_variance)
+    return (log_q.sum((1, 3)) - log_p.sum((1, 3)) - log_p_first.sum((1, 3))).mean(-1)
 
 
 def _log_normal(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:

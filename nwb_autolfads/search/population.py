@@ -112,7 +112,7 @@ class Population:
         windows = chop(self.data, starts[::every], self.window).repeat(1, config.validation_draws, 1)
         rate = torch.tensor([config.validation_hide_rate])
         drawn = self.hiding.draw(windows, rate, torch.Generator().manual_seed(VALIDATION_SEED))
-        return Hidden(*(part.expand(-1, config.members, -1, -1) for part in drawn))
+        return Hidden(*(part.expand(config.members, -1, -1, -1) for part in drawn))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -213,7 +213,7 @@ class Population:
             batch = terms(self.model, self.observation, hidden, noise, hp.penalties)
             total(batch, hp.penalties, ramp).sum().backward()
             finite &= self.optimiser.step(hp.learning_rate)
-            nll_sum += batch.nll.detach() / hidden.weight.mean((0, 2, 3))
+            nll_sum += batch.nll.detach() / hidden.weight.mean((1, 2, 3))
         return nll_sum / self.steps_per_epoch, finite
 
     @torch.no_grad()
