@@ -165,10 +165,16 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(session,
         "import os, signal, sys; from pathlib import Path; from nwb_autolfads.nwb.atomic import new_version\n"
         "with new_version(Path(sys.argv[1])) as partial:\n"
         "    partial.write_bytes(b'half')\n"
+        "    partial.with_name(partial.name + '.packed').write_bytes(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(session)], check=False)
-    assert names_in(session.parent) == [".session.nwb.lock", ".session.nwb.partial", "session.nwb"]
+    assert names_in(session.parent) == [
+        ".session.nwb.lock",
+        ".session.nwb.partial",
+        ".session.nwb.partial.packed",
+        "session.nwb",
+    ]
     assert digest(session) == before
     write_activation(estimate, session, in_place=True)
     assert names_in(session.parent) == ["session.nwb"]

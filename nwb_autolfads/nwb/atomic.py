@@ -54,9 +54,10 @@ def check_place(target: Path, needed_bytes: int, *, may_exist: bool) -> None:
 def new_version(target: Path) -> Iterator[Path]:
     """Write a file beside ``target`` that takes its place when complete.
 
-    The body writes to the path it is given. When it ends well the file is flushed to the disk and renamed, which
-    either happens or does not; when it raises, also on Ctrl-C, the file is removed. A process that is killed leaves
-    ``.<name>.partial`` and ``.<name>.lock``, which the next writer takes over and removes.
+    The body writes to the path it is given, and may make others whose names begin like it. When it ends well the
+    file is flushed to the disk and renamed, which either happens or does not; when it raises, also on Ctrl-C, what was
+    made is removed. A process that is killed leaves ``.<name>.partial`` and ``.<name>.lock``, which the next writer
+    takes over and removes.
 
     Parameters
     ----------
@@ -83,7 +84,9 @@ def new_version(target: Path) -> Iterator[Path]:
                 _flush_to_disk(partial)
                 os.replace(partial, target)
             finally:
-                partial.unlink(missing_ok=True)
+                # also what an earlier writer, killed half way, left beside it
+                for left in [path for path in target.parent.iterdir() if path.name.startswith(partial.name)]:
+                    left.unlink(missing_ok=True)
             if sys.platform != "win32":  # a folder cannot be opened there
                 _flush_to_disk(target.parent)
     except OutputError:

@@ -6,6 +6,7 @@ file instead, and drop what a laboratory put into it outside the schema.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -160,13 +161,10 @@ def _add(estimate: xr.Dataset, path: Path, name: str, weights: bytes | None) -> 
 
 def _drop_free_room(path: Path) -> None:
     packed = path.with_name(f"{path.name}.packed")
-    try:
+    # Where it cannot be done, the file keeps the room of the estimate that was replaced; nothing else is wrong with it.
+    with contextlib.suppress(NotImplementedError):
         repack(path, packed)
         os.replace(packed, path)
-    except NotImplementedError:
-        pass  # the file keeps the room of the estimate that was replaced; nothing else is wrong with it
-    finally:
-        packed.unlink(missing_ok=True)
 
 
 def _behavior_module(nwbfile: NWBFile) -> Any:
