@@ -61,7 +61,7 @@ def test_nmf_gives_non_negative_factors_and_nearly_the_low_pass_at_the_true_rank
 
 
 def test_automatic_choice_finds_few_dimensions_and_beats_the_low_pass_alone():
-    x, mean = synergies()
+    x, mean = synergies(3000, n_muscles=6)
     emg = rectified_emg(x)
     found = LowPassSubspace("auto", "auto").fit(emg).estimate(emg)
     config = json.loads(found.attrs["config"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,7 +19,7 @@ from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
-_LEAST_WEIGHT = 0.25  # of a hidden bin's visible neighbours in the filter; with less the quotient is mostly noise
+_LEAST_WEIGHT, _REPLACEMENTS = 0.8, 3  # of the prediction of hidden bins, see `low_pass`
 
 
 class LowPass(Estimator):
@@ -75,7 +77,7 @@ class LowPass(Estimator):
         return self._dataset(emg, {"activation": observed.spread(low_pass(observed, self._cutoff(), self.order))})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Predict activation from the visible bins alone, by normalised filtering (see `low_pass`)."""
+        """Predict activation from the visible bins alone (see `low_pass`)."""
         observed = observe(emg)
         return observed.spread(low_pass(observed, self._cutoff(), self.order, visible=~hidden))
 
@@ -108,11 +110,12 @@ def low_pass(
 ) -> NDArray[np.float64]:
     """Low-pass rectified EMG, from the visible bins alone where some are hidden.
 
-    With hidden bins the filter F is normalised, ``F(x v) / F(v)`` with v = 1 where visible (Knutsson & Westin 1993),
-    so that a hidden bin gets the filter's weighted mean of its visible neighbours. Where the visible weight F(v) is
-    below a quarter, in the middle of a block that is long for the cutoff, the quotient is interpolated linearly.
-    An undershoot would be a very confident prediction, so hidden bins are raised to the quietest moment of their
-    segment: the least of the moving averages over one period of the cutoff.
+    Hidden bins first get the normalised filter ``F(x v) / F(v)``, v = 1 where visible (Knutsson & Westin 1993); where
+    little is visible to the filter (F(v) < 0.8) the quotient is mostly noise and is interpolated linearly instead.
+    Then they are replaced by the filter's own output, ``F(x v + y (1 - v))``, three times: at convergence that is what
+    the filter says of a bin when the bin itself adds nothing, but far from converged it is stable where a block is
+    long for the cutoff. An undershoot would be a very confident prediction, so hidden bins are raised to the quietest
+    moment of their segment: the least of the moving averages over one period of the cutoff.
 
     Parameters
     ----------
@@ -152,13 +155,9 @@ def low_pass(
                 f"low-pass at {cutoff:g} Hz, {padding} bins",
                 way_out="Raise the cutoff or leave out segments that short",
             )
+        both_ways = partial(sosfiltfilt, sections, axis=0, padtype="even", padlen=padding)
         x, v = observed.values[piece], shown[piece]
-        weight = sosfiltfilt(sections, v, padtype="even", padlen=padding)
-        filtered = sosfiltfilt(sections, x * v[:, None], axis=0, padtype="even", padlen=padding)
-        smooth[piece] = _quotient(filtered, weight)
-        if not v.all():
-            quietest = moving_average(x, v, padding).min(axis=0, initial=np.inf)
-            smooth[piece] = np.where(np.isfinite(quietest), np.maximum(smooth[piece], quietest), smooth[piece])
+        smooth[piece] = both_ways(x) if v.all() else _predict(x, v, both_ways, padding)
     unseen = np.isnan(smooth[:, 0])  # segments that are hidden as a whole
     if unseen.any():
         smooth[unseen] = np.average(observed.values, axis=0, weights=shown)
@@ -169,13 +168,19 @@ def _padding(rate: float, cutoff: float) -> int:
     return math.ceil(rate / cutoff)
 
 
-def _quotient(filtered: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def _predict(
+    x: NDArray[np.float64], visible: NDArray[np.float64], both_ways: Callable[..., NDArray[np.float64]], period: int
+) -> NDArray[np.float64]:
+    """Predict the hidden bins of one segment; NaN throughout where too little of it is visible for any prediction."""
+    weight = both_ways(visible)
     trusted = weight > _LEAST_WEIGHT
-    if not trusted.any():
-        return np.full_like(filtered, np.nan)
-    quotient = filtered / np.where(trusted, weight, 1)[:, None]
-    if not trusted.all():
-        bins = np.arange(len(weight))
-        for column in quotient.T:
-            column[~trusted] = np.interp(bins[~trusted], bins[trusted], column[trusted])
-    return quotient
+    averages = moving_average(x, visible, period)
+    if not trusted.any() or not len(averages):
+        return np.full_like(x, np.nan)
+    y = both_ways(x * visible[:, None]) / np.where(trusted, weight, 1)[:, None]
+    bins = np.arange(len(x))
+    for column in y.T:
+        column[~trusted] = np.interp(bins[~trusted], bins[trusted], column[trusted])
+    for _ in range(_REPLACEMENTS):
+        y = both_ways(np.where(visible[:, None] > 0, x, y))
+    return np.maximum(y, averages.min(axis=0))
