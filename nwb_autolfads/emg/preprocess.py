@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -50,7 +50,8 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     DataArray, (time, muscle), float32
         Named ``emg``, without unit: multiply by the coordinate ``scale`` to get back the unit in attrs ``unit``.
         Coordinates ``time`` (s, session clock), ``muscle``, ``segment`` (along time), ``scale`` and ``usable`` (per
-        muscle). attrs ``rate`` (Hz), ``unit``, ``origin``, and ``preprocessing``: a JSON list of all steps.
+        muscle), and each mask of the recording (along time), which is carried and not applied. attrs ``rate`` (Hz),
+        ``unit``, ``origin``, and ``preprocessing``: a JSON list of all steps.
 
     Raises
     ------
@@ -115,6 +116,10 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
             "segment": ("time", np.repeat(np.arange(len(counts)), counts)),
             "scale": ("muscle", np.where(scale > 0, scale, 1.0)),
             "usable": ("muscle", usable),
+            **{
+                name: ("time", _resampled_mask(mask, recording, counts, ratio))
+                for name, mask in recording.masks.items()
+            },
         },
         attrs={
             "rate": rate,
@@ -123,6 +128,18 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
             "preprocessing": json.dumps(steps),
         },
     )
+
+
+def _resampled_mask(
+    mask: Callable[[int, int], NDArray[np.bool_]], recording: EmgRecording, counts: list[int], ratio: Fraction
+) -> NDArray[np.bool_]:
+    """Return a mask at the new rate: each new sample has that of the old sample nearest in time."""
+    parts = []
+    for segment, count in zip(recording.segments, counts, strict=True):
+        values = mask(segment.first_sample, segment.first_sample + segment.n_samples)
+        nearest = np.rint(np.arange(count) / float(ratio)).astype(int)
+        parts.append(values[np.minimum(nearest, segment.n_samples - 1)])
+    return np.concatenate(parts)
 
 
 def _design(

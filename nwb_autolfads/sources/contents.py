@@ -10,7 +10,7 @@ from pynwb import NWBFile
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
 from nwb_autolfads.sources.names import normalise_unit
-from nwb_autolfads.sources.opening import open_nwb
+from nwb_autolfads.sources.opening import OpenedFile, open_nwb
 from nwb_autolfads.sources.recording import Segment
 from nwb_autolfads.sources.timebase import glance_rate, read_time_base
 
@@ -89,7 +89,7 @@ def list_contents(source: str | Path | NWBFile) -> Contents:
             file=opened.name,
             identifier=nwbfile.identifier,
             session_description=nwbfile.session_description,
-            emg=tuple(_with_segments(each, opened.name) for each in candidates),
+            emg=tuple(_with_segments(each, opened) for each in candidates),
             behavior=tuple(behavior),
             other=tuple(other),
             intervals=tuple(
@@ -99,10 +99,12 @@ def list_contents(source: str | Path | NWBFile) -> Contents:
         )
 
 
-def _with_segments(candidate: Candidate, file: str) -> FoundEmg:
+def _with_segments(candidate: Candidate, opened: OpenedFile) -> FoundEmg:
     likely = candidate.score >= EMG_SCORE
+    if opened.remote and candidate.series[0].rate is None:
+        return FoundEmg(candidate, likely, (), "its gaps were not looked for: that fetches all timestamps")
     try:
-        base = read_time_base(candidate.series[0], candidate.shape[0], file=file, obj=candidate.path)
+        base = read_time_base(candidate.series[0], candidate.shape[0], file=opened.name, obj=candidate.path)
     except SourceError as error:
         return FoundEmg(candidate, likely, (), error.problem)
     return FoundEmg(candidate, likely, base.segments, "")

@@ -29,6 +29,7 @@ _UNITS = {
     "uV": ("uv", "µv", "μv", "microvolt", "microvolts"),
     "a.u.": ("a.u.", "au", "a.u", "arbitrary", "arbitrary units", "n/a", "na", "none", "unknown", "", "normalized"),
 }
+VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6}
 SPOKEN_UNITS = {"V": "volts", "mV": "millivolts", "uV": "microvolts", "a.u.": "arbitrary units"}
 _ELECTRODE_COLUMNS = ("location", "label", "electrode_name", "channel_name", "muscle", "group_name")
 

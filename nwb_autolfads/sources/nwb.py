@@ -22,22 +22,27 @@ from nwb_autolfads.sources.candidates import (
     shape_of,
     walk_series,
 )
-from nwb_autolfads.sources.names import SPOKEN_UNITS, normalise_unit, repeated
+from nwb_autolfads.sources.masks import find_masks
+from nwb_autolfads.sources.names import VOLTS, normalise_unit
 from nwb_autolfads.sources.opening import OpenedFile, open_nwb
-from nwb_autolfads.sources.recording import EmgRecording, Origin
+from nwb_autolfads.sources.recording import EmgRecording, Origin, Session
+from nwb_autolfads.sources.said import judge_sign, name_muscles, settle_unit
 from nwb_autolfads.sources.timebase import TimeBase, read_time_base
-
-_GLANCES, _GLANCE = 8, 8192  # stretches, and samples of each, from which sign and offset are judged
 
 
 def open_nwb_emg(
-    source: str | Path | NWBFile, *, path: str | None = None, muscles: Sequence[str] | None = None
+    source: str | Path | NWBFile,
+    *,
+    path: str | None = None,
+    muscles: Sequence[str] | None = None,
+    unit: str | None = None,
+    outside_links: bool = False,
 ) -> EmgRecording:
     """Open the EMG of an NWB file; see `nwb_autolfads.open_emg`."""
-    opened = open_nwb(source)
+    opened = open_nwb(source, outside_links=outside_links)
     try:
         candidate = choose(opened, path)
-        return _recording(opened, candidate, muscles)
+        return _recording(opened, candidate, muscles, unit)
     except BaseException:
         opened.close()
         raise
@@ -107,64 +112,47 @@ def _listing(opened: OpenedFile) -> str:
     return "".join(scored.values()) or "\n  (the file holds no time series)"
 
 
-def _recording(opened: OpenedFile, candidate: Candidate, muscles: Sequence[str] | None) -> EmgRecording:
-    names, columns, named = _muscles(opened, candidate, muscles)
-    base = _common_time_base(opened, candidate)
-    read = _reader(candidate.series, columns)
-    sign, rectified = _judge_sign(read, candidate.shape[0])
-    factor = candidate.series[0].conversion
-    unit = SPOKEN_UNITS.get(candidate.unit, f"in {candidate.unit!r}, a unit not known here and kept as it stands")
-    if factor not in (1.0, None):
-        unit += f" (after conversion {factor:g})"
+def _recording(
+    opened: OpenedFile, candidate: Candidate, muscles: Sequence[str] | None, unit: str | None
+) -> EmgRecording:
     origin = Origin(
         file=opened.name,
         file_identifier=opened.nwbfile.identifier,
         object_path=candidate.path,
         object_id=",".join(series.object_id for series in candidate.series),
     )
+    naming = name_muscles(origin, list(candidate.muscles), candidate.named_by, candidate.shape[1], muscles)
+    settled, unit_said = settle_unit(origin, candidate.unit, unit)
+    factor = candidate.series[0].conversion
+    if factor not in (1.0, None):
+        unit_said += f" (after conversion {factor:g})"
+    base = _common_time_base(opened, candidate)
+    masks, masks_said = find_masks(opened, candidate, base)
+    read = _reader(candidate.series, naming.columns, origin)
+    sign, rectified = judge_sign(read, candidate.shape[0])
     return EmgRecording(
-        muscles=tuple(names),
+        muscles=naming.names,
         rate=base.rate,
-        unit=candidate.unit,
+        unit=settled,
         rectified=rectified,
         segments=base.segments,
         origin=origin,
-        assumptions=(f"EMG is {candidate.path}", sign, *base.describe(), unit, named),
+        assumptions=(f"EMG is {candidate.path}", sign, *base.describe(), unit_said, naming.said, *masks_said),
         _read=read,
         _close=opened.close,
+        session=_session(opened.nwbfile),
+        masks=masks,
     )
 
 
-def _muscles(
-    opened: OpenedFile, candidate: Candidate, given: Sequence[str] | None
-) -> tuple[list[str], NDArray[np.intp], str]:
-    """Return the names, the columns they stand for, and a sentence on where the names come from."""
-    n_columns = candidate.shape[1]
-    in_file = list(candidate.muscles)
-    names, by = (in_file, candidate.named_by) if given is None else ([str(name) for name in given], "hand")
-    columns = np.arange(n_columns)
-    if given is None and not names:
-        names = [f"muscle {number}" for number in range(1, n_columns + 1)]
-        return names, columns, f"{n_columns} muscles, without names in the file: numbered"
-    if double := repeated(names):
-        raise SourceError(
-            f"muscle names given by {by} occur more than once: {', '.join(double)}",
-            file=opened.name,
-            obj=candidate.path,
-            way_out="Give every column its own name with --muscles",
-        )
-    if given is not None and names and len(in_file) == n_columns and set(names) < set(in_file):
-        columns = np.array([in_file.index(name) for name in names])
-        return names, columns, f"{len(names)} of {n_columns} muscles, named by {candidate.named_by}, chosen by hand"
-    if len(names) != n_columns:
-        known = f" (the file names {', '.join(in_file)})" if in_file and given is not None else ""
-        raise SourceError(
-            f"{len(names)} muscle names given by {by} for {n_columns} columns: {', '.join(names)}{known}",
-            file=opened.name,
-            obj=candidate.path,
-            way_out="Give one name per column, in order, with --muscles",
-        )
-    return names, columns, f"{n_columns} muscles, named by {by}"
+def _session(nwbfile: NWBFile) -> Session:
+    keys = ("subject_id", "species", "sex", "age", "description")
+    subject = {key: getattr(nwbfile.subject, key, None) for key in keys}
+    return Session(
+        start=nwbfile.session_start_time,
+        description=nwbfile.session_description,
+        subject={key: str(value) for key, value in subject.items() if value},
+    )
 
 
 def _common_time_base(opened: OpenedFile, candidate: Candidate) -> TimeBase:
@@ -197,16 +185,27 @@ def _difference(one: TimeBase, other: TimeBase) -> str:
     return ""
 
 
-def _reader(series: Sequence[TimeSeries], columns: NDArray[np.intp]) -> Callable[[int, int], NDArray[np.float32]]:
-    """Return a function that reads a range of samples of some columns, converted to the unit of the series."""
+def _reader(
+    series: Sequence[TimeSeries], columns: NDArray[np.intp], origin: Origin
+) -> Callable[[int, int], NDArray[np.float32]]:
+    """Return a function that reads a range of samples of some columns, converted to the unit of the first series."""
     arrays = [array_of(each) for each in series]
-    scales = [_conversion(each) for each in series]
+    scales = [_conversion(each, series[0], origin) for each in series]
     picked = slice(None) if np.array_equal(columns, np.arange(columns[-1] + 1)) else columns
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         parts = []
         for array, (factor, offset) in zip(arrays, scales, strict=True):
-            samples = np.asarray(array[start:stop])
+            try:
+                samples = np.asarray(array[start:stop])
+            except Exception as error:  # HDF5, Zarr and the network each raise their own
+                raise SourceError(
+                    f"samples {start} to {stop} cannot be read: the file is damaged or the connection was lost "
+                    f"({type(error).__name__}: {error})",
+                    file=origin.file,
+                    obj=origin.object_path,
+                    way_out="Try again; if it stays, copy or download the file again",
+                ) from error
             converted = samples.reshape(stop - start, -1) * factor
             if offset:
                 converted += offset
@@ -217,27 +216,18 @@ def _reader(series: Sequence[TimeSeries], columns: NDArray[np.intp]) -> Callable
     return read
 
 
-def _conversion(series: TimeSeries) -> tuple[NDArray[np.float32], np.float32]:
-    """Return factor (per column) and offset that turn what is stored into the unit of the series."""
-    factor = np.float64(1.0 if series.conversion is None else series.conversion)
+def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[NDArray[np.float32], np.float32]:
+    """Return factor (per column) and offset that turn what is stored into the unit of the first series."""
+    unit, wanted = normalise_unit(series.unit), normalise_unit(first.unit)
+    if unit != wanted and not (unit in VOLTS and wanted in VOLTS):
+        raise SourceError(
+            f"{first.name} is in {wanted} and {series.name} in {unit}",
+            file=origin.file,
+            obj=origin.object_path,
+            way_out="Choose series of one unit with --emg PATH",
+        )
+    to_unit = 1.0 if unit == wanted else VOLTS[unit] / VOLTS[wanted]
+    factor = to_unit * np.float64(1.0 if series.conversion is None else series.conversion)
     per_channel = getattr(series, "channel_conversion", None) if isinstance(series, ElectricalSeries) else None
     factors = np.atleast_1d(factor if per_channel is None else factor * np.asarray(per_channel[:], dtype=np.float64))
-    return factors.astype(np.float32), np.float32(series.offset or 0.0)
-
-
-def _judge_sign(read: Callable[[int, int], NDArray[np.float32]], n_samples: int) -> tuple[str, bool]:
-    """Say whether the EMG is rectified, judged on stretches spread over the recording."""
-    starts = np.unique(np.linspace(0, max(0, n_samples - _GLANCE), _GLANCES).astype(int))
-    glance = np.concatenate([read(int(start), min(n_samples, int(start) + _GLANCE)) for start in starts])
-    finite = np.isfinite(glance)
-    if not finite.any():
-        return "raw (taken for granted: no finite value was seen)", False
-    if glance[finite].min() < 0:
-        return "raw (negative values are present)", False
-    low, middle, high = np.quantile(np.where(finite, glance, 0.0), [0.01, 0.5, 0.99], axis=0)
-    upper, lower = high - middle, middle - low
-    varying = upper + lower > 0
-    if varying.any() and np.median(lower[varying] / (upper + lower)[varying]) > 1 / 3:
-        # Rectified EMG piles up at zero; what spreads evenly to both sides only sits on an offset.
-        return "raw (no negative values, but spread evenly about an offset, which the high-pass removes)", False
-    return "rectified already (no negative values)", True
+    return factors.astype(np.float32), np.float32(to_unit * (series.offset or 0.0))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,25 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Session:
+    """What a source says of its session, for a new NWB file; empty where it says nothing.
+
+    Attributes
+    ----------
+    start : datetime or None
+        When the session's clock was at 0.
+    description : str
+        One sentence.
+    subject : mapping of str to str
+        ``subject_id``, ``species``, ``sex``, ``age`` and ``description``, those that are known.
+    """
+
+    start: datetime | None = None
+    description: str = ""
+    subject: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class EmgRecording:
     """EMG of several muscles, read lazily.
 
@@ -53,6 +73,11 @@ class EmgRecording:
         The file and the object that were read.
     assumptions : tuple of str
         What was taken for granted while reading, one sentence each, for the user to check.
+    session : Session
+        What the source says of the session.
+    masks : mapping of str to callable
+        Masks over the samples that the source holds (such as FALCON's ``eval_mask``), by name: called with ``start``
+        and ``stop`` each returns that range as booleans. They are carried along and never applied.
     """
 
     muscles: tuple[str, ...]
@@ -64,6 +89,8 @@ class EmgRecording:
     assumptions: tuple[str, ...]
     _read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
     _close: Callable[[], None] = field(repr=False, default=lambda: None)
+    session: Session = field(repr=False, default_factory=Session)
+    masks: Mapping[str, Callable[[int, int], NDArray[np.bool_]]] = field(repr=False, default_factory=dict)
 
     @property
     def n_samples(self) -> int:

@@ -1,0 +1,34 @@
+"""Stretches of recordings that are not NWB, one after the other on one session clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.recording import Segment
+
+
+def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file: str, obj: str) -> tuple[Segment, ...]:
+    """Return segments of so many samples that start at these times (s, session clock).
+
+    Raises
+    ------
+    SourceError
+        If there are no samples, or a segment starts before the one before it has ended.
+    """
+    if sum(counts) == 0:
+        raise SourceError("has no samples", file=file, obj=obj, way_out="Choose other channels with --emg PATH")
+    segments: list[Segment] = []
+    first = 0
+    for number, (start, count) in enumerate(zip(starts, counts, strict=True)):
+        if segments and start < segments[-1].start_time + (segments[-1].n_samples - 0.5) / rate:
+            raise SourceError(
+                f"segment {number} starts at {start:g} s, before segment {number - 1} has ended: they share no clock",
+                file=file,
+                obj=obj,
+                way_out="Choose one, such as --emg 'segment 0' (in Python: path='segment 0')",
+            )
+        if count:
+            segments.append(Segment(float(start), first, int(count)))
+        first += int(count)
+    return tuple(segments)
