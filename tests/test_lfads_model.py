@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy_lfads import gru_step, run
 
+from nwb_autolfads.lfads import compiled, recurrence
 from nwb_autolfads.lfads.gru import GRUWeights
 from nwb_autolfads.lfads.hiding import Elements, Hidden
 from nwb_autolfads.lfads.loss import Penalties, hidden_nll, terms, total
@@ -15,6 +16,18 @@ from nwb_autolfads.lfads.sizes import Sizes
 
 ODD = Sizes(channels=3, ic_encoder=5, ci_encoder=4, initial_condition=6, controller=7, inputs=2, generator=9, factors=4)
 NO_CONTROLLER = Sizes(channels=2, ic_encoder=3, ci_encoder=3, initial_condition=2, inputs=0, generator=4, factors=3)
+
+
+@pytest.fixture(params=["plain", "compiled"], autouse=True)
+def path(request):
+    """Every test here holds for the plain PyTorch path and for the compiled kernel."""
+    if request.param == "plain":
+        with recurrence.plain():
+            yield
+    else:
+        if compiled.load().library is None:
+            pytest.skip(f"no compiled kernel here: {compiled.load().status}")
+        yield
 
 
 def scrambled(sizes, members, seed=0):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from . import recurrence
 from .layers import beside, initial_weight, multiply
 
 HIDDEN_CLIP = 5.0
@@ -82,6 +83,9 @@ class GRUWeights(nn.Module):
         Tensor, (G, T, B, hidden)
             The state after each bin.
         """
+        if recurrence.usable(x):
+            U_zr, U_n = self.U_zr.flatten(0, -3), self.U_n.flatten(0, -3)
+            return recurrence.GRU.apply(self.project(x), h0, U_zr, U_n)
         h, states = h0, []
         for projected in self.project(x).unbind(
             1

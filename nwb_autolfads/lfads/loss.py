@@ -60,11 +60,9 @@ def terms(model: LFADS, observation: Gamma, hidden: Hidden, noise: Noise, penalt
     decoded = model.decode(encoded, noise)
     nll = (observation.nll(hidden.target, decoded.readout) * hidden.weight).mean((1, 2, 3))
     kl_ic = kl_initial_condition(encoded.ic_mean, encoded.ic_sd, model.ic_prior_mean)
-    kl_co = torch.zeros_like(nll)
-    if model.sizes.inputs:
-        kl_co = kl_inputs(
-            decoded.input_sample, decoded.input_mean, decoded.input_sd, model.input_log_tau, model.input_log_variance
-        )
+    kl_co = kl_inputs(
+        decoded.input_sample, decoded.input_mean, decoded.input_sd, model.input_log_tau, model.input_log_variance
+    )
     return Terms(nll, kl_ic, kl_co, l2_penalty(model, penalties))
 
 
@@ -72,7 +70,7 @@ def l2_penalty(model: LFADS, penalties: Penalties) -> Tensor:
     """Sum of scale * 0.5 ||U||^2 over the recurrent weights, divided by their number; (P,)."""
     scales = (penalties.l2_generator, penalties.l2_controller)
     squares, count = torch.zeros_like(scales[0]), 0
-    for scale, weights in zip(scales, model.recurrent_weights(), strict=False):  # no controller: only the first scale
+    for scale, weights in zip(scales, model.recurrent_weights(), strict=True):
         for U in weights:
             squares = squares + scale * 0.5 * U.square().sum((1, 2))
             count += U[0].numel()

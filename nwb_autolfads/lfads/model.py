@@ -17,8 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from . import recurrence
 from .gru import BidirectionalGRU, GRUWeights
-from .layers import Linear, beside, initial_weight, multiply
+from .layers import Linear, initial_weight, multiply
 from .noise import Noise
 from .sizes import Sizes
 
@@ -32,7 +33,7 @@ class Encoded(NamedTuple):
 
     ic_mean: Tensor  # (P, B, initial_condition)
     ic_sd: Tensor  # (P, B, initial_condition)
-    controller_input: Tensor  # (P, T, B, 2 * ci_encoder), empty in its last axis without a controller
+    controller_input: Tensor  # (P, T, B, 2 * ci_encoder), without inputs its last axis is empty
 
 
 class Decoded(NamedTuple):
@@ -67,14 +68,14 @@ class LFADS(nn.Module):
         self.ic_posterior = Linear(P, 2 * s.ic_encoder, 2 * s.initial_condition, random)
         self.ic_prior_mean = nn.Parameter(torch.zeros(P, 1, s.initial_condition))
         self.ic_to_generator = Linear(P, s.initial_condition, s.generator, random)
-        if s.inputs:
-            self.ci_encoder = BidirectionalGRU(P, s.channels, s.ci_encoder, random)
-            inputs = 2 * s.ci_encoder + s.factors
-            self.controller = GRUWeights((P,), inputs, s.controller, (inputs, s.controller), random)
-            self.controller_start = nn.Parameter(torch.zeros(P, 1, s.controller))
-            self.input_posterior = Linear(P, s.controller, 2 * s.inputs, random)
-            self.input_log_tau = nn.Parameter(torch.full((P, 1, s.inputs), math.log(PRIOR_TAU_BINS)))
-            self.input_log_variance = nn.Parameter(torch.full((P, 1, s.inputs), math.log(PRIOR_INPUT_VARIANCE)))
+        # without inputs the controller and its encoder have no units, and everything below still holds
+        ci, co = (s.ci_encoder, s.controller) if s.inputs else (0, 0)
+        self.ci_encoder = BidirectionalGRU(P, s.channels, ci, random)
+        self.controller = GRUWeights((P,), 2 * ci + s.factors, co, (2 * ci + s.factors, co), random)
+        self.controller_start = nn.Parameter(torch.zeros(P, 1, co))
+        self.input_posterior = Linear(P, co, 2 * s.inputs, random)
+        self.input_log_tau = nn.Parameter(torch.full((P, 1, s.inputs), math.log(PRIOR_TAU_BINS)))
+        self.input_log_variance = nn.Parameter(torch.full((P, 1, s.inputs), math.log(PRIOR_INPUT_VARIANCE)))
         self.generator = GRUWeights((P,), s.inputs, s.generator, (s.inputs, s.generator), random)
         self.factors = initial_weight((P, s.factors, s.generator), s.generator, random)
         self.readout = Linear(P, s.factors, readouts * s.channels, random)
@@ -98,8 +99,6 @@ class LFADS(nn.Module):
             state = state * noise.dropout.ic_state
         ic_mean, ic_log_variance = self.ic_posterior(state).chunk(2, dim=-1)
         ic_sd = torch.sqrt(ic_log_variance.exp() + POSTERIOR_VARIANCE_FLOOR)
-        if not self.sizes.inputs:
-            return Encoded(ic_mean, ic_sd, x.new_zeros(*x.shape[:3], 0))
         forwards, backwards = self.ci_encoder(x)
         nothing = torch.zeros_like(forwards[:, :1])
         before, after = torch.cat([nothing, forwards[:, :-1]], 1), torch.cat([backwards[:, 1:], nothing], 1)
@@ -120,38 +119,49 @@ class LFADS(nn.Module):
         -------
         Decoded
         """
-        (P, T, B, E), dropout = encoded.controller_input.shape, noise.dropout
-        to_factors = nn.functional.normalize(self.factors, dim=-1).transpose(1, 2)  # (P, generator, factors)
+        P, _, B, E = encoded.controller_input.shape
+        W, dropout = self.controller.W, noise.dropout
+        inputs = recurrence.DecoderInputs(
+            encoded_side=multiply(encoded.controller_input, W[:, :E]) + self.controller.b.unsqueeze(1),
+            c0=self.controller_start.expand(P, B, -1),
+            g0=self.ic_to_generator(encoded.ic_mean + encoded.ic_sd * noise.initial_condition),
+            W_f=W[:, E:],
+            Uc_zr=self.controller.U_zr,
+            Uc_n=self.controller.U_n,
+            W_u=self.input_posterior.weight,
+            b_u=self.input_posterior.bias,
+            W_g=self.generator.W,
+            b_g=self.generator.b,
+            Ug_zr=self.generator.U_zr,
+            Ug_n=self.generator.U_n,
+            W_n=nn.functional.normalize(self.factors, dim=-1).transpose(1, 2),
+            noise=noise.inputs,
+            keep_f=None if dropout is None else dropout.factors,
+            keep_g=None if dropout is None else dropout.generator,
+        )
+        run = recurrence.Decoder.apply if recurrence.usable(inputs.g0) else self._run
+        factors, posterior, sample = run(*inputs)
+        input_mean, input_log_variance = posterior.chunk(2, dim=-1)
+        return Decoded(self.readout(factors), factors, input_mean, (0.5 * input_log_variance).exp(), sample)
 
-        def read_factors(g: Tensor, t: int) -> Tensor:
-            return torch.bmm(g if dropout is None else g * dropout.generator[:, t], to_factors)
-
-        if self.sizes.inputs:
-            W, b = self.controller.W, self.controller.b
-            encoded_side = (multiply(encoded.controller_input, W[:, :E]) + beside(b, encoded.controller_input)).unbind(
-                1
-            )
-            c = self.controller_start.expand(P, B, -1)
-        u_mean = u_sd = u = encoded.controller_input.new_zeros(P, B, 0)
-        g = self.ic_to_generator(encoded.ic_mean + encoded.ic_sd * noise.initial_condition)
-        f = read_factors(g, 0)
+    def _run(self, *inputs: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Run controller and generator bin by bin: the definition, which a faster path must equal."""
+        x = recurrence.DecoderInputs(*inputs)  # type: ignore[arg-type]
+        c, g = x.c0, x.g0
+        f = torch.bmm(g if x.keep_g is None else g * x.keep_g[:, 0], x.W_n)
         steps = []
-        for t in range(T):
-            if self.sizes.inputs:
-                fed_back = f if dropout is None else f * dropout.factors[:, t]
-                c = self.controller.step(torch.baddbmm(encoded_side[t], fed_back, W[:, E:]), c)
-                u_mean, u_log_variance = self.input_posterior(c).chunk(2, dim=-1)
-                u_sd = (0.5 * u_log_variance).exp()
-                u = u_mean + u_sd * noise.inputs[:, t]
-            g = self.generator.step(self.generator.project(u), g)
-            f = read_factors(g, t + 1)
-            steps.append((f, u_mean, u_sd, u))
-        factors, input_mean, input_sd, input_sample = (torch.stack(series, 1) for series in zip(*steps, strict=True))
-        return Decoded(self.readout(factors), factors, input_mean, input_sd, input_sample)
+        for t, encoded_side in enumerate(x.encoded_side.unbind(1)):
+            fed_back = f if x.keep_f is None else f * x.keep_f[:, t]
+            c = self.controller.step(torch.baddbmm(encoded_side, fed_back, x.W_f), c)
+            posterior = torch.baddbmm(x.b_u, c, x.W_u)
+            u_mean, u_log_variance = posterior.chunk(2, dim=-1)
+            u = u_mean + (0.5 * u_log_variance).exp() * x.noise[:, t]
+            g = self.generator.step(torch.baddbmm(x.b_g, u, x.W_g), g)
+            f = torch.bmm(g if x.keep_g is None else g * x.keep_g[:, t + 1], x.W_n)
+            steps.append((f, posterior, u))
+        factors, posteriors, samples = (torch.stack(series, 1) for series in zip(*steps, strict=True))
+        return factors, posteriors, samples
 
     def recurrent_weights(self) -> list[tuple[Tensor, ...]]:
         """Recurrent weights that the L2 penalty applies to: those of the generator, then those of the controller."""
-        weights: list[tuple[Tensor, ...]] = [(self.generator.U_zr, self.generator.U_n)]
-        if self.sizes.inputs:
-            weights.append((self.controller.U_zr, self.controller.U_n))
-        return weights
+        return [(gru.U_zr, gru.U_n) for gru in (self.generator, self.controller)]

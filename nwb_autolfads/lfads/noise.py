@@ -66,7 +66,7 @@ def draw_noise(
         dropout=Dropout(
             ic_state=mask(P, 1, windows, 2 * sizes.ic_encoder).squeeze(1),
             controller_input=mask(P, bins, windows, 2 * sizes.ci_encoder if sizes.inputs else 0),
-            factors=mask(P, bins, windows, sizes.factors if sizes.inputs else 0),
+            factors=mask(P, bins, windows, sizes.factors),
             generator=mask(P, bins + 1, windows, sizes.generator),
         )
         if dropout

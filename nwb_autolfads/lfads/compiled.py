@@ -1,0 +1,94 @@
+"""The compiled kernel: built on demand with the machine's own compiler, and never needed.
+
+`kernel.cpp` becomes a shared library for this machine's instruction set, in the user's cache folder. Where there is no
+compiler, the plain PyTorch path does the same more slowly; `status` says which and why.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SOURCE = Path(__file__).with_name("kernel.cpp")
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-shared", "-fPIC", "-pthread")
+COMPILERS = ("c++", "g++", "clang++")
+BUILD_SECONDS = 300
+SUFFIX = {torch.float32: "float32", torch.float64: "float64"}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The loaded library, or why there is none."""
+
+    library: ctypes.CDLL | None
+    status: str
+
+    def call(self, name: str, sizes: tuple[int, ...], tensors: tuple[Tensor | None, ...]) -> None:
+        """Call a function of the library on contiguous CPU tensors of one type; None is passed as a null pointer."""
+        first = next(t for t in tensors if t is not None)
+        for tensor in tensors:
+            if tensor is not None and (not tensor.is_contiguous() or tensor.dtype != first.dtype):
+                raise ValueError(f"{name} takes contiguous tensors of one type")
+        pointers = (ctypes.c_void_p * len(tensors))(*(t.data_ptr() if t is not None else None for t in tensors))
+        numbers = (ctypes.c_long * len(sizes))(*sizes)
+        function = getattr(self.library, f"{name}_{SUFFIX[first.dtype]}")
+        function(numbers, pointers, ctypes.c_long(torch.get_num_threads()))
+
+
+@cache
+def load() -> Kernel:
+    """Build the kernel if this machine has none yet, and load it."""
+    if os.environ.get("NWB_AUTOLFADS_KERNEL", "") == "off":
+        return Kernel(None, "switched off by NWB_AUTOLFADS_KERNEL=off")
+    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))), None)
+    if sys.platform == "win32" or compiler is None:
+        return Kernel(None, f"no C++ compiler found (looked for {', '.join(COMPILERS)} and $CXX)")
+    try:
+        library = _cache_folder() / f"kernel-{_fingerprint(compiler)}.so"
+        if not library.exists():
+            _build(compiler, library)
+        return Kernel(ctypes.CDLL(str(library)), f"compiled by {compiler}")
+    except subprocess.CalledProcessError as error:
+        return Kernel(None, f"{compiler} could not compile it: {error.stderr.decode(errors='replace')[:300]}")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Kernel(None, f"it could not be built or loaded: {error}")
+
+
+def _build(compiler: str, library: Path) -> None:
+    handle, partial = tempfile.mkstemp(dir=library.parent, suffix=".so")
+    os.close(handle)
+    try:
+        command = [compiler, *FLAGS, str(SOURCE), "-o", partial]
+        subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
+        os.replace(partial, library)  # two processes may build at once: each leaves a whole file
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "nwb-autolfads"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _fingerprint(compiler: str) -> str:
+    """Name the source, the compiler and the processor: a home folder may be shared between machines."""
+    processor = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        processor += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    parts = (SOURCE.read_bytes(), " ".join((compiler, *FLAGS)).encode(), processor.encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]

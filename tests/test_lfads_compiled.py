@@ -1,0 +1,92 @@
+"""The compiled kernel gives the numbers of the plain path, and is never needed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from test_lfads_model import NO_CONTROLLER, ODD, batch, scrambled
+
+from nwb_autolfads.lfads import compiled, recurrence
+from nwb_autolfads.lfads.hiding import Hidden
+from nwb_autolfads.lfads.loss import Penalties, terms, total
+from nwb_autolfads.lfads.noise import Dropout, Noise
+from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.sizes import Sizes
+
+
+@pytest.fixture
+def kernel():
+    if compiled.load().library is None:
+        pytest.skip(f"no compiled kernel here: {compiled.load().status}")
+
+
+def loss_and_gradients(model, hidden, noise):
+    members = model.members
+    dtype = model.readout.bias.dtype
+    penalties = Penalties(*(torch.linspace(a, 2 * a, members, dtype=dtype) for a in (1e-3, 2e-3, 0.1, 0.2)))
+    model.zero_grad()
+    losses = total(terms(model, Gamma(), hidden, noise, penalties), penalties, ramp=0.7)
+    losses.sum().backward()
+    return losses.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.numel()}
+
+
+def cast(value, dtype):
+    if value is None or isinstance(value, torch.Tensor):
+        return None if value is None else value.to(dtype)
+    return type(value)(*(cast(part, dtype) for part in value))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("sizes", [ODD, NO_CONTROLLER, Sizes(12)], ids=["odd", "no controller", "usual"])
+@pytest.mark.parametrize("dropout", [True, False], ids=["dropout", "no dropout"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.usefixtures("kernel")
+def test_compiled_loss_and_gradients_equal_the_plain_ones(sizes, dtype, tolerance, dropout, threads):
+    model = scrambled(sizes, members=2).to(dtype)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 0.5
+    hidden, noise = batch(sizes, members=2, bins=12, windows=37)
+    hidden, noise = cast(hidden, dtype), cast(noise if dropout else noise._replace(dropout=None), dtype)
+    assert isinstance(hidden, Hidden)
+    assert isinstance(noise, Noise)
+    assert isinstance(noise.dropout, Dropout) == dropout
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with recurrence.plain():
+            expected_loss, expected = loss_and_gradients(model, hidden, noise)
+        loss, gradients = loss_and_gradients(model, hidden, noise)
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(loss, expected_loss, rtol=tolerance, atol=0)
+    for name, gradient in gradients.items():
+        assert (gradient - expected[name]).norm() <= tolerance * expected[name].norm(), name
+
+
+def status(**environment):
+    """What a fresh process says of its kernel."""
+    command = [sys.executable, "-c", "from nwb_autolfads.lfads import compiled; print(compiled.load().status)"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_machine_without_a_compiler_says_so_and_goes_on(tmp_path):
+    said = status(PATH=str(tmp_path), CXX="", XDG_CACHE_HOME=str(tmp_path))
+    assert said.startswith("no C++ compiler found")
+
+
+def test_compiler_that_fails_is_named_and_leaves_nothing_behind(tmp_path):
+    broken = tmp_path / "c++"
+    broken.write_text("#!/bin/sh\necho this compiler is broken >&2\nexit 1\n")
+    broken.chmod(0o755)
+    said = status(PATH=f"{tmp_path}:/usr/bin:/bin", CXX=str(broken), XDG_CACHE_HOME=str(tmp_path))
+    assert "could not compile it: this compiler is broken" in said
+    assert list(Path(tmp_path, "nwb-autolfads").iterdir()) == []
+
+
+def test_kernel_can_be_switched_off():
+    assert status(NWB_AUTOLFADS_KERNEL="off") == "switched off by NWB_AUTOLFADS_KERNEL=off"
