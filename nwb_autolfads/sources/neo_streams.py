@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from neo.core import AnalogSignal
+from neo.io.proxyobjects import AnalogSignalProxy
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
 
-# The IO for file types that Neo offers more than one for, or for which the folder around the file must be right.
+# The IO for file types that Neo offers more than one for.
 _CHOSEN = {"smr": "Spike2IO", "smrx": "CedIO", "abf": "AxonIO", "nev": "BlackrockIO", "h5": "NixIO"}
+_READ_ONLY = {"NixIO": {"mode": "ro"}}  # by default it opens for writing
 _REFUSED = {
     "PickleIO": "it runs what is in the file",
     "NWBIO": "NWB is read by pynwb: leave io away",
@@ -80,7 +83,7 @@ def open_file(path: Path, io: str | None) -> tuple[list[Channel], str]:
     chosen = io or _io_for(path)
     reader_class = _io_class(chosen, path)
     try:
-        reader = reader_class(str(path))
+        reader = reader_class(str(path), **_READ_ONLY.get(chosen, {}))
         if isinstance(reader, BaseRawIO):
             return _channels_of_raw(reader), chosen
         return channels_of_objects(reader.read_all_blocks()), chosen
@@ -115,14 +118,14 @@ def _io_class(name: str, path: Path) -> type:
 
     if name in _REFUSED:
         raise SourceError(f"Neo's {name} is not used: {_REFUSED[name]}", file=str(path), way_out="Choose another io")
-    known = {each.__name__: each for each in neo.io.iolist}
+    known = {each.__name__ for each in neo.io.iolist}
     if name not in known:
         raise SourceError(
             f"Neo has no {name}",
             file=str(path),
-            way_out=f"Choose --io from {', '.join(sorted(set(known) - set(_REFUSED)))}",
+            way_out=f"Choose --io from {', '.join(sorted(known - set(_REFUSED)))}",
         )
-    return known[name]
+    return getattr(neo.io, name)
 
 
 def _channels_of_raw(reader: Any) -> list[Channel]:
@@ -164,7 +167,7 @@ def channels_of_objects(source: Any) -> list[Channel]:
     """
     segments = _signals_by_segment(source)
     layout = [
-        [(signal.name, signal.shape[1], float(signal.sampling_rate.rescale("Hz"))) for signal in s] for s in segments
+        [(each.name, each.shape[1], float(each.sampling_rate.rescale("Hz"))) for each in part] for part in segments
     ]
     if any(each != layout[0] for each in layout):
         raise SourceError(
@@ -183,13 +186,12 @@ def channels_of_objects(source: Any) -> list[Channel]:
 
 
 def _signals_by_segment(source: Any) -> list[list[Any]]:
-    if isinstance(source, Sequence) and not hasattr(source, "sampling_rate"):
-        return [signals for each in source for signals in _signals_by_segment(each)]
-    if hasattr(source, "segments"):
-        return [signals for each in source.segments for signals in _signals_by_segment(each)]
+    parts = getattr(source, "segments", source if isinstance(source, list | tuple) else None)
+    if parts is not None:
+        return [signals for each in parts for signals in _signals_by_segment(each)]
     if hasattr(source, "analogsignals"):
         return [list(source.analogsignals)]
-    if hasattr(source, "sampling_rate"):
+    if isinstance(source, AnalogSignal | AnalogSignalProxy):
         return [[source]]
     raise SourceError(f"{type(source).__name__} holds no signals", way_out="Give a Neo block, segment or analog signal")
 

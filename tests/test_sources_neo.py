@@ -1,0 +1,233 @@
+"""Recordings of acquisition systems are read by Neo: channels, units, segments, streams, or refused."""
+
+from __future__ import annotations
+
+import neo
+import numpy as np
+import pytest
+import quantities as pq
+from builders import file_with_2d_series, raw_emg
+
+from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.preprocess import preprocess
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources import open_emg
+
+
+def message_of(source, **options) -> str:
+    with pytest.raises(SourceError) as caught:
+        open_emg(source, **options)
+    return str(caught.value)
+
+
+def signal_of(data, *, unit="mV", rate=1000.0, start=0.0, names=None, name="EMG") -> neo.AnalogSignal:
+    names = names or [f"EMG {column}" for column in range(data.shape[1])]
+    return neo.AnalogSignal(
+        data,
+        units=unit,
+        sampling_rate=rate * pq.Hz,
+        t_start=start * pq.s,
+        name=name,
+        array_annotations={"channel_names": np.array(names)},
+    )
+
+
+def block_of(*segments: list[neo.AnalogSignal]) -> neo.Block:
+    block = neo.Block()
+    for signals in segments:
+        segment = neo.Segment()
+        segment.analogsignals.extend(signals)
+        block.segments.append(segment)
+    return block
+
+
+def write_edf(path, data, names, *, unit="uV", rate=1000):
+    pyedflib = pytest.importorskip("pyedflib", reason="writing EDF needs pyedflib (extra test)")
+    writer = pyedflib.EdfWriter(str(path), len(names), file_type=pyedflib.FILETYPE_EDFPLUS)
+    for index, name in enumerate(names):
+        writer.setSignalHeader(
+            index,
+            {
+                "label": name,
+                "dimension": unit,
+                "sample_frequency": rate,
+                "physical_min": -3200.0,
+                "physical_max": 3200.0,
+                "digital_min": -32768,
+                "digital_max": 32767,
+                "transducer": "",
+                "prefilter": "",
+            },
+        )
+    writer.writeSamples([np.ascontiguousarray(column) for column in data.T])
+    writer.close()
+    return path
+
+
+# --- real and written files ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "muscles", "rate", "n_samples"),
+    [
+        ("physiology.smr", ("FDI", "soleus", "RC", "abdo"), 2000.0, 248017),
+        ("biomech0deg.smr", ("prox_EMG", "dist_EMG"), 5000.0, 562321),
+    ],
+)
+def test_spike2_files_are_read_with_the_channels_that_are_muscles(shared_data, file, muscles, rate, n_samples):
+    path = shared_data / "spike2" / file
+    segment = neo.io.Spike2IO(str(path)).read_segment()
+    plain = {}
+    for signal in segment.analogsignals:
+        to_volts = 1e-3 if signal.units == pq.mV else 1.0  # Neo does not know "v" and calls it dimensionless
+        for column, name in enumerate(signal.array_annotations["channel_names"]):
+            plain[str(name)] = signal[1000:3000, column].magnitude[:, 0] * to_volts, float(signal.t_start)
+    with open_emg(path) as recording:
+        assert (recording.muscles, recording.rate, recording.unit) == (muscles, rate, "V")
+        assert recording.n_samples == n_samples
+        assert recording.assumptions[0] == "read by Neo's Spike2IO, chosen by the file type"
+        block = recording.read(1000, 3000)
+        for column, muscle in enumerate(muscles):
+            np.testing.assert_allclose(block[:, column], plain[muscle][0], rtol=1e-4, atol=1e-9)
+        assert recording.segments[0].start_time == pytest.approx(plain[muscles[0]][1], abs=1e-9)
+
+
+def test_an_event_of_a_spike2_file_keeps_its_time(shared_data):
+    # The reflex that follows each stimulus in soleus: what Neo shows at a time, the result shows at that time.
+    path = shared_data / "spike2" / "physiology.smr"
+    segment = neo.io.Spike2IO(str(path)).read_segment()
+    signal = next(each for each in segment.analogsignals if "soleus" in each.array_annotations["channel_names"])
+    raw = signal.magnitude[:, list(signal.array_annotations["channel_names"]).index("soleus")]
+    times = signal.times.rescale("s").magnitude
+    peak = times[np.abs(np.diff(raw, prepend=raw[0])).argmax()]
+    with open_emg(path, path="soleus") as recording:
+        emg = preprocess(recording, PreprocessingConfig(highpass_hz=20.0, clip_quantile=1.0))
+    assert (
+        abs(float(emg["time"][int(emg.values.argmax())]) - peak) < 0.003
+    )  # the largest step and the largest swing after it
+
+
+def test_the_reader_can_be_named_and_channels_chosen_by_name_or_pattern(shared_data):
+    path = shared_data / "spike2" / "biomech0deg.smr"
+    with open_emg(path, io="Spike2IO", path="dist*") as recording:
+        assert recording.muscles == ("dist_EMG",)
+        assert recording.assumptions[0] == "read by Neo's Spike2IO"
+    with open_emg(path, muscles=["gastrocnemius", "soleus"]) as recording:
+        assert recording.muscles == ("gastrocnemius", "soleus")
+    with open_emg(path, muscles=["dist_EMG"]) as chosen, open_emg(path) as both:
+        np.testing.assert_array_equal(chosen.read(0, 50)[:, 0], both.read(0, 50)[:, 1])
+
+
+def test_edf_is_read_in_the_unit_of_its_header(tmp_path):
+    path = write_edf(tmp_path / "a.edf", 400 * raw_emg(4000), ["EMG TA", "EMG SOL", "ECG"])
+    with pytest.importorskip("pyedflib").EdfReader(str(path)) as plain:
+        expected = np.stack([plain.readSignal(column) for column in range(2)], axis=1)
+    with open_emg(path) as recording:
+        assert recording.muscles == ("EMG TA", "EMG SOL")
+        assert (recording.rate, recording.unit) == (1000.0, "uV")
+        assert "EDFIO" in recording.assumptions[0]
+        step = 6400 / 65535  # of the 16-bit numbers that EDF holds; Neo and pyedflib place them half a step apart
+        np.testing.assert_allclose(recording.read(100, 3000), expected[100:3000], rtol=1e-4, atol=step)
+
+
+def test_nix_is_read_with_all_its_segments(tmp_path):
+    pytest.importorskip("nixio", reason="writing NIX needs nixio (extra test)")
+    data = raw_emg(3000)
+    block = block_of([signal_of(data[:2000], start=1.5)], [signal_of(data[2000:], start=7.0)])
+    with neo.NixIO(str(tmp_path / "a.nix"), mode="ow") as io:
+        io.write_block(block)
+    with open_emg(tmp_path / "a.nix") as recording:
+        parts = [(part.start_time, part.first_sample, part.n_samples) for part in recording.segments]
+        assert parts == [(1.5, 0, 2000), (7.0, 2000, 1000)]
+        assert (len(recording.muscles), recording.unit) == (3, "mV")
+        np.testing.assert_allclose(recording.read(1990, 2010), data[1990:2010], rtol=1e-6)
+
+
+# --- objects: segments, streams, units -------------------------------------------------------------------------------
+
+
+def test_streams_in_millivolts_and_microvolts_become_volts():
+    data = raw_emg(1000, 2)
+    signals = [signal_of(data[:, :1], names=["EMG TA"]), signal_of(data[:, 1:] * 1e3, unit="uV", names=["EMG SOL"])]
+    recording = open_emg(block_of(signals))
+    assert recording.unit == "V"
+    np.testing.assert_allclose(recording.read(0, 1000), data * 1e-3, rtol=1e-5)
+
+
+def test_units_that_only_quantities_knows_are_converted():
+    data = raw_emg(500, 1)
+    recording = open_emg(signal_of(data, unit=pq.kV))
+    assert recording.unit == "V"
+    np.testing.assert_allclose(recording.read(0, 500), data * 1e3, rtol=1e-5)
+
+
+def test_a_unit_that_is_none_of_emg_is_refused_until_it_is_given_by_hand():
+    signal = signal_of(raw_emg(500, 1), unit="degC")
+    assert "its unit is 'degC', which is not one of EMG. If it is EMG, say its unit with --unit" in message_of(
+        signal, path="EMG*"
+    )
+    recording = open_emg(signal, path="EMG*", unit="a.u.")
+    assert recording.unit == "a.u."
+    assert "arbitrary units, as given by hand (the file says 'degC')" in recording.assumptions
+
+
+def test_a_stream_is_chosen_by_its_name_and_others_keep_out():
+    data = raw_emg(1000, 2)
+    block = block_of([signal_of(data, names=["a", "b"], name="legs"), signal_of(data, names=["c", "d"], name="arms")])
+    assert open_emg(block, path="legs").muscles == ("a", "b")
+    message = message_of(block)
+    assert "no channel is clearly EMG. Name the channels with --emg A,B,..." in message
+    assert "\n  c (1000 samples, mV, 1000 Hz)" in message
+    assert "no channel or stream is called feet" in message_of(block, path="feet")
+
+
+def test_channels_of_two_rates_or_starts_are_refused_with_the_pair():
+    fast = signal_of(raw_emg(2000, 1), rate=2000.0, names=["EMG TA"])
+    slow = signal_of(raw_emg(1000, 1), names=["EMG SOL"])
+    late = signal_of(raw_emg(2000, 1), rate=2000.0, start=0.1, names=["EMG SOL"])
+    short = signal_of(raw_emg(1900, 1), rate=2000.0, names=["EMG SOL"])
+    together = "EMG TA and EMG SOL were not sampled together: "
+    assert together + "two rates, 2000 Hz and 1000 Hz" in message_of(block_of([fast, slow]))
+    assert together + "they start at 0 s and 0.1 s" in message_of(block_of([fast, late]))
+    assert together + "2000 and 1900 samples" in message_of(block_of([fast, short]))
+
+
+def test_segments_that_share_no_clock_are_refused_and_one_can_be_chosen():
+    data = raw_emg(1000, 2)
+    block = block_of([signal_of(data)], [signal_of(2 * data)])
+    assert "segment 1 starts at 0 s, before segment 0 has ended: they share no clock" in message_of(block)
+    np.testing.assert_allclose(open_emg(block, path="segment 1").read(0, 9), 2 * data[:9], rtol=1e-6)
+    assert open_emg(block, path="segment 0/EMG 1").muscles == ("EMG 1",)
+    assert "there is no segment 2" in message_of(block, path="segment 2")
+
+
+def test_segments_with_other_signals_are_refused():
+    block = block_of([signal_of(raw_emg(1000, 2))], [signal_of(raw_emg(1000, 3), start=5.0)])
+    assert "its segments do not hold the same signals" in message_of(block)
+
+
+def test_objects_without_signals_are_refused():
+    assert "SpikeTrain holds no signals" in message_of(neo.SpikeTrain([1, 2] * pq.s, t_stop=3 * pq.s))
+    assert "dict is nothing that EMG is read from" in message_of({})
+    assert "looks like a probe" in message_of(signal_of(np.zeros((400, 300))))
+
+
+# --- choosing the reader ---------------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_does_not_exist_or_runs_code_is_refused(tmp_path):
+    path = tmp_path / "a.smr"
+    path.write_bytes(b"no spike2 at all")
+    assert "Neo has no Spike3IO. Choose --io from AlphaOmegaIO, " in message_of(path, io="Spike3IO")
+    assert "Neo's PickleIO is not used: it runs what is in the file" in message_of(path, io="PickleIO")
+    assert "Neo's NWBIO is not used" in message_of(file_with_2d_series(tmp_path / "b.nwb"), io="NWBIO")
+    assert "Neo's Spike2IO cannot read it" in message_of(path)
+
+
+def test_a_file_type_of_several_readers_or_none_asks_for_one(tmp_path):
+    for name in ("a.dat", "a.pkl", "a.xyz"):
+        (tmp_path / name).write_bytes(b"1234")
+    assert "files of type .dat are read by BCI2000IO, ElphyIO, IntanIO" in message_of(tmp_path / "a.dat")
+    for name in ("a.pkl", "a.xyz"):
+        assert "is neither NWB nor of a type that Neo knows" in message_of(tmp_path / name)
+    assert "there is no such file" in message_of(tmp_path / "gone.smr")
