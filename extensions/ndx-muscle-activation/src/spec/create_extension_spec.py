@@ -242,6 +242,45 @@ activation_estimate = NWBGroupSpec(
     ],
 )
 
+activation_comparison_table = NWBGroupSpec(
+    neurodata_type_def="ActivationComparisonTable",
+    neurodata_type_inc="DynamicTable",
+    doc=(
+        "How well estimates of muscle activation agree with something else that was recorded or is known, e.g. with "
+        "the activity of cortex, with movement, or with true activation. One row per score; what a score does not "
+        "depend on is left open in its row. Anything else that is known of a score can be added as further columns."
+    ),
+    attributes=[
+        text("software", "Name of the program that made the comparison."),
+        text("software_version", "Version of that program."),
+        text("configuration", "All settings of the comparison, as a JSON object."),
+    ],
+    datasets=[
+        column("estimator", "Name of the estimate that was scored, e.g. 'AutoLFADS'.", "text", quantity=1),
+        column("score_name", "What was computed, e.g. 'r2' for the coefficient of determination.", "text", quantity=1),
+        column("score", "The value; NaN where it could not be computed.", "float64", quantity=1),
+        column("unit", "Unit of the value; '' where it has none.", "text"),
+        column("n", "Number of samples from which the score was computed; -1 where it is not known.", "int64"),
+        column("muscle", "The muscle that was scored; '' where the score is of all muscles together.", "text"),
+        column(
+            "target",
+            "What the muscle was compared with, e.g. the name of a joint angle; '' where there is only one.",
+            "text",
+        ),
+        column(
+            "fold",
+            "Number of the part of the recording that was held out, from 0; -1 where the score is of all parts.",
+            "int64",
+        ),
+        column(
+            "lag",
+            "Delay, in seconds, by which the estimate was moved against the target, positive where the estimate comes "
+            "later; NaN where it was not moved.",
+            "float64",
+        ),
+    ],
+)
+
 TYPES = [
     muscles_table,
     muscle_activation_series,
@@ -249,6 +288,7 @@ TYPES = [
     inferred_input_series,
     initial_conditions_table,
     activation_estimate,
+    activation_comparison_table,
 ]
 
 

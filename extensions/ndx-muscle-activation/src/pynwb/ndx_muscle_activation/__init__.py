@@ -17,9 +17,14 @@ from ndx_muscle_activation.series import (  # noqa: E402
     LatentFactorSeries,
     MuscleActivationSeries,
 )
-from ndx_muscle_activation.tables import InitialConditionsTable, MusclesTable  # noqa: E402
+from ndx_muscle_activation.tables import (  # noqa: E402
+    ActivationComparisonTable,
+    InitialConditionsTable,
+    MusclesTable,
+)
 
 __all__ = [
+    "ActivationComparisonTable",
     "ActivationEstimate",
     "InferredInputSeries",
     "InitialConditionsTable",

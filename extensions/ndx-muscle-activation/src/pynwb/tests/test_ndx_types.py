@@ -9,8 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from ndx_muscle_activation import MuscleActivationSeries
+from hdmf.common import VectorData
+from ndx_muscle_activation import ActivationComparisonTable, MuscleActivationSeries
 from ndx_muscle_activation.testing import (
+    mock_ActivationComparisonTable,
     mock_ActivationEstimate,
     mock_InferredInputSeries,
     mock_LatentFactorSeries,
@@ -99,6 +101,78 @@ def test_a_series_as_xarray_names_its_dimensions():
     np.testing.assert_array_equal(array["time"], times)
 
 
+def test_a_gap_is_in_the_times_and_in_the_segments_of_the_dataset():
+    pytest.importorskip("xarray")
+    times = np.r_[0.0, 0.002, 9.0, 9.002]
+    timing = {"data": np.ones((4, 2)), "timestamps": times, "rate": None, "starting_time": None}
+    muscles = mock_MusclesTable()
+    children = ["activation_std", "factors", "inputs", "initial_conditions"]
+    estimate = mock_ActivationEstimate(
+        muscles=muscles,
+        activation=mock_MuscleActivationSeries(muscles=muscles, **timing),
+        segment=np.array([0, 0, 1, 1]),
+        **dict.fromkeys(children),
+    )
+    dataset = estimate.to_xarray()
+    np.testing.assert_array_equal(dataset["time"], times)
+    assert dataset["segment"].values.tolist() == [0, 0, 1, 1]
+    assert dict(dataset.sizes) == {"time": 4, "muscle": 2}
+    assert dataset["scale"].values.tolist() == [1e-4, 1e-4]
+    assert (dataset.attrs["unit"], dataset.attrs["rate"]) == ("volts", 500.0)
+
+
+def comparison(**columns):
+    return mock_ActivationComparisonTable(
+        columns=[VectorData(name=name, description=name, data=data) for name, data in columns.items()]
+    )
+
+
+def test_a_comparison_is_valid_and_comes_back_with_further_columns(tmp_path):
+    table = mock_ActivationComparisonTable()
+    table.add_column(name="units_used", description="Number of neurons.", data=np.arange(8))
+    path = write(tmp_path / "file.nwb", table)
+    assert validate(path=str(path)) == []
+    with NWBHDF5IO(path, "r") as io:
+        back = io.read().processing["behavior"]["comparison"]
+        assert isinstance(back, ActivationComparisonTable)
+        assert (back.software, back.software_version, back.configuration) == ("a program", None, "{}")
+        np.testing.assert_array_equal(back["score"][:], table["score"].data)
+        assert back.to_dataframe().query("estimator == 'B' and muscle == 'TA' and fold == 1")["units_used"].item() == 5
+
+
+def test_a_comparison_as_xarray_has_each_score_over_what_it_depends_on():
+    pytest.importorskip("xarray")
+    table = comparison(
+        estimator=["B", "B", "A", "A", "B", "A"],
+        score_name=["r2", "r2", "r2", "r2", "delay", "delay"],
+        score=[0.4, 0.3, 0.2, np.nan, 0.01, 0.02],
+        unit=["", "", "", "", "s", "s"],
+        muscle=["TA", "SOL", "TA", "SOL", "", ""],
+        lag=np.full(6, np.nan),
+        n=[10, 20, 30, 40, -1, -1],
+    )
+    dataset = table.to_xarray()
+    assert set(dataset.data_vars) == {"r2", "r2_n", "delay"}
+    assert dataset["r2"].dims == ("estimator", "muscle")
+    np.testing.assert_array_equal(dataset["r2"].sel(estimator=["A", "B"], muscle="TA"), [0.2, 0.4])
+    assert dataset["r2_n"].sel(estimator="A", muscle="SOL") == 40
+    assert dataset["delay"].dims == ("estimator",)
+    assert dataset["delay"].attrs == {"units": "s"}
+    assert dataset.attrs == {"config": "{}"}
+
+
+def test_two_rows_for_the_same_score_are_refused_as_xarray():
+    pytest.importorskip("xarray")
+    table = comparison(estimator=["A", "A"], score_name=["r2", "r2"], score=[0.1, 0.2])
+    with pytest.raises(ValueError, match="two rows give 'r2' for estimator A"):
+        table.to_xarray()
+
+
+def test_a_comparison_without_scores_is_refused():
+    with pytest.raises(ValueError, match="the columns score_name, score are missing"):
+        mock_ActivationComparisonTable(columns=[VectorData(name="estimator", description="Name.", data=["A"])])
+
+
 @pytest.mark.parametrize("mock", [mock_LatentFactorSeries, mock_InferredInputSeries])
 def test_data_of_one_dimension_is_refused(mock):
     with pytest.raises(ValueError, match="incorrect shape for data"):
@@ -118,6 +192,8 @@ def test_series_of_other_lengths_are_refused():
 def test_arguments_are_keyword_only():
     with pytest.raises((SyntaxError, TypeError), match="MuscleActivationSeries"):
         MuscleActivationSeries("activation", np.ones((5, 2)))
+    with pytest.raises((SyntaxError, TypeError), match="ActivationComparisonTable"):
+        ActivationComparisonTable("comparison", "Scores.")
 
 
 def test_series_are_time_series_so_that_any_reader_plots_them(tmp_path):
@@ -141,3 +217,5 @@ def test_files_of_every_released_version_are_read(path):
         np.testing.assert_array_equal(estimate.weights[:], np.arange(50))
         assert (estimate.software_version, estimate.seed, estimate.factors.data.shape) == ("1.0", 0, (100, 3))
         assert estimate.initial_conditions["window_start"][:].tolist() == [0.0, 0.1]
+        scores = io.read().processing["behavior"]["comparison"].to_dataframe()
+        assert scores["muscle"].tolist() == ["TA", "TA", "SOL", "SOL"] * 2

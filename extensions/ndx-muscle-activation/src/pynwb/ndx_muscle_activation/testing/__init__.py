@@ -1,6 +1,7 @@
 """Mocks of the types, for the tests of programs that use them."""
 
 from ndx_muscle_activation.testing.mock import (
+    mock_ActivationComparisonTable,
     mock_ActivationEstimate,
     mock_InferredInputSeries,
     mock_InitialConditionsTable,
@@ -10,6 +11,7 @@ from ndx_muscle_activation.testing.mock import (
 )
 
 __all__ = [
+    "mock_ActivationComparisonTable",
     "mock_ActivationEstimate",
     "mock_InferredInputSeries",
     "mock_InitialConditionsTable",

@@ -11,6 +11,7 @@ import numpy as np
 from hdmf.common import DynamicTableRegion, VectorData
 
 from ndx_muscle_activation import (
+    ActivationComparisonTable,
     ActivationEstimate,
     InferredInputSeries,
     InitialConditionsTable,
@@ -89,3 +90,18 @@ def mock_ActivationEstimate(*, muscles: MusclesTable, name: str = "Estimate", **
         "source_object_id": "an-object",
     }
     return ActivationEstimate(name=name, **{**defaults, **arguments})
+
+
+def mock_ActivationComparisonTable(*, name: str = "comparison", **arguments: Any) -> ActivationComparisonTable:  # noqa: N802
+    """Return one score of two estimators and two muscles in two folds; what is given takes the place of the defaults."""
+    rows = [(estimator, muscle, fold) for estimator in ("A", "B") for muscle in ("TA", "SOL") for fold in (0, 1)]
+    values: dict[str, Any] = {
+        "estimator": [row[0] for row in rows],
+        "score_name": ["r2"] * len(rows),
+        "score": np.random.default_rng(4).uniform(size=len(rows)),
+        "muscle": [row[1] for row in rows],
+        "fold": np.array([row[2] for row in rows]),
+    }
+    columns = [VectorData(name=key, description=f"{key}.", data=data) for key, data in values.items()]
+    defaults = {"description": "Scores.", "columns": columns, "software": "a program", "configuration": "{}"}
+    return ActivationComparisonTable(name=name, **{**defaults, **arguments})

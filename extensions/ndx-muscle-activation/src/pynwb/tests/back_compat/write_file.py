@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from ndx_muscle_activation.testing import mock_ActivationEstimate, mock_MusclesTable
+from ndx_muscle_activation.testing import mock_ActivationComparisonTable, mock_ActivationEstimate, mock_MusclesTable
 from pynwb import NWBHDF5IO, NWBFile
 
 
@@ -15,6 +15,7 @@ def main(folder: Path) -> Path:
     module = nwbfile.create_processing_module("behavior", "Behavior.")
     module.add(muscles := mock_MusclesTable())
     module.add(mock_ActivationEstimate(muscles=muscles, weights=np.arange(50, dtype=np.uint8)))
+    module.add(mock_ActivationComparisonTable())
     path = folder / f"{version('ndx-muscle-activation')}.nwb"
     with NWBHDF5IO(path, "w") as io:
         io.write(nwbfile)
