@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "wimalasena-2022": {},
+    "falcon-m1": {
+        "notch_hz": (60.0, 180.0, 200.0, 300.0, 400.0),
+        "clip_quantile": 0.99,
+        "clip_first": True,
+        "analysis_rate_hz": 50.0,
+        "lowpass_hz": 10.0,
+    },
+    "rectified": {"rectified": True},
+}
+"""What each preset sets; everything else is as in `PreprocessingConfig`."""
 
 
 class PreprocessingConfig(BaseModel):
     """Settings of `nwb_autolfads.preprocess`.
 
     The defaults are those of Wimalasena et al. 2022 (J Neural Eng 19 036013) for the rat hindlimb, with one exception:
-    they removed the harmonics 1, 2, 4, 5 and 7 of 60 Hz, here all of the first seven are.
+    they removed the harmonics 1, 2, 4, 5 and 7 of 60 Hz, here all of the first seven are. The preset ``falcon-m1`` is
+    that of the M1 task of the FALCON benchmark (DANDI 000941), ``rectified`` is for EMG that was rectified before.
+    A number that is given goes before that of the preset.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    preset: Literal["wimalasena-2022", "falcon-m1", "rectified"] = Field(
+        default="wimalasena-2022", description="Where the numbers that are not given come from."
+    )
+    rectified: bool | None = Field(
+        default=None,
+        description="Whether the EMG is rectified already, which skips notch, high-pass and rectification; "
+        "none: judged by its negative values.",
+    )
     mains_hz: Literal[50, 60] | None = Field(
         default=None,
         description="Mains frequency (Hz) to remove; none: 50 or 60, whichever stands out of the spectrum, if any.",
@@ -26,6 +49,9 @@ class PreprocessingConfig(BaseModel):
         le=100,
         description="Multiples of the mains frequency removed, itself included; 0 removes nothing.",
     )
+    notch_hz: tuple[float, ...] = Field(
+        default=(), max_length=100, description="Frequencies (Hz) to remove instead of multiples of the mains."
+    )
     notch_bandwidth_hz: float = Field(default=2.0, gt=0, le=10, description="Width of each notch at -3 dB (Hz).")
     highpass_hz: float = Field(default=65.0, gt=0, description="Cut-off of the Butterworth high-pass (Hz).")
     highpass_order: int = Field(
@@ -33,6 +59,14 @@ class PreprocessingConfig(BaseModel):
     )
     analysis_rate_hz: float = Field(
         default=500.0, gt=0, description="Rate (Hz) after resampling; a recording slower than this keeps its own rate."
+    )
+    lowpass_hz: float | None = Field(
+        default=None,
+        gt=0,
+        description="Cut-off (Hz) of a zero-phase Butterworth low-pass of order 4 after resampling; none: no low-pass.",
+    )
+    clip_first: bool = Field(
+        default=False, description="Whether to clip and scale at the recording's own rate, before resampling."
     )
     clip_quantile: float = Field(
         default=0.999, gt=0.5, le=1, description="Quantile of each muscle above which it is clipped."
@@ -52,3 +86,10 @@ class PreprocessingConfig(BaseModel):
         le=1,
         description="A muscle with more mains in its power above 20 Hz is not usable.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {**PRESETS.get(str(given.get("preset")), {}), **given}

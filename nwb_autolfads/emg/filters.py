@@ -17,12 +17,12 @@ _FIR_HALF_LENGTH = 10  # half length of the resampling filter, in samples of the
 
 
 def notch_frequencies(mains_hz: float | None, rate: float, config: PreprocessingConfig) -> tuple[list, list]:
-    """Return the harmonics to remove, and those left out because they do not fit below the Nyquist frequency (Hz)."""
-    if mains_hz is None:
-        return [], []
-    harmonics = [float(mains_hz * number) for number in range(1, config.notch_harmonics + 1)]
-    fitting = [each for each in harmonics if each + config.notch_bandwidth_hz < rate / 2]
-    return fitting, harmonics[len(fitting) :]
+    """Return the frequencies to remove, and those left out because they are not below the Nyquist frequency (Hz)."""
+    wanted = sorted(config.notch_hz)
+    if not wanted and mains_hz is not None:
+        wanted = [float(mains_hz * number) for number in range(1, config.notch_harmonics + 1)]
+    fitting = [each for each in wanted if each + config.notch_bandwidth_hz < rate / 2]
+    return fitting, wanted[len(fitting) :]
 
 
 def filter_sections(frequencies: list[float], recording: EmgRecording, config: PreprocessingConfig) -> NDArray:
@@ -77,3 +77,20 @@ def resample(samples: NDArray, ratio: Fraction) -> NDArray[np.float64]:
     if ratio == 1:
         return samples
     return signal.resample_poly(samples, ratio.numerator, ratio.denominator, padtype="symmetric")
+
+
+def lowpass(samples: NDArray, rate: float, cutoff: float) -> NDArray[np.float64]:
+    """Smooth one segment, (samples, muscles), at the analysis rate; nothing is delayed.
+
+    Raises
+    ------
+    SignalError
+        If the cut-off is not below the Nyquist frequency.
+    """
+    if cutoff >= rate / 2:
+        raise SignalError(
+            f"a low-pass at {cutoff:g} Hz does not fit below the Nyquist frequency of {rate / 2:g} Hz",
+            way_out="Choose a lower lowpass_hz, or a higher analysis_rate_hz",
+        )
+    sections = signal.butter(4, cutoff, fs=rate, output="sos")
+    return signal.sosfiltfilt(sections, samples, axis=0, padlen=min(15, len(samples) - 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -12,23 +12,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.emg.blocks import rectified_blocks
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.filters import (
-    filter_both_ways,
-    filter_sections,
-    memory_of,
-    notch_frequencies,
-    resample,
-    resampling_memory,
-    resampling_ratio,
-)
+from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencies, resample, resampling_ratio
 from nwb_autolfads.emg.likeness import find_duplicates
 from nwb_autolfads.emg.mains import find_mains
-from nwb_autolfads.emg.quality import QualityTally
+from nwb_autolfads.emg.quality import QualityTally, as_configured
 from nwb_autolfads.errors import SignalError
-from nwb_autolfads.sources.recording import EmgRecording, Segment
+from nwb_autolfads.sources.recording import EmgRecording
 
-_BLOCK_VALUES = 8_000_000  # values (samples x muscles) read at once, margins not counted
+_MOST_FOR_QUANTILES = 2_000_000  # samples of each muscle
 
 
 def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = None) -> xr.DataArray:
@@ -64,20 +57,33 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         Naming the muscles which are not usable; they are kept as columns.
     """
     config = config or PreprocessingConfig()
+    recording = as_configured(recording, config)
     ratio = resampling_ratio(recording.rate, config.analysis_rate_hz)
     rate = float(recording.rate * ratio)
     mains, mains_share = find_mains(recording, config)
     sections, steps = _design(recording, mains, config)
 
+    clip = np.full(len(recording.muscles), np.inf)
+    if config.clip_first:
+        clip, scale = _limits_before(recording, sections, config)
     tally = QualityTally(len(recording.muscles))
     counts = [-(-segment.n_samples * ratio.numerator // ratio.denominator) for segment in recording.segments]
     emg = np.empty((sum(counts), len(recording.muscles)), dtype=np.float32)
     first = 0
     for segment, count in zip(recording.segments, counts, strict=True):
-        _fill(emg[first : first + count], recording, segment, sections, ratio, tally)
+        part = emg[first : first + count]
+        for block, muscle, samples in rectified_blocks(recording, segment, sections, ratio, tally):
+            resampled = resample(np.minimum(samples, clip[muscle], out=samples), ratio)
+            part[block.new, muscle] = np.abs(resampled[block.new_inner])
+        if config.lowpass_hz is not None:
+            part[:] = np.abs(lowpass(part, rate, config.lowpass_hz))
         first += count
+    if config.clip_first:
+        emg /= np.where(scale > 0, scale, 1.0)
+    else:
+        scale = _clip_and_scale_after(emg, config)
+    np.maximum(emg, config.floor, out=emg)
 
-    scale = _clip_and_scale(emg, config)
     quality = tally.result(recording, mains_share, find_duplicates(recording), config)
     usable = quality["usable"].values & (scale > 0)
     unusable = {
@@ -86,7 +92,8 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         if not good
     }
     _say_unusable(recording, unusable)
-    steps += [
+    limits = [{"step": "clip", "quantile": config.clip_quantile}, {"step": "scale", "quantile": config.scale_quantile}]
+    slower: list[dict[str, Any]] = [
         {
             "step": "resample",
             "from_hz": recording.rate,
@@ -95,8 +102,14 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
             "down": ratio.denominator,
         },
         {"step": "absolute value"},
-        {"step": "clip", "quantile": config.clip_quantile},
-        {"step": "scale", "quantile": config.scale_quantile},
+    ]
+    if config.lowpass_hz is not None:
+        slower += [
+            {"step": "low-pass", "filter": "Butterworth", "cutoff_hz": config.lowpass_hz, "order": 4},
+            {"step": "absolute value"},
+        ]
+    steps += [
+        *(limits + slower if config.clip_first else slower + limits),
         {"step": "floor", "value": config.floor},
         {
             "step": "quality",
@@ -153,7 +166,7 @@ def _design(
         {
             "step": "notch",
             "mains_hz": mains,
-            "mains_from": "spectrum" if config.mains_hz is None else "configuration",
+            "mains_from": "spectrum" if config.mains_hz is None and not config.notch_hz else "configuration",
             "frequencies_hz": frequencies,
             "above_nyquist_hz": left_out,
             "bandwidth_hz": config.notch_bandwidth_hz,
@@ -163,52 +176,33 @@ def _design(
     ]
 
 
-def _fill(
-    emg: NDArray[np.float32],
-    recording: EmgRecording,
-    segment: Segment,
-    sections: NDArray | None,
-    ratio: Fraction,
-    tally: QualityTally,
-) -> None:
-    """Write one segment's rectified EMG at the new rate into ``emg``, (new samples, muscles)."""
-    margin = resampling_memory(ratio) + (0 if sections is None else memory_of(sections))
-    for start, stop, read_start, read_stop in _blocks(segment.n_samples, len(recording.muscles), margin, ratio):
-        raw = recording.read(segment.first_sample + read_start, segment.first_sample + read_stop)
-        tally.add(raw[start - read_start : stop - read_start])
-        if tally.n_nan.any():
-            raise _not_finite(recording)
-        written = slice(*(_new_index(at, ratio) for at in (start, stop)))
-        skipped = _new_index(start, ratio) - _new_index(read_start, ratio)
-        for muscle in range(raw.shape[1]):
-            samples = raw[:, muscle].astype(np.float64)
-            if sections is not None:
-                samples = filter_both_ways(samples, sections)
-            slower = resample(np.abs(samples), ratio)[skipped : skipped + written.stop - written.start]
-            emg[written, muscle] = np.abs(slower)
+def _limits_before(
+    recording: EmgRecording, sections: NDArray | None, config: PreprocessingConfig
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where to clip each muscle and what to divide it by, at the recording's own rate.
+
+    Quantiles of long recordings are taken of evenly spaced samples, so that memory stays bounded.
+    """
+    stride = -(-recording.n_samples // _MOST_FOR_QUANTILES)
+    tally = QualityTally(len(recording.muscles))
+    seen: list[list[NDArray[np.float32]]] = [[] for _ in recording.muscles]
+    for segment in recording.segments:
+        for block, muscle, samples in rectified_blocks(recording, segment, sections, Fraction(1), tally):
+            seen[muscle].append(samples[block.inner][::stride].astype(np.float32))
+    values = [np.concatenate(parts) for parts in seen]
+    clip = np.array([np.quantile(each, config.clip_quantile) for each in values])
+    scale = np.array([np.quantile(each, config.scale_quantile) for each in values])
+    return clip, np.minimum(clip, scale)
 
 
-def _blocks(n_samples: int, n_muscles: int, margin: int, ratio: Fraction) -> Iterator[tuple[int, int, int, int]]:
-    """Yield first and last sample of each block, without and with margins, where old and new samples coincide."""
-    step = -(-max(_BLOCK_VALUES // n_muscles, 4 * margin) // ratio.denominator) * ratio.denominator
-    margin = -(-margin // ratio.denominator) * ratio.denominator
-    for start in range(0, n_samples, step):
-        stop = min(start + step, n_samples)
-        yield start, stop, max(0, start - margin), min(stop + margin, n_samples)
-
-
-def _new_index(sample: int, ratio: Fraction) -> int:
-    return -(-sample * ratio.numerator // ratio.denominator)
-
-
-def _clip_and_scale(emg: NDArray[np.float32], config: PreprocessingConfig) -> NDArray[np.float64]:
-    """Clip, scale and lift every muscle off zero, in place; return the divisors, 0 where a muscle has no signal."""
+def _clip_and_scale_after(emg: NDArray[np.float32], config: PreprocessingConfig) -> NDArray[np.float64]:
+    """Clip and scale every muscle at the new rate, in place; return the divisors, 0 where a muscle has no signal."""
     scale = np.zeros(emg.shape[1])
     for muscle in range(emg.shape[1]):
         values = emg[:, muscle].astype(np.float64)
         np.minimum(values, np.quantile(values, config.clip_quantile), out=values)
         scale[muscle] = np.quantile(values, config.scale_quantile)
-        emg[:, muscle] = np.maximum(values / (scale[muscle] or 1.0), config.floor)
+        emg[:, muscle] = values / (scale[muscle] or 1.0)
     return scale
 
 
@@ -223,27 +217,3 @@ def _say_unusable(recording: EmgRecording, unusable: dict[str, str]) -> None:
         )
     if unusable:
         warnings.warn(f"{recording.origin.object_path}: left out as not usable: {said}", stacklevel=3)
-
-
-def _not_finite(recording: EmgRecording) -> SignalError:
-    """Count what is not finite and say where the first of it is."""
-    count = np.zeros(len(recording.muscles), dtype=int)
-    first: dict[int, float] = {}
-    step = max(1, _BLOCK_VALUES // len(recording.muscles))
-    for segment in recording.segments:
-        for start in range(0, segment.n_samples, step):
-            stop = min(start + step, segment.n_samples)
-            bad = ~np.isfinite(recording.read(segment.first_sample + start, segment.first_sample + stop))
-            count += bad.sum(axis=0)
-            for muscle in np.flatnonzero(bad.any(axis=0)):
-                at = segment.start_time + (start + int(bad[:, muscle].argmax())) / recording.rate
-                first.setdefault(int(muscle), at)
-    said = "; ".join(
-        f"{recording.muscles[muscle]} has {count[muscle]}, the first at {at:g} s" for muscle, at in first.items()
-    )
-    return SignalError(
-        f"has samples that are NaN or infinite: {said}",
-        file=recording.origin.file,
-        obj=recording.origin.object_path,
-        way_out="Choose the other muscles with --muscles, or repair these samples in the file",
-    )

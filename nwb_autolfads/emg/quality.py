@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -12,6 +14,11 @@ from nwb_autolfads.emg.mains import find_mains, movement_share
 from nwb_autolfads.sources.recording import EmgRecording
 
 _BLOCK_VALUES = 4_000_000  # values (samples x muscles) read at once
+
+
+def as_configured(recording: EmgRecording, config: PreprocessingConfig) -> EmgRecording:
+    """Return the recording as raw or rectified where the configuration says which it is."""
+    return recording if config.rectified is None else replace(recording, rectified=config.rectified)
 
 
 class QualityTally:
@@ -94,6 +101,7 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
         the largest cross-correlation, and ``crosstalk_with``, with which muscle; ``snr_db``, bursts over rest.
     """
     config = config or PreprocessingConfig()
+    recording = as_configured(recording, config)
     tally = QualityTally(len(recording.muscles))
     step = max(1, _BLOCK_VALUES // len(recording.muscles))
     for start in range(0, recording.n_samples, step):
