@@ -64,10 +64,12 @@ def r2(estimate, truth):
     return np.mean([np.corrcoef(a, b)[0, 1] ** 2 for a, b in zip(estimate.T, truth.T, strict=True)])
 
 
-def test_activation_is_nearer_to_the_truth_than_the_emg():
+@pytest.mark.parametrize("masking", [{"masking": "blocks", "block_ms": 8.0}, {"masking": "elements"}])
+def test_activation_is_nearer_to_the_truth_than_the_emg(masking):
     emg, truth = rectified(bins=3000)
     longer = TINY.training.model_copy(update={"max_epochs": 12, "patience_epochs": 12})
-    estimate = AutoLFADS(config=TINY.model_copy(update={"training": longer}), seed=0).fit(emg).estimate(emg)
+    config = TINY.model_copy(update={"training": longer} | masking)
+    estimate = AutoLFADS(config=config, seed=0).fit(emg).estimate(emg)
     assert r2(estimate["activation"].values, truth) > r2(emg.values, truth) + 0.25
 
 
@@ -169,6 +171,25 @@ def test_recording_of_other_muscles_or_another_rate_is_refused(trained):
         trained.estimate(emg[:, :3])
     with pytest.raises(SignalError, match=r"EMG at 1000.0 Hz; the model was trained at 500.0 Hz"):
         trained.estimate(emg.assign_attrs(rate=1000.0))
+
+
+def test_muscles_are_found_by_name_in_a_recording_that_has_them_in_another_order(trained):
+    emg, _ = rectified()
+    shuffled = emg[:, [2, 0, 3, 1]]
+    expected = trained.estimate(emg)["activation"]
+    xr.testing.assert_equal(trained.estimate(shuffled)["activation"].sel(muscle=expected["muscle"]), expected)
+
+
+def test_hidden_bins_are_predicted_without_seeing_them(trained):
+    emg, _ = rectified()
+    hidden = np.zeros(2000, bool)
+    hidden[300:330] = True
+    changed = emg.copy()
+    changed[300:330] = 2.0
+    predicted = trained.predict_hidden(emg, hidden)
+    np.testing.assert_array_equal(predicted, trained.predict_hidden(changed, hidden))
+    assert not np.array_equal(predicted, trained.predict_hidden(changed, np.zeros(2000, bool)))
+    assert np.isfinite(predicted).all()
 
 
 def test_estimating_before_training_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from nwb_autolfads.lfads.hiding import Elements
+from nwb_autolfads.lfads.hiding import Blocks, Elements
 
 
 def numbered(bins, windows, channels):
@@ -60,3 +60,32 @@ def test_rate_of_each_member_is_its_own_and_zero_hides_nothing():
     hidden = draw(Elements(0.0, 0), x, [0.2, 0.7, 0.0])
     np.testing.assert_allclose(hidden.weight.mean((1, 2, 3)), [0.2, 0.7, 1.0], atol=0.01)
     np.testing.assert_allclose(hidden.input.mean((1, 2, 3)), 1.0, atol=0.02)
+
+
+def test_blocks_hide_whole_stretches_of_all_channels_and_count_only_what_is_hidden():
+    x = numbered(50, 40, 3)
+    hidden = draw(Blocks(block=8), x, [0.4])
+    dark = hidden.input[0] == 0
+    assert torch.equal(hidden.target[0], x)
+    assert torch.equal(dark, hidden.weight[0] > 0)
+    assert (dark == dark[..., :1]).all()
+    torch.testing.assert_close(hidden.input[0][~dark], x[~dark] / 0.6)
+    torch.testing.assert_close(hidden.weight.mean(), torch.tensor(1.0, dtype=torch.float64))
+    for window in dark[..., 0].T:
+        edges = window.int().diff().nonzero().flatten() + 1
+        inner = edges[1:] - edges[:-1]
+        assert (inner % 8 == 0).all()
+    assert 0.3 < dark.double().mean() < 0.5
+
+
+def test_views_hide_every_bin_once_in_each_pass_and_each_about_the_same_share():
+    x = torch.ones(60, 30, 2)
+    views = list(Blocks(block=6, folds=4, passes=3).views(x, torch.Generator().manual_seed(0)))
+    assert len(views) == 12
+    for first in (0, 4, 8):
+        times_hidden = sum((view.scale == 0).int() for view in views[first : first + 4])
+        assert (times_hidden == 1).all()
+    for view in views:
+        assert torch.equal(view.weight > 0, view.scale == 0)
+        assert 0.1 < view.weight.mean() < 0.4
+        assert view.weight.mean(0).max() < 0.55

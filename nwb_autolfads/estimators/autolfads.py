@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
 
-from nwb_autolfads.errors import ConfigError, SignalError, SourceError
-from nwb_autolfads.estimators.base import Estimator, gap_free_slices
+from nwb_autolfads.errors import ConfigError, SourceError
+from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.config import PRESETS, AutoLFADSConfig, Preset
+from nwb_autolfads.estimators.over_time import as_tensor, bins, hiding_of, long_segments, posterior_over_time, unfit
 from nwb_autolfads.estimators.weights import MAX_BYTES, ModelCard, TrainedModel, pack, sizes_of, unpack
-from nwb_autolfads.lfads.hiding import Elements
-from nwb_autolfads.lfads.inference import Posterior, infer
+from nwb_autolfads.lfads.hiding import View
 from nwb_autolfads.lfads.observation import Gamma
-from nwb_autolfads.lfads.windows import chop, merge, window_starts
+from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
+
+HIDDEN_VIEWS = 8
+"""How often `predict_hidden` draws ``posterior_samples`` samples: its one mask gets no average over masks."""
 
 
 class AutoLFADS(Estimator):
@@ -95,11 +100,11 @@ class AutoLFADS(Estimator):
             If every model failed.
         """
         settings, rate = self.settings, float(emg.attrs["rate"])
-        window = _bins(settings.window_ms, rate)
-        hiding = Elements(settings.shift_sd_ms * rate / 1000, _bins(settings.shift_max_ms, rate))
+        window = bins(settings.window_ms, rate)
+        hiding = hiding_of(settings, rate)
         used = emg[:, emg["usable"].values]
-        segments = _long_segments(used, window + 2 * hiding.margin)
-        data = torch.cat([_tensor(used[segment]) for segment in segments])
+        segments = long_segments(used, window + 2 * hiding.margin)
+        data = torch.cat([as_tensor(used[segment]) for segment in segments])
         population = Population(
             data=data,
             segment_bins=[segment.stop - segment.start for segment in segments],
@@ -134,8 +139,8 @@ class AutoLFADS(Estimator):
         Returns
         -------
         Dataset
-            ``activation``, ``activation_std`` (spread over posterior samples), ``concentration``, ``rate_parameter``
-            (time, muscle); ``factors`` (time, factor); ``inputs``, ``inputs_std`` (time, input);
+            ``activation``, ``activation_std`` (spread over views and posterior samples), ``concentration``,
+            ``rate_parameter`` (time, muscle); ``factors`` (time, factor); ``inputs``, ``inputs_std`` (time, input);
             ``initial_condition`` (window, ic) with ``window_start`` (s); after `fit` also the history of training
             (``search_*``, search_row). NaN in segments shorter than a window and for muscles that are not usable.
 
@@ -147,42 +152,20 @@ class AutoLFADS(Estimator):
             If muscles or rate are not those of the model, a value is not finite, or no segment is long enough.
         """
         trained = self._require_trained()
-        card, settings = trained.card, trained.card.config
-        self._check_same_recording_setup(emg, card)
-        window, overlap = _bins(settings.window_ms, card.rate), _bins(settings.window_overlap_ms, card.rate)
-        used = emg.sel(muscle=list(card.muscles))
         random = torch.Generator().manual_seed(self.seed)
-        columns = np.flatnonzero(emg["muscle"].isin(card.muscles))
-        series: dict[str, np.ndarray] = {}
-        starts_s, initial_conditions = [], []
-        for segment in _long_segments(used, window):
-            data = _tensor(used[segment])
-            starts = window_starts(len(data), window, overlap)
-            posterior = self._infer_windows(trained, data, starts, window, random)
-            starts_s += emg["time"].values[segment][starts].tolist()
-            initial_conditions.append(posterior.initial_condition)
-            for name, values in posterior._asdict().items():
-                if name == "initial_condition":
-                    continue
-                merged = merge(values, starts, settings.merge_power).numpy()
-                whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
-                whole[segment] = merged
-
-        def by_muscle(values: np.ndarray) -> np.ndarray:
-            full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
-            full[:, columns] = values
-            return full
-
+        hiding = hiding_of(trained.card.config, trained.card.rate)
+        inferred = posterior_over_time(trained, self._used(emg), lambda x, _: hiding.views(x, random), random)
+        series = inferred.series
         variables: dict[str, Any] = {
-            "activation": by_muscle(series["mean"]),
-            "activation_std": by_muscle(series["mean_sd"]),
-            "concentration": by_muscle(series["concentration"]),
-            "rate_parameter": by_muscle(series["concentration"] / series["mean"]),
+            "activation": self._by_muscle(emg, series["mean"]),
+            "activation_std": self._by_muscle(emg, series["mean_sd"]),
+            "concentration": self._by_muscle(emg, series["concentration"]),
+            "rate_parameter": self._by_muscle(emg, series["concentration"] / series["mean"]),
             "factors": (("time", "factor"), series["factors"]),
-            "initial_condition": (("window", "ic"), torch.cat(initial_conditions).numpy()),
-            "window_start": (("window",), np.array(starts_s)),
+            "initial_condition": (("window", "ic"), inferred.initial_condition),
+            "window_start": (("window",), inferred.window_start),
         }
-        if settings.inputs:
+        if trained.card.config.inputs:
             variables["inputs"] = (("time", "input"), series["inputs"])
             variables["inputs_std"] = (("time", "input"), series["inputs_sd"])
         for column in self.history[0] if self.history else ():
@@ -190,22 +173,32 @@ class AutoLFADS(Estimator):
             variables[f"search_{column}"] = (("search_row",), values)
         return self._dataset(emg, variables)
 
-    def _infer_windows(
-        self, trained: TrainedModel, data: torch.Tensor, starts: list[int], window: int, random: torch.Generator
-    ) -> Posterior:
-        settings = trained.card.config
-        batches = [
-            infer(
-                trained.model,
-                Gamma(),
-                chop(data, starts[i : i + settings.inference_windows], window),
-                samples=settings.posterior_samples,
-                random=random,
-            )
-            for i in range(0, len(starts), settings.inference_windows)
-        ]
-        # windows are the last axis but one everywhere
-        return Posterior(*(torch.cat(parts, dim=-2) for parts in zip(*batches, strict=True)))
+    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Predict activation where it is hidden, from what is not.
+
+        Parameters
+        ----------
+        emg : DataArray, (time, muscle)
+        hidden : ndarray of bool, (time,)
+            Bins that the model must not see.
+
+        Returns
+        -------
+        ndarray, (time, muscle)
+            NaN as in `estimate`, which also says what is raised.
+        """
+        trained = self._require_trained()
+        random = torch.Generator().manual_seed(self.seed)
+        dark = torch.from_numpy(np.asarray(hidden)).float().unsqueeze(1)
+
+        def views(windows: Tensor, starts: Sequence[int]) -> Iterator[View]:
+            visible = 1 - chop(dark, starts, len(windows))
+            share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
+            for _ in range(HIDDEN_VIEWS):
+                yield View(visible / share, torch.ones_like(visible))
+
+        inferred = posterior_over_time(trained, self._used(emg), views, random)
+        return self._by_muscle(emg, inferred.series["mean"])
 
     def to_bytes(self) -> bytes:
         """Return the trained model as safetensors bytes, configuration included."""
@@ -246,58 +239,28 @@ class AutoLFADS(Estimator):
             raise ConfigError("there is no trained model yet", obj="AutoLFADS", way_out="Call fit or load first.")
         return self._trained
 
-    def _check_same_recording_setup(self, emg: xr.DataArray, card: ModelCard) -> None:
+    def _used(self, emg: xr.DataArray) -> xr.DataArray:
+        """Return the muscles of the model, in its order, of a recording that it fits."""
+        card = self._require_trained().card
         here = emg["muscle"].values[emg["usable"].values].tolist()
         missing = [muscle for muscle in card.muscles if muscle not in here]
         if missing:
-            raise _signal_error(
+            raise unfit(
                 emg,
                 f"the model was trained on {', '.join(card.muscles)}; {', '.join(missing)} not usable here "
                 f"(usable: {', '.join(here)})",
                 "Give a recording of the same muscles, or train on this one with `nwb-autolfads run`.",
             )
         if not np.isclose(float(emg.attrs["rate"]), card.rate):
-            raise _signal_error(
+            raise unfit(
                 emg,
                 f"EMG at {emg.attrs['rate']} Hz; the model was trained at {card.rate} Hz",
                 "Preprocess to that rate.",
             )
+        return emg.sel(muscle=list(card.muscles))
 
-
-def _bins(ms: float, rate: float) -> int:
-    return round(ms * rate / 1000)
-
-
-def _tensor(emg: xr.DataArray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(emg.values, dtype=np.float32))
-
-
-def _signal_error(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
-    origin = json.loads(emg.attrs.get("origin", "{}"))
-    return SignalError(problem, file=origin.get("file", ""), obj=origin.get("object_path", ""), way_out=way_out)
-
-
-def _long_segments(emg: xr.DataArray, bins: int) -> list[slice]:
-    """Gap-free segments with at least ``bins`` bins, of EMG that the model can take."""
-    if not emg.sizes["muscle"]:
-        raise _signal_error(emg, "no muscle is usable", "Run `nwb-autolfads inspect` to see why.")
-    bad = ~np.isfinite(emg.values) | (emg.values <= 0)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise _signal_error(
-            emg,
-            f"{bad.sum()} values are not finite and positive, the first is {emg.values[row, column]} for muscle "
-            f"{emg['muscle'].values[column]} at {float(emg['time'].values[row]):.3f} s",
-            "Preprocess the EMG first: it is rectified and floored there.",
-        )
-    slices = gap_free_slices(emg)
-    longest = max((s.stop - s.start for s in slices), default=0)
-    if longest < bins:
-        rate = float(emg.attrs["rate"])
-        raise _signal_error(
-            emg,
-            f"the longest stretch without a gap is {longest / rate:.3f} s, shorter than one window of "
-            f"{bins / rate:.3f} s",
-            "Give a longer recording, or a shorter `window_ms` in the configuration.",
-        )
-    return [s for s in slices if s.stop - s.start >= bins]
+    def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put columns in the model's order where the recording has them; NaN for other muscles."""
+        full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
+        full[:, emg.get_index("muscle").get_indexer(list(self._require_trained().card.muscles))] = values
+        return full

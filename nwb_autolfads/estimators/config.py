@@ -27,10 +27,16 @@ class AutoLFADSConfig(BaseModel):
     window_ms: float = Field(200.0, gt=0, le=60_000, description="Length of a window (ms).")
     window_overlap_ms: float = Field(50.0, ge=0, le=60_000, description="Overlap of neighbouring windows (ms).")
     merge_power: float = Field(1.0, gt=0, le=10, description="Exponent of the ramp that merges windows.")
-    shift_sd_ms: float = Field(6.0, ge=0, le=1000, description="Spread of the temporal shift (ms); 0: no shift.")
-    shift_max_ms: float = Field(12.0, ge=0, le=1000, description="Largest temporal shift (ms).")
+    masking: Literal["blocks", "elements"] = Field(
+        "blocks", description="What is hidden: blocks of time on all muscles, or single elements with temporal shift."
+    )
+    block_ms: float = Field(24.0, gt=0, le=10_000, description="Length of a hidden block (ms); masking blocks.")
+    inference_folds: int = Field(4, ge=2, le=100, description="Parts hidden in turn at inference; masking blocks.")
+    inference_passes: int = Field(4, ge=1, le=1000, description="Passes over them; masking blocks.")
+    shift_sd_ms: float = Field(6.0, ge=0, le=1000, description="Spread of the shift (ms), 0: none; masking elements.")
+    shift_max_ms: float = Field(12.0, ge=0, le=1000, description="Largest shift (ms); masking elements.")
 
-    posterior_samples: int = Field(50, ge=1, le=10_000, description="Posterior samples that are averaged.")
+    posterior_samples: int = Field(50, ge=1, le=10_000, description="Posterior samples averaged for each view.")
     inference_windows: int = Field(256, ge=1, le=65536, description="Windows estimated at once; bounds the memory.")
     training: TrainingConfig = TrainingConfig()
 
@@ -44,10 +50,18 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
     "quick": AutoLFADSConfig(
         window_ms=300.0,
         window_overlap_ms=100.0,
-        posterior_samples=20,
-        training=TrainingConfig(steps_per_epoch=25, max_epochs=30, patience_epochs=8, ramp_epochs=8),
+        posterior_samples=2,
+        training=TrainingConfig(
+            steps_per_epoch=25,
+            max_epochs=30,
+            patience_epochs=8,
+            ramp_epochs=8,
+            hide_rate=0.3,
+            validation_hide_rate=0.3,
+        ),
     ),
     "paper": AutoLFADSConfig(
+        masking="elements",
         training=TrainingConfig(
             members=20, batch_windows=256, max_epochs=500, patience_epochs=50, ramp_epochs=80, validation_windows=256
         ),

@@ -1,13 +1,16 @@
-"""What is hidden from the encoders, so that the model must predict it: coordinated dropout with temporal shift.
+"""What is hidden from the encoders, so that the model must predict it.
 
-A hiding draws, for a batch of windows, what the encoders see, what the loss compares with, and where it counts. It is
-the part of the method most worth replacing, so it is kept small: anything with `margin` and `draw` will do.
-Source: Keshtkaran & Pandarinath 2019 (coordinated dropout), Wimalasena et al. 2022 (shift).
+A hiding draws, for a batch of windows, what the encoders see, what the loss compares with, and where it counts; and,
+for inference, through which views of the windows each bin is estimated. It decides what is learnt: noise that is
+shared by neighbouring bins or channels is learnt too when a hidden part can be told from it (Batson & Royer 2019).
+`Blocks` hides stretches of time of all channels at once; `Elements` is the published setting, coordinated dropout
+(Keshtkaran & Pandarinath 2019) with temporal shift (Wimalasena et al. 2022).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -20,7 +23,14 @@ class Hidden(NamedTuple):
 
     input: Tensor  # (P, T, B, N), what the encoders see
     target: Tensor  # (P, T, B, N), what the read-out is compared with
-    weight: Tensor  # (P, T, B, N), 1 where the target was hidden and counts, 0 elsewhere
+    weight: Tensor  # (P, T, B, N), 0 where the target was visible or does not count
+
+
+class View(NamedTuple):
+    """One way to look at windows (T, B, N) at inference."""
+
+    scale: Tensor  # (T, B, 1), what the encoders' input is multiplied by: 0 where hidden
+    weight: Tensor  # (T, B, 1), how much each bin's estimate from this view counts
 
 
 class Hiding(Protocol):
@@ -32,6 +42,9 @@ class Hiding(Protocol):
 
     def draw(self, windows: Tensor, rate: Tensor, random: torch.Generator) -> Hidden:
         """Hide part of windows (T + 2 * margin, B, N), the share ``rate`` (P,) of it for each member."""
+
+    def views(self, windows: Tensor, random: torch.Generator) -> Iterator[View]:
+        """Give the views of windows (T, B, N) that an estimate is averaged over."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,11 @@ class Elements:
         weight = torch.where(rate > 0, hidden, torch.ones_like(hidden))
         return Hidden(seen, self._moved(x, shift), self._moved(weight, shift))
 
+    def views(self, windows: Tensor, random: torch.Generator) -> Iterator[View]:
+        """Give the one view in which everything is visible and counts."""
+        everything = torch.ones_like(windows[..., :1])
+        yield View(everything, everything)
+
     def _shift(self, x: Tensor, random: torch.Generator) -> Tensor:
         return self._moved(x, self._draw_shift(x, random))
 
@@ -98,3 +116,63 @@ class Elements:
         bins = x.shape[1] - 2 * self.margin
         index = torch.arange(bins, device=x.device).view(-1, 1, 1) + self.margin + shift.unsqueeze(1)
         return x.gather(1, index)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of time are hidden, all channels at once; only what was hidden counts.
+
+    The carrier of rectified EMG is correlated over several bins and, through cross-talk and transients, over channels.
+    A block longer than that, hidden on all channels, can only be predicted from the signal.
+
+    Attributes
+    ----------
+    block : int
+        Length of a block in bins; blocks start at a random phase in each window.
+    folds : int
+        At inference the blocks are dealt into so many folds, each hidden once in a pass.
+    passes : int
+        Passes over all folds, each with new phases and folds.
+    """
+
+    block: int
+    folds: int = 4
+    passes: int = 4
+
+    @property
+    def margin(self) -> int:
+        """No margin: nothing is shifted."""
+        return 0
+
+    def draw(self, windows: Tensor, rate: Tensor, random: torch.Generator) -> Hidden:
+        """Hide blocks of windows (T, B, N), each with probability ``rate`` (P,); see `Hiding`."""
+        T, B, N = windows.shape
+        P = len(rate)
+        x = windows.unsqueeze(0).expand(P, T, B, N)
+        rate = rate.view(P, 1, 1, 1)
+        chance = torch.rand(P, self._count(T), B, generator=random, dtype=x.dtype, device=x.device)
+        index = self._block_of_bin(T, P * B, random, x.device).view(T, P, B).transpose(0, 1)
+        hidden = (chance.gather(1, index).unsqueeze(-1) < rate).to(x.dtype)
+        counts = torch.where(rate > 0, hidden, torch.ones_like(hidden))
+        weight = counts / counts.mean((1, 2, 3), keepdim=True).clamp_min(1e-6)  # the NLL is a mean over hidden bins
+        return Hidden(x * (1 - hidden) / (1 - rate), x, weight.expand(P, T, B, N))
+
+    def views(self, windows: Tensor, random: torch.Generator) -> Iterator[View]:
+        """Give views that hide a fold each: a bin's estimate comes from views that did not show it."""
+        T, B, _ = windows.shape
+        for _ in range(self.passes):
+            # blocks are dealt in turn from a shuffled deck, so that a window's folds are as even as can be
+            deck = torch.rand(self._count(T), B, generator=random, dtype=windows.dtype, device=windows.device)
+            fold = deck.argsort(0).argsort(0) % self.folds
+            fold_of_bin = fold.gather(0, self._block_of_bin(T, B, random, windows.device)).unsqueeze(-1)
+            for k in range(self.folds):
+                hidden = (fold_of_bin == k).to(windows.dtype)
+                yield View((1 - hidden) * self.folds / (self.folds - 1), hidden)
+
+    def _count(self, bins: int) -> int:
+        return bins // self.block + 2
+
+    def _block_of_bin(self, bins: int, windows: int, random: torch.Generator, device: torch.device) -> Tensor:
+        """Give the number of the block that each bin lies in, (bins, windows)."""
+        phase = torch.randint(self.block, (windows,), generator=random, device=device)
+        return (torch.arange(bins, device=device).unsqueeze(1) + phase) // self.block

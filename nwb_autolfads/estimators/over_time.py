@@ -1,0 +1,145 @@
+"""A trained model over a whole recording: its windows in, one series in time out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.estimators.base import gap_free_slices
+from nwb_autolfads.estimators.config import AutoLFADSConfig
+from nwb_autolfads.estimators.weights import TrainedModel
+from nwb_autolfads.lfads.hiding import Blocks, Elements, Hiding, View
+from nwb_autolfads.lfads.inference import Posterior, infer
+from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.windows import chop, merge, window_starts
+
+Views = Callable[[Tensor, Sequence[int]], Iterable[View]]
+"""From windows (T, B, N), and the bins of the recording that each starts at, to the views to average over."""
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """What a model infers along a recording.
+
+    Attributes
+    ----------
+    series : dict of str to ndarray, each (time, ...)
+        The fields of `Posterior` but for the initial condition, merged over windows; NaN in segments that are shorter
+        than a window.
+    initial_condition : ndarray, (window, ic)
+    window_start : ndarray, (window,)
+        Times (s, session clock).
+    """
+
+    series: dict[str, NDArray[np.float32]]
+    initial_condition: NDArray[np.float32]
+    window_start: NDArray[np.float64]
+
+
+def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, random: torch.Generator) -> OverTime:
+    """Infer in overlapping windows and merge them, each gap-free segment apart.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    emg : DataArray, (time, muscle)
+        The muscles of the model, in its order.
+    views : callable
+        What is hidden in each window.
+    random : torch.Generator
+
+    Returns
+    -------
+    OverTime
+
+    Raises
+    ------
+    SignalError
+        If a value is not finite and positive, or no segment is as long as a window.
+    """
+    settings, rate = trained.card.config, trained.card.rate
+    window, overlap = bins(settings.window_ms, rate), bins(settings.window_overlap_ms, rate)
+    series: dict[str, NDArray[np.float32]] = {}
+    initial_conditions, window_start = [], []
+    for segment in long_segments(emg, window):
+        data = as_tensor(emg[segment])
+        starts = window_starts(len(data), window, overlap)
+        batches = []
+        for i in range(0, len(starts), settings.inference_windows):
+            some = starts[i : i + settings.inference_windows]
+            windows = chop(data, some, window)
+            seen = views(windows, [segment.start + start for start in some])
+            samples = settings.posterior_samples
+            batches.append(infer(trained.model, Gamma(), windows, seen, samples=samples, random=random))
+        # windows are the last axis but one everywhere
+        posterior = Posterior(*(torch.cat(parts, dim=-2) for parts in zip(*batches, strict=True)))._asdict()
+        initial_conditions.append(posterior.pop("initial_condition"))
+        window_start.append(emg["time"].values[segment][starts])
+        for name, values in posterior.items():
+            merged = merge(values, starts, settings.merge_power).numpy()
+            whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
+            whole[segment] = merged
+    return OverTime(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
+
+
+def hiding_of(settings: AutoLFADSConfig, rate: float) -> Hiding:
+    """Make what the configuration says is hidden, at a rate (Hz)."""
+    if settings.masking == "elements":
+        return Elements(settings.shift_sd_ms * rate / 1000, bins(settings.shift_max_ms, rate))
+    return Blocks(max(bins(settings.block_ms, rate), 1), settings.inference_folds, settings.inference_passes)
+
+
+def bins(ms: float, rate: float) -> int:
+    """Turn ms into bins at a rate (Hz)."""
+    return round(ms * rate / 1000)
+
+
+def as_tensor(emg: xr.DataArray) -> Tensor:
+    """Return the values, float32 (time, muscle)."""
+    return torch.from_numpy(np.ascontiguousarray(emg.values, dtype=np.float32))
+
+
+def unfit(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
+    """Return an error that names where the EMG comes from."""
+    origin = json.loads(emg.attrs.get("origin", "{}"))
+    return SignalError(problem, file=origin.get("file", ""), obj=origin.get("object_path", ""), way_out=way_out)
+
+
+def long_segments(emg: xr.DataArray, at_least: int) -> list[slice]:
+    """Find the gap-free segments of at least so many bins, in EMG that a model can take.
+
+    Raises
+    ------
+    SignalError
+        If there is none, no muscle is left, or a value is not finite and positive.
+    """
+    if not emg.sizes["muscle"]:
+        raise unfit(emg, "no muscle is usable", "Run `nwb-autolfads inspect` to see why.")
+    bad = ~np.isfinite(emg.values) | (emg.values <= 0)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise unfit(
+            emg,
+            f"{bad.sum()} values are not finite and positive, the first is {emg.values[row, column]} for muscle "
+            f"{emg['muscle'].values[column]} at {float(emg['time'].values[row]):.3f} s",
+            "Preprocess the EMG first: it is rectified and floored there.",
+        )
+    slices = gap_free_slices(emg)
+    longest = max((s.stop - s.start for s in slices), default=0)
+    if longest < at_least:
+        rate = float(emg.attrs["rate"])
+        raise unfit(
+            emg,
+            f"the longest stretch without a gap is {longest / rate:.3f} s, shorter than one window of "
+            f"{at_least / rate:.3f} s",
+            "Give a longer recording, or a shorter `window_ms` in the configuration.",
+        )
+    return [s for s in slices if s.stop - s.start >= at_least]
