@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTENSION := extensions/ndx-muscle-activation
 # Small models and short signals: more threads only get in each other's way.
-export OMP_NUM_THREADS ?= 2
+export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test picture clean
 
@@ -14,7 +14,7 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
 # The picture in README.md.
 picture: demo
