@@ -14,7 +14,7 @@ from nwb_autolfads.emg.quality import QualityTally
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.sources.recording import EmgRecording, Segment
 
-_BLOCK_VALUES = 8_000_000  # values (samples x muscles) read at once, margins not counted
+_BLOCK_VALUES = 16_000_000  # values (samples x muscles) read at once, margins not counted
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.sources.recording import EmgRecording
 
-_FORGOTTEN = 1e-10  # a filter's response to the past counts as gone when it has decayed to this
+_FORGOTTEN = 1e-8  # a filter's response to the past counts as gone when it has decayed to this
 _FIR_HALF_LENGTH = 10  # half length of the resampling filter, in samples of the slower rate (scipy's default)
 
 

@@ -36,10 +36,13 @@ class QualityTally:
         """Count one block, (samples, muscles); no sample may be given twice."""
         finite = np.isfinite(block)
         self.n_samples += len(block)
-        self.n_nan += (~finite).sum(axis=0)
+        lower = upper = block
+        if not finite.all():
+            self.n_nan += (~finite).sum(axis=0)
+            lower, upper = np.where(finite, block, np.inf), np.where(finite, block, -np.inf)
         for extreme, count, of, better in (
-            (self.lowest, self.at_lowest, np.where(finite, block, np.inf).min(axis=0, initial=np.inf), np.less),
-            (self.highest, self.at_highest, np.where(finite, block, -np.inf).max(axis=0, initial=-np.inf), np.greater),
+            (self.lowest, self.at_lowest, lower.min(axis=0, initial=np.inf), np.less),
+            (self.highest, self.at_highest, upper.max(axis=0, initial=-np.inf), np.greater),
         ):
             new = better(of, extreme)
             extreme[new] = of[new]
