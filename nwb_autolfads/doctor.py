@@ -56,6 +56,7 @@ def examine() -> list[Fact]:
         Fact("processor cores", str(os.cpu_count() or "unknown")),
         *(_package(name) for name in ("ndx-muscle-activation", *CORE)),
         _accelerator(),
+        _kernel(),
         *(
             Fact(
                 f"{package} (optional: {purpose})",
@@ -84,6 +85,18 @@ def _accelerator() -> Fact:
     if torch.backends.mps.is_available():
         return Fact("accelerator", "Apple MPS")
     return Fact("accelerator", f"none; training runs on {torch.get_num_threads()} processor threads")
+
+
+def _kernel() -> Fact:
+    try:
+        from nwb_autolfads.lfads import compiled
+    except (ImportError, OSError):
+        return Fact("compiled kernel", "", "needs torch", required=False)
+    kernel = compiled.load()
+    if kernel.library is not None:
+        return Fact("compiled kernel", kernel.status)
+    advice = "training is slower without; install a C++ compiler (g++ or clang++) to have it built"
+    return Fact("compiled kernel", f"none: {kernel.status}", advice, required=False)
 
 
 def _version(package: str) -> str:

@@ -9,6 +9,7 @@ from builders import file_with_2d_series, raw_emg
 
 from nwb_autolfads import read_activation
 from nwb_autolfads.cli import main
+from nwb_autolfads.lfads import compiled
 from nwb_autolfads.nwb.read import list_estimates
 
 
@@ -160,6 +161,9 @@ def test_doctor_finds_what_is_installed_and_how_to_get_the_rest(call):
     assert answer.code == 0
     assert facts["numpy"]["found"] == np.__version__
     assert all(fact["found"] or "pip install" in fact["advice"] for fact in facts.values())
+    assert facts["compiled kernel"]["found"] == (
+        compiled.load().status if compiled.load().library else f"none: {compiled.load().status}"
+    )
 
 
 @pytest.mark.parametrize(
