@@ -16,7 +16,7 @@ from nwbinspector import inspect_nwbfile
 from pynwb import NWBHDF5IO
 
 from nwb_autolfads.errors import OutputError, SourceError
-from nwb_autolfads.nwb import read, write
+from nwb_autolfads.nwb import read, version
 from nwb_autolfads.nwb.read import list_estimates, read_activation, read_weights
 from nwb_autolfads.nwb.write import write_activation
 
@@ -49,7 +49,7 @@ def validating():
 @pytest.fixture(autouse=True)
 def _validate_only_when_asked(request, monkeypatch):
     if "validating" not in request.fixturenames:
-        monkeypatch.setattr(write, "_require_valid", lambda *_: None)
+        monkeypatch.setattr(version, "_require_valid", lambda *_: None)
 
 
 @pytest.mark.parametrize(("gap", "everything"), [(True, True), (False, False)], ids=["all_of_it", "activation_alone"])

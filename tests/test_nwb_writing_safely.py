@@ -14,7 +14,7 @@ import xarray as xr
 from nwb_examples import add_references, add_what_the_schema_does_not_know, make_emg, make_estimate, tree, write_session
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.nwb import atomic, write
+from nwb_autolfads.nwb import atomic, version
 from nwb_autolfads.nwb.read import list_estimates, read_activation
 from nwb_autolfads.nwb.repack import repack
 from nwb_autolfads.nwb.write import write_activation
@@ -43,7 +43,7 @@ def validating():
 @pytest.fixture(autouse=True)
 def _validate_only_when_asked(request, monkeypatch):
     if "validating" not in request.fixturenames:
-        monkeypatch.setattr(write, "_require_valid", lambda *_: None)
+        monkeypatch.setattr(version, "_require_valid", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -145,13 +145,13 @@ def test_the_muscles_table_goes_with_the_last_estimate_that_uses_it(session):
 @pytest.mark.parametrize("in_place", [False, True], ids=["new_file", "in_place"])
 def test_a_fault_half_way_leaves_everything_as_it_was(session, estimate, monkeypatch, moment, fault, in_place):
     before = digest(session)
-    real = getattr(write, moment)
+    real = getattr(version, moment)
 
     def fail(*arguments):
         real(*arguments)
         raise fault
 
-    monkeypatch.setattr(write, moment, fail)
+    monkeypatch.setattr(version, moment, fail)
     with pytest.raises(fault):
         write_activation(estimate, session, in_place=in_place)
     monkeypatch.undo()
@@ -210,7 +210,7 @@ def test_a_source_that_changes_meanwhile_is_not_overwritten(session, estimate, m
         with h5py.File(session, "r+") as file:
             file.attrs["changed"] = 1
 
-    monkeypatch.setattr(write, "_require_valid", change)
+    monkeypatch.setattr(version, "_require_valid", change)
     with pytest.raises(OutputError, match="changed by another program"):
         write_activation(estimate, session, in_place=True)
     assert list_estimates(session) == []
@@ -231,18 +231,18 @@ def test_a_link_to_a_file_stays_a_link(session, estimate, tmp_path):
 
 
 def test_a_result_that_does_not_validate_is_not_kept(session, estimate, monkeypatch, validating):
-    def spoil(_, path, *__):
+    def spoil(path, *_):
         with h5py.File(path, "r+") as file:
             del file["acquisition/EMG/data"]
 
-    monkeypatch.setattr(write, "_add", spoil)
+    monkeypatch.setattr(version, "_add", spoil)
     with pytest.raises(OutputError, match=r"does not validate \(.* the first: .*missing"):
         write_activation(estimate, session)
     assert names_in(session.parent) == ["session.nwb"]
 
 
 def test_errors_that_the_source_had_already_do_not_stop_the_result(session, estimate, monkeypatch, validating):
-    monkeypatch.setattr(write.pynwb, "validate", lambda path: ["an old error"])
+    monkeypatch.setattr(version.pynwb, "validate", lambda path: ["an old error"])
     assert list_estimates(write_activation(estimate, session)) == ["AutoLFADS"]
 
 
@@ -256,7 +256,7 @@ def test_an_existing_target_is_refused_unless_it_is_to_be_overwritten(session, e
 def test_an_estimate_of_the_same_name_is_refused_unless_it_is_to_be_overwritten(session, estimate):
     path = write_activation(estimate, session)
     before = digest(path)
-    with pytest.raises(OutputError, match="processing/behavior/AutoLFADS: an estimate of this name is in the file"):
+    with pytest.raises(OutputError, match="processing/behavior/AutoLFADS: the name is in the file already"):
         write_activation(estimate, path, in_place=True)
     assert digest(path) == before
 
@@ -281,7 +281,7 @@ def test_an_estimate_of_another_file_is_refused(session):
 
 @pytest.mark.parametrize("name", ["", "a/b", "a:b", "a\\b", "..", ".", " a", "a\n", "muscles", "x" * 101])
 def test_unfit_names_are_refused(session, estimate, name):
-    with pytest.raises(OutputError, match="is unfit for an estimate"):
+    with pytest.raises(OutputError, match="is unfit"):
         write_activation(estimate, session, name=name)
 
 
@@ -346,7 +346,7 @@ def test_a_disk_that_fills_up_is_named_and_leaves_nothing(session, estimate, mon
     def fill_up(*_):
         raise fault
 
-    monkeypatch.setattr(write, "_add", fill_up)
+    monkeypatch.setattr(version, "_add", fill_up)
     with pytest.raises(OutputError, match=r"the disk is full\. Make room"):
         write_activation(estimate, session)
     assert names_in(session.parent) == ["session.nwb"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import PurePath
 from typing import Any
 
@@ -21,6 +20,7 @@ from ndx_muscle_activation import (
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import OutputError
+from nwb_autolfads.nwb.inside import parse_origin
 
 SOFTWARE = "nwb-autolfads"
 SEARCH_PREFIX = "search_"
@@ -271,9 +271,7 @@ def _column(coord: xr.DataArray) -> Any:
 
 
 def _origin(origin: str | None) -> dict[str, str]:
-    if not origin:
-        return {}
-    found = json.loads(origin)
+    found = parse_origin(origin)
     described = {name: str(found[key]) for key, name in _ORIGIN.items() if key in found}
     if "file" in found:
         file = str(found["file"])

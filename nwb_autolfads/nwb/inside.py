@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,61 @@ import h5py
 import numpy as np
 from hdmf.common import DynamicTable
 
-from nwb_autolfads.errors import OutputError
+from nwb_autolfads.errors import OutputError, SourceError
 
 MODULE = "processing/behavior"
+MAX_ORIGIN_CHARACTERS = 65_536
+
+# A day of 16 channels at 500 Hz has 2.8 GB; deflate, which gzip is made of, cannot compress more than 1032 times.
+MAX_DATASET_BYTES = 16_000_000_000
+MAX_COMPRESSION = 1032
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What shows that a file was changed: taken when it is read, compared before a result of it is written.
+
+    Attributes
+    ----------
+    inode : int
+        Number of the file, another one where the file was replaced by one of the same name.
+    size_bytes : int
+        Its size.
+    modified_ns : int
+        Time of the last change (ns).
+    """
+
+    inode: int
+    size_bytes: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> FileState:
+        """Return the present state of a file."""
+        found = os.stat(path)
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def require_same(self, path: Path, since: str) -> None:
+        """Refuse a file that was changed.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        since : str
+            Since when, or while what, for the message.
+
+        Raises
+        ------
+        OutputError
+            If the file is not in this state.
+        """
+        if not path.exists() or FileState.of(path) != self:
+            raise OutputError(
+                f"the file was changed by another program {since}",
+                way_out="Start again from the file as it is now.",
+                file=str(path),
+            )
 
 
 @dataclass(frozen=True)
@@ -26,12 +80,15 @@ class SourceFacts:
         The file.
     identifier : str
         Identifier of the NWB file.
+    made_from : set of str
+        Identifiers of the files that the estimates in it were made from.
     behavior : dict of str to str
         Objects in the processing module ``behavior``: name and type.
     """
 
     path: Path
     identifier: str
+    made_from: frozenset[str]
     behavior: dict[str, str]
 
     def require_origin(self, origin: str | None) -> None:
@@ -45,16 +102,41 @@ class SourceFacts:
         Raises
         ------
         OutputError
-            If the identifier in it is not that of this file.
+            If the identifier in it is not one of this file, or it is not such JSON.
         """
-        made_from = json.loads(origin).get("file_identifier") if origin else None
-        if made_from and made_from != self.identifier:
+        made_from = parse_origin(origin).get("file_identifier")
+        if made_from and made_from not in {self.identifier, *self.made_from}:
             raise OutputError(
                 f"the estimate was made from another file (identifier {made_from!r}, this file has "
                 f"{self.identifier!r})",
                 way_out="Give the file that the EMG was read from.",
                 file=str(self.path),
             )
+
+
+def parse_origin(origin: str | None) -> dict[str, Any]:
+    """Return what the origin of an estimate says; it may come from a file of somebody else.
+
+    Raises
+    ------
+    OutputError
+        If it is not a JSON object, or longer than any that this package makes.
+    """
+    if not origin:
+        return {}
+    try:
+        if len(origin) > MAX_ORIGIN_CHARACTERS:
+            raise ValueError(f"{len(origin)} characters")
+        found = json.loads(origin)
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+    except (ValueError, RecursionError) as error:
+        raise OutputError(
+            f"the origin of the estimate cannot be read ({error})",
+            way_out="Write what an estimator of this package returned.",
+            obj="estimate",
+        ) from error
+    return found
 
 
 def look_inside(path: Path) -> SourceFacts:
@@ -82,7 +164,12 @@ def look_inside(path: Path) -> SourceFacts:
                 raise not_nwb
             found = file.get(MODULE, {})
             behavior = {name: _text(found[name].attrs.get("neurodata_type", "")) for name in found}
-            return SourceFacts(path, _text(file["identifier"][()]), behavior)
+            made_from = {
+                _text(found[name].attrs["source_identifier"])
+                for name, kind in behavior.items()
+                if kind == "ActivationEstimate" and "source_identifier" in found[name].attrs
+            }
+            return SourceFacts(path, _text(file["identifier"][()]), frozenset(made_from), behavior)
     except BlockingIOError as error:
         raise OutputError(
             "the file is open for writing in another program",
@@ -93,15 +180,67 @@ def look_inside(path: Path) -> SourceFacts:
         raise not_nwb from error
 
 
-def remove_estimate(file: h5py.File, name: str) -> None:
-    """Take an estimate out of an open file, and the muscles tables that only it used.
+def require_plain_storage(path: Path, name: str) -> None:
+    """Refuse an estimate whose values are not all in the file, or are far more than the file can hold.
+
+    A file of somebody else could else have any file of this machine read as data, or fill its memory.
+
+    Parameters
+    ----------
+    path : Path
+        An NWB file.
+    name : str
+        Name of an estimate in it.
+
+    Raises
+    ------
+    SourceError
+        If so.
+    """
+    with h5py.File(path, "r") as file:
+        tables = [file[table] for table in _tables_referred_to(file, file[MODULE][name])]
+        for group in (file[MODULE][name], *tables):
+            for place, problem in _not_plain(group, set()):
+                raise SourceError(
+                    f"{problem}; such files are not made by this package",
+                    way_out="Do not trust this file.",
+                    file=str(path),
+                    obj=place,
+                )
+
+
+def _not_plain(group: h5py.Group, seen: set[int]) -> Iterator[tuple[str, str]]:
+    for name in group:
+        place, link = f"{group.name}/{name}", group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            yield place, f"the values are in another file ({link.filename!r})"
+            continue
+        item = group.get(name)
+        if item is None:  # a link to nothing
+            continue
+        if item.file.filename != group.file.filename:
+            yield place, "the values are in another file"
+        address = h5py.h5o.get_info(item.id).addr
+        if isinstance(item, h5py.Group) and address not in seen:
+            seen.add(address)
+            yield from _not_plain(item, seen)
+        elif isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                yield place, "the values are in another file"
+            stored = item.id.get_storage_size()
+            if item.nbytes > min(MAX_DATASET_BYTES, stored * MAX_COMPRESSION + 1_000_000):
+                yield place, f"{item.nbytes / 1e6:.0f} MB are claimed, of which {stored / 1e6:.3f} MB are stored"
+
+
+def remove_object(file: h5py.File, name: str) -> None:
+    """Take an estimate or a comparison out of an open file, and the muscles tables that only it used.
 
     Parameters
     ----------
     file : h5py.File
         Open for writing.
     name : str
-        Name of the estimate.
+        Its name in the processing module.
     """
     module = file[MODULE]
     used = _tables_referred_to(file, module[name])

@@ -6,13 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-import ndx_muscle_activation
 import numpy as np
 import xarray as xr
+from hdmf import Container
+from ndx_muscle_activation import ActivationEstimate
 from pynwb import NWBHDF5IO
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.nwb.inside import require_plain_storage
+
+Kind = TypeVar("Kind", bound=Container)
 
 MAX_WEIGHTS_BYTES = 2_000_000_000
 """More than any model of this package has; a file that claims more is refused before it is read."""
@@ -35,7 +40,7 @@ def list_estimates(path: str | os.PathLike[str]) -> list[str]:
     SourceError
         If the file cannot be read as NWB.
     """
-    with _estimates(path) as found:
+    with objects_in(path, ActivationEstimate) as found:
         return sorted(found)
 
 
@@ -60,8 +65,10 @@ def read_activation(path: str | os.PathLike[str], name: str | None = None) -> xr
     SourceError
         If the file cannot be read as NWB, or it is not clear which estimate is meant.
     """
-    with _estimates(path) as found:
-        return found[_choose(path, sorted(found), name)].to_xarray()
+    with objects_in(path, ActivationEstimate) as found:
+        chosen = choose(path, sorted(found), name, "estimate")
+        require_plain_storage(Path(path), chosen)
+        return found[chosen].to_xarray()
 
 
 def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes:
@@ -72,7 +79,7 @@ def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes
     path : path
         An NWB file that `write_activation` made.
     name : str, optional
-        Name of the estimate; needed where there are several.
+        Name of the estimate; needed where several have weights.
 
     Returns
     -------
@@ -84,8 +91,14 @@ def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes
     SourceError
         If no weights are there, or they are larger than `MAX_WEIGHTS_BYTES`.
     """
-    with _estimates(path) as found:
-        chosen = _choose(path, sorted(found), name)
+    with objects_in(path, ActivationEstimate) as found:
+        with_weights = [key for key in sorted(found) if found[key].weights is not None]
+        chosen = (
+            with_weights[0]
+            if name is None and len(with_weights) == 1
+            else choose(path, sorted(found), name, "estimate")
+        )
+        require_plain_storage(Path(path), chosen)
         weights = found[chosen].weights
         if weights is None:
             raise SourceError(
@@ -105,9 +118,14 @@ def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes
 
 
 @contextmanager
-def _estimates(
-    path: str | os.PathLike[str],
-) -> Iterator[dict[str, ndx_muscle_activation.ActivationEstimate]]:
+def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[str, Kind]]:
+    """Open a file and give its objects of one type in ``processing/behavior`` by name.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read as NWB.
+    """
     if not Path(path).is_file():
         raise SourceError("there is no such file", way_out="Give the path of an NWB file.", file=str(path))
     try:
@@ -123,18 +141,19 @@ def _estimates(
             ) from error
         behavior = nwbfile.processing.get("behavior")
         objects = behavior.data_interfaces.values() if behavior is not None else ()
-        yield {item.name: item for item in objects if isinstance(item, ndx_muscle_activation.ActivationEstimate)}
+        yield {item.name: item for item in objects if isinstance(item, kind)}
 
 
-def _choose(path: str | os.PathLike[str], found: list[str], name: str | None) -> str:
+def choose(path: str | os.PathLike[str], found: list[str], name: str | None, what: str) -> str:
+    """Return the one object that is meant; raise SourceError, naming those that are there, where it is not clear."""
     if name in found:
         return str(name)
     if name is None and len(found) == 1:
         return found[0]
     there = f"there are {', '.join(found)}" if found else "there is none"
     if name is None:
-        problem = "which estimate is meant is not clear" if found else "no estimate of muscle activation is in the file"
+        problem = f"which {what} is meant is not clear" if found else f"no {what} of muscle activation is in the file"
         way_out = f"Give a name: {there}." if found else "Write one first."
     else:
-        problem, way_out = f"no estimate is called {name!r}", f"In the file {there}."
+        problem, way_out = f"no {what} is called {name!r}", f"In the file {there}."
     raise SourceError(problem, way_out=way_out, file=str(path), obj="processing/behavior")

@@ -93,7 +93,7 @@ def mock_ActivationEstimate(*, muscles: MusclesTable, name: str = "Estimate", **
 
 
 def mock_ActivationComparisonTable(*, name: str = "comparison", **arguments: Any) -> ActivationComparisonTable:  # noqa: N802
-    """Return one score of two estimators and two muscles in two folds; what is given takes the place of the defaults."""
+    """Return one score of two estimators, of two muscles each, in two folds; what is given takes the place of it."""
     rows = [(estimator, muscle, fold) for estimator in ("A", "B") for muscle in ("TA", "SOL") for fold in (0, 1)]
     values: dict[str, Any] = {
         "estimator": [row[0] for row in rows],

@@ -1,0 +1,58 @@
+"""A new NWB file about the same session without its data, for results that only name their source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.file import Subject
+
+_SESSION = (
+    "session_description",
+    "session_start_time",
+    "timestamps_reference_time",
+    "session_id",
+    "experimenter",
+    "experiment_description",
+    "institution",
+    "lab",
+    "keywords",
+    "protocol",
+    "related_publications",
+)
+_SUBJECT = ("subject_id", "species", "sex", "age", "date_of_birth", "description", "genotype", "strain", "weight")
+
+
+def write_bare_session(source: Path, target: Path) -> None:
+    """Write what a file says of its session and subject into a new file with an identifier of its own.
+
+    The clock of the session is the same, so times mean the same in both files.
+
+    Parameters
+    ----------
+    source : Path
+        An NWB file.
+    target : Path
+        The file to make.
+    """
+    with NWBHDF5IO(str(source), "r") as io:
+        known = io.read()
+        session = NWBFile(identifier=str(uuid4()), **_known(known, _SESSION))
+        if known.subject is not None:
+            subject = _known(known.subject, _SUBJECT)
+            if "age" in subject:
+                subject |= _known(known.subject, ("age__reference",))
+            session.subject = Subject(**subject)
+    with NWBHDF5IO(str(target), "w") as io:
+        io.write(session)
+
+
+def _known(container: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    values = {name: getattr(container, name) for name in names}
+    return {name: _in_memory(value) for name, value in values.items() if value is not None}
+
+
+def _in_memory(value: Any) -> Any:
+    return [str(element) for element in value[:]] if hasattr(value, "shape") and value.shape else value
