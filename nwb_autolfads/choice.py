@@ -69,15 +69,22 @@ def _autolfads(settings: RunSettings, choice: Choice, progress: ProgressCallback
     from nwb_autolfads.search.progress import silent
 
     base = AutoLFADSConfig.preset(choice.preset).model_dump()
-    given = settings.autolfads
     try:
-        training = {**base["training"], **given.get("training", {})}
-        config = AutoLFADSConfig.model_validate({**base, **given, "training": training})
+        config = AutoLFADSConfig.model_validate(_merged(base, settings.autolfads))
     except (ValidationError, TypeError) as error:
         raise ConfigError(
             described(error), way_out="docs/getting-started.md shows a settings file", obj="autolfads"
         ) from error
     return AutoLFADS(preset=choice.preset, seed=choice.seed, config=config, progress=progress or silent)
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay changes over a configuration, part by part."""
+    both = {
+        key: _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), Mapping) else value
+        for key, value in changes.items()
+    }
+    return {**base, **both}
 
 
 def _known_arguments(part: str, maker: type, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,9 @@ TINY = AutoLFADSConfig(
     shift_sd_ms=2,
     shift_max_ms=4,
     posterior_samples=4,
-    training=TrainingConfig(steps_per_epoch=10, max_epochs=4, batch_windows=16, validation_windows=8, ramp_epochs=2),
+    training=TrainingConfig(
+        steps_per_epoch=10, max_epochs=4, batch_windows=16, validation_windows=8, ramp_epochs=2, burn_in_epochs=2
+    ),
 )
 
 
@@ -67,7 +69,7 @@ def r2(estimate, truth):
 @pytest.mark.parametrize("masking", [{"masking": "blocks", "block_ms": 8.0}, {"masking": "elements"}])
 def test_activation_is_nearer_to_the_truth_than_the_emg(masking):
     emg, truth = rectified(bins=3000)
-    longer = TINY.training.model_copy(update={"max_epochs": 12, "patience_epochs": 12})
+    longer = TINY.training.model_copy(update={"max_epochs": 12, "patience_generations": 12})
     config = TINY.model_copy(update={"training": longer} | masking)
     estimate = AutoLFADS(config=config, seed=0).fit(emg).estimate(emg)
     assert r2(estimate["activation"].values, truth) > r2(emg.values, truth) + 0.25

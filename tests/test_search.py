@@ -8,8 +8,10 @@ from nwb_autolfads.lfads.hiding import Elements
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.adam import PopulationAdam
-from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
+from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
+from nwb_autolfads.search.progress import silent
 from nwb_autolfads.search.split import split_starts
 
 SMALL = Sizes(
@@ -79,16 +81,22 @@ def recording(bins=1500, seed=0):
     return (slow.exp() * noise).clamp_min(1e-4)
 
 
-def population(seed=0, **training):
+def population(seed=0, learning_rate=4e-3, **training):
     settings = {"members": 2, "batch_windows": 8, "steps_per_epoch": 4, "max_epochs": 3, "validation_draws": 2}
-    config = TrainingConfig(**settings | training)
+    schedule = {"ramp_epochs": 1, "burn_in_epochs": 1, "generation_epochs": 1}
+    space = SearchSpace(learning_rate=SearchRange(start=learning_rate, low=1e-12, high=1))
+    config = TrainingConfig(**settings | schedule | {"space": space} | training)
     return Population(recording(), [1500], 40, SMALL, Gamma(), Elements(1.0, 2), config, seed)
+
+
+def fit(trained, progress=silent):
+    return PopulationBasedTraining(trained, trained.config, torch.Generator().manual_seed(0)).run(progress)
 
 
 def test_same_seed_trains_the_same_weights_twice_and_another_seed_others():
     first, second, other = population(), population(), population(seed=1)
     for each in (first, second, other):
-        each.fit()
+        fit(each)
     assert first.history == second.history
     for name, value in first.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[name])
@@ -96,17 +104,17 @@ def test_same_seed_trains_the_same_weights_twice_and_another_seed_others():
 
 
 def test_training_improves_the_prediction_of_what_is_hidden():
-    trained = population(max_epochs=12, steps_per_epoch=10, patience_epochs=12)
-    trained.fit()
+    trained = population(max_epochs=12, steps_per_epoch=10)
+    trained.advance(12)
     rows = [row for row in trained.history if row["member"] == 0]
     assert rows[-1]["valid_nll"] < rows[0]["valid_nll"] - 0.02
 
 
 def test_best_state_is_the_one_with_the_lowest_smoothed_score():
-    trained = population(max_epochs=5, learning_rate=0.05, patience_epochs=5)
+    trained = population(learning_rate=0.05)
     states, scores = [], []
     for _ in range(5):
-        trained.advance()
+        trained.advance(1)
         states.append({name: value.clone() for name, value in trained.model.state_dict().items()})
         scores.append(trained.score.clone())
     for member in range(2):
@@ -121,15 +129,15 @@ def test_best_state_is_the_one_with_the_lowest_smoothed_score():
 
 
 def test_training_stops_when_nothing_improves_any_more():
-    stuck = population(max_epochs=50, learning_rate=1e-12, patience_epochs=3)
+    stuck = population(members=1, max_epochs=50, learning_rate=1e-12, generation_epochs=2, patience_generations=3)
     said = []
-    stuck.fit(said.append)
-    assert stuck.epoch == 4
-    assert [p.epoch for p in said] == [1, 2, 3, 4]
+    fit(stuck, said.append)
+    assert stuck.epoch == 7  # the first comparison after epoch 1, then three generations of two epochs
+    assert [p.epoch for p in said] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_dropped_while_others_train_on():
-    trained = population(max_epochs=6, max_restarts=2, patience_epochs=6)
+    trained = population(max_epochs=6, max_restarts=2, burn_in_epochs=99)
     said = []
     sabotage = trained._train_epoch
 
@@ -139,7 +147,7 @@ def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_droppe
         return sabotage()
 
     trained._train_epoch = with_a_bad_member
-    best = trained.fit(lambda progress: said.append(progress.message))
+    best = fit(trained, lambda progress: said.append(progress.message))
     assert best == 0
     assert "Member 1" in said[0]
     assert "restarted from its best state with learning rate 0.002" in said[0]
@@ -155,9 +163,9 @@ def test_run_ends_with_an_error_when_every_member_fails():
     with torch.no_grad():
         trained.model.readout.weight[:] = torch.nan
     with pytest.raises(TrainingError, match="no model is left: each of the 2 failed 1 times"):
-        trained.fit()
+        fit(trained)
 
 
 def test_ramp_grows_from_its_start_to_one():
-    config = TrainingConfig(ramp_start_epoch=2, ramp_epochs=3)
+    config = TrainingConfig(ramp_start_epoch=2, ramp_epochs=3, burn_in_epochs=5)
     assert [config.ramp(epoch) for epoch in range(7)] == [0, 0, 0.25, 0.5, 0.75, 1, 1]

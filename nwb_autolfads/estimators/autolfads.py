@@ -20,6 +20,7 @@ from nwb_autolfads.estimators.weights import MAX_BYTES, ModelCard, TrainedModel,
 from nwb_autolfads.lfads.hiding import View
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.windows import chop
+from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
 
@@ -115,7 +116,8 @@ class AutoLFADS(Estimator):
             config=settings.training,
             seed=self.seed,
         )
-        best = population.fit(self._progress)
+        pairs = torch.Generator().manual_seed(self.seed)
+        best = PopulationBasedTraining(population, settings.training, pairs).run(self._progress)
         self.history = population.history
         card = ModelCard(
             muscles=tuple(used["muscle"].values.tolist()),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
 
 Preset = Literal["quick", "paper"]
 
@@ -54,16 +54,21 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
         training=TrainingConfig(
             steps_per_epoch=25,
             max_epochs=30,
-            patience_epochs=8,
             ramp_epochs=8,
-            hide_rate=0.3,
             validation_hide_rate=0.3,
+            space=SearchSpace(hide_rate=SearchRange(start=0.3, low=0.1, high=0.6)),
         ),
     ),
     "paper": AutoLFADSConfig(
         masking="elements",
         training=TrainingConfig(
-            members=20, batch_windows=256, max_epochs=500, patience_epochs=50, ramp_epochs=80, validation_windows=256
+            members=20,
+            batch_windows=256,
+            max_epochs=5000,
+            burn_in_epochs=105,
+            generation_epochs=25,
+            ramp_epochs=80,
+            validation_windows=256,
         ),
     ),
 }

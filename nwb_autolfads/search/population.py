@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from nwb_autolfads.errors import TrainingError
 from nwb_autolfads.lfads.hiding import Hidden, Hiding
-from nwb_autolfads.lfads.loss import Penalties, hidden_nll, terms, total
+from nwb_autolfads.lfads.loss import hidden_nll, terms, total
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.observation import Gamma
@@ -19,33 +17,10 @@ from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.adam import PopulationAdam
 from nwb_autolfads.search.config import TrainingConfig
-from nwb_autolfads.search.progress import Progress, ProgressCallback, silent
+from nwb_autolfads.search.hyperparameters import Hyperparameters
 from nwb_autolfads.search.split import split_starts
 
 VALIDATION_SEED = 20220  # what is hidden in validation is the same for all members, epochs and seeds
-
-
-@dataclass
-class Hyperparameters:
-    """What each member may have of its own, each (P,)."""
-
-    learning_rate: Tensor
-    dropout: Tensor
-    hide_rate: Tensor
-    kl_initial_condition: Tensor
-    kl_inputs: Tensor
-    l2_generator: Tensor
-    l2_controller: Tensor
-
-    @classmethod
-    def from_config(cls, config: TrainingConfig) -> Hyperparameters:
-        """Give every member the values of the configuration."""
-        return cls(**{name: torch.full((config.members,), getattr(config, name)) for name in cls.__annotations__})
-
-    @property
-    def penalties(self) -> Penalties:
-        """The weights of the loss among them."""
-        return Penalties(self.kl_initial_condition, self.kl_inputs, self.l2_generator, self.l2_controller)
 
 
 class Population:
@@ -96,7 +71,7 @@ class Population:
         with torch.no_grad():
             self.model.readout.bias[:] = observation.initial_bias(data)
         self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
-        self.hyperparameters = Hyperparameters.from_config(config)
+        self.hyperparameters = Hyperparameters.draw(config.space, config.members, self.random)
         self.validation = self._draw_validation(validation_starts)
         members = config.members
         self.score = torch.full((members,), torch.inf)
@@ -125,56 +100,8 @@ class Population:
         """Members that were not dropped, bool (P,)."""
         return self.restarts <= self.config.max_restarts
 
-    def fit(self, progress: ProgressCallback = silent) -> int:
-        """Train until the last epoch, or until the best score has stopped improving.
-
-        Parameters
-        ----------
-        progress : callable
-            Called after every epoch.
-
-        Returns
-        -------
-        int
-            The best member.
-
-        Raises
-        ------
-        TrainingError
-            If every member was dropped.
-        """
-        threads = torch.get_num_threads()
-        torch.set_num_threads(self.config.threads)
-        try:
-            return self._fit(progress)
-        finally:
-            torch.set_num_threads(threads)
-
-    def _fit(self, progress: ProgressCallback) -> int:
-        config, began = self.config, time.monotonic()
-        milestone, waited = float("inf"), 0
-        while self.epoch < config.max_epochs and waited < config.patience_epochs:
-            messages = self.advance()
-            best = float(self.best_score.min())
-            enough = config.min_improvement * abs(milestone) if milestone < float("inf") else 0.0
-            improved = best < milestone - enough
-            milestone, waited = (best, 0) if improved else (milestone, waited + 1)
-            elapsed = time.monotonic() - began
-            progress(
-                Progress(
-                    epoch=self.epoch,
-                    n_epochs=config.max_epochs,
-                    best=best,
-                    median=float(self.score[self.alive].median()),
-                    elapsed_s=elapsed,
-                    left_s=elapsed / self.epoch * (config.max_epochs - self.epoch),
-                    message=" ".join(messages),
-                )
-            )
-        return int(self.best_score.argmin())
-
-    def advance(self) -> list[str]:
-        """Train all members for one epoch and score them.
+    def advance(self, epochs: int) -> list[str]:
+        """Train all members for some epochs and score them after each.
 
         Returns
         -------
@@ -186,15 +113,22 @@ class Population:
         TrainingError
             If every member was dropped.
         """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.config.threads)
+        try:
+            return [message for _ in range(epochs) for message in self._advance_one()]
+        finally:
+            torch.set_num_threads(threads)
+
+    def _advance_one(self) -> list[str]:
         training_nll, finite = self._train_epoch()
         valid_nll = hidden_nll(self.model, self.observation, self.validation)
         messages = self._rescue(~finite | ~valid_nll.isfinite())
         self._keep_scores(valid_nll)
-        hp = vars(self.hyperparameters)
         for member in range(self.config.members):
             row = {"epoch": self.epoch, "member": member, "train_nll": float(training_nll[member])}
             row |= {"valid_nll": float(valid_nll[member]), "score": float(self.score[member])}
-            self.history.append(row | {name: float(value[member]) for name, value in hp.items()})
+            self.history.append(row | self.hyperparameters.of(member))
         self.epoch += 1
         return messages
 
@@ -256,6 +190,37 @@ class Population:
         """Put one member back to its best state."""
         for name, value in self.model.state_dict().items():
             value[member] = self.best_state[name][member]
+
+    def explore(self, member: int) -> None:
+        """Move the hyperparameters of one member at random, within the search space."""
+        self.hyperparameters.explore(member, self.config.space, self.random)
+
+    def member_state(self, member: int) -> dict[str, Tensor]:
+        """Give a copy of everything that one member is: weights, best weights, optimiser, hyperparameters, scores."""
+        return {name: whole[member].clone() for name, whole in self._parts().items()}
+
+    @torch.no_grad()
+    def load_member_state(self, member: int, state: dict[str, Tensor]) -> None:
+        """Make one member what another was, from its `member_state`."""
+        for name, whole in self._parts().items():
+            whole[member] = state[name]
+
+    def _parts(self) -> dict[str, Tensor]:
+        """All tensors that lead with the population axis, by name."""
+        groups: dict[str, dict[str, Tensor]] = {
+            "model": self.model.state_dict(),
+            "best": self.best_state,
+            "first": {str(i): moment for i, moment in enumerate(self.optimiser.first)},
+            "second": {str(i): moment for i, moment in enumerate(self.optimiser.second)},
+            "hyperparameters": vars(self.hyperparameters),
+            "": {
+                "steps": self.optimiser.steps,
+                "score": self.score,
+                "best_score": self.best_score,
+                "restarts": self.restarts,
+            },
+        }
+        return {f"{group}.{name}": tensor for group, parts in groups.items() for name, tensor in parts.items()}
 
     def best_model(self, member: int) -> LFADS:
         """Return one member at its best state, as a model of its own."""

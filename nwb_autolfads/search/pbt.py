@@ -1,0 +1,138 @@
+"""Population-based training: the search that needs no tuning (Jaderberg et al. 2017, Keshtkaran et al. 2022).
+
+After a burn-in, members are compared after every generation. All are paired at random; the worse of a pair becomes a
+copy of the better, weights, optimiser state and hyperparameters, and then explores other hyperparameters. The algorithm
+knows its models only through `Engine`, so that they may live elsewhere one day.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.progress import Progress, ProgressCallback, silent
+
+
+class Engine(Protocol):
+    """Where the members of a population live and are trained."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained so far."""
+
+    @property
+    def score(self) -> Tensor:
+        """Smoothed validation NLL of each member (P,), infinite for members that were dropped."""
+
+    @property
+    def best_score(self) -> Tensor:
+        """Lowest score of each member along its way (P,)."""
+
+    def advance(self, epochs: int) -> list[str]:
+        """Train all members for so many epochs; give what a user must know."""
+
+    def member_state(self, member: int) -> dict[str, Tensor]:
+        """Give everything that a member is."""
+
+    def load_member_state(self, member: int, state: dict[str, Tensor]) -> None:
+        """Make a member what another one was."""
+
+    def explore(self, member: int) -> None:
+        """Move the hyperparameters of a member at random."""
+
+
+class PopulationBasedTraining:
+    """The search over a population.
+
+    Parameters
+    ----------
+    engine : Engine
+    config : TrainingConfig
+    random : torch.Generator
+        Source of the pairs.
+    """
+
+    def __init__(self, engine: Engine, config: TrainingConfig, random: torch.Generator) -> None:
+        self.engine, self.config, self.random = engine, config, random
+        self.milestone = math.inf
+        self.waited = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or the best score has not improved for too many generations."""
+        return self.engine.epoch >= self.config.max_epochs or self.waited >= self.config.patience_generations
+
+    def run(self, progress: ProgressCallback = silent) -> int:
+        """Train, compare and copy until finished.
+
+        Parameters
+        ----------
+        progress : callable
+            Called after every epoch.
+
+        Returns
+        -------
+        int
+            The member with the best state.
+
+        Raises
+        ------
+        TrainingError
+            If every member failed.
+        """
+        began, before = time.monotonic(), self.engine.epoch
+        while not self.finished:
+            messages = self.engine.advance(1)
+            if self._generation_ends():
+                self._note_improvement()
+                if not self.finished:
+                    self.exploit_and_explore()
+            elapsed, scores = time.monotonic() - began, self.engine.score
+            progress(
+                Progress(
+                    epoch=self.engine.epoch,
+                    n_epochs=self.config.max_epochs,
+                    best=float(self.engine.best_score.min()),
+                    median=float(scores[scores.isfinite()].median()),
+                    elapsed_s=elapsed,
+                    left_s=elapsed / (self.engine.epoch - before) * (self.config.max_epochs - self.engine.epoch),
+                    message=" ".join(messages),
+                )
+            )
+        return int(self.engine.best_score.argmin())
+
+    def exploit_and_explore(self) -> list[tuple[int, int]]:
+        """Hold a binary tournament: the worse of each random pair becomes a copy of the better, and explores.
+
+        Returns
+        -------
+        list of (int, int)
+            Losers and the winners they became; ties change nothing, and an odd member has nobody to meet.
+        """
+        score = self.engine.score
+        score = torch.where(score.isnan(), math.inf, score)
+        order = torch.randperm(len(score), generator=self.random).tolist()
+        changed = []
+        for a, b in zip(order[::2], order[1::2], strict=False):
+            if score[a] == score[b]:
+                continue
+            loser, winner = (a, b) if score[a] > score[b] else (b, a)
+            self.engine.load_member_state(loser, self.engine.member_state(winner))
+            self.engine.explore(loser)
+            changed.append((loser, winner))
+        return changed
+
+    def _generation_ends(self) -> bool:
+        since = self.engine.epoch - self.config.burn_in_epochs
+        return since >= 0 and since % self.config.generation_epochs == 0
+
+    def _note_improvement(self) -> None:
+        best = float(self.engine.best_score.min())
+        needed = self.config.min_improvement * abs(self.milestone) if math.isfinite(self.milestone) else 0.0
+        improved = best < self.milestone - needed
+        self.milestone, self.waited = (best, 0) if improved else (self.milestone, self.waited + 1)

@@ -1,0 +1,32 @@
+"""How the settings of a run become estimators."""
+
+import pytest
+
+from nwb_autolfads.choice import Choice, make_estimators
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.estimators.config import AutoLFADSConfig
+from nwb_autolfads.settings import RunSettings
+
+
+def test_settings_change_the_preset_only_where_they_say_something():
+    settings = RunSettings(autolfads={"factors": 7, "training": {"space": {"dropout": {"start": 0.2}}}})
+    (estimator,) = make_estimators(Choice("autolfads", "paper"), settings)
+    changed, preset = estimator.settings.model_dump(), AutoLFADSConfig.preset("paper").model_dump()
+    assert changed["factors"] == 7
+    assert changed["training"]["space"]["dropout"]["start"] == 0.2
+    changed["factors"] = preset["factors"]
+    changed["training"]["space"]["dropout"]["start"] = preset["training"]["space"]["dropout"]["start"]
+    assert changed == preset
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"factor": 7}, "factor"),
+        ({"training": {"space": {"dropout": {"start": 2}}}}, "start 2.0 must lie in 0.0..0.6"),
+        ({"training": {"burn_in_epochs": 1}}, "must reach the end of the ramp"),
+    ],
+)
+def test_setting_that_cannot_be_is_named(given, message):
+    with pytest.raises(ConfigError, match=message):
+        make_estimators(Choice("autolfads"), RunSettings(autolfads=given))
