@@ -68,7 +68,15 @@ def read_activation(path: str | os.PathLike[str], name: str | None = None) -> xr
     with objects_in(path, ActivationEstimate) as found:
         chosen = choose(path, sorted(found), name, "estimate")
         require_plain_storage(Path(path), chosen)
-        return found[chosen].to_xarray()
+        try:
+            return found[chosen].to_xarray()
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise SourceError(
+                f"the estimate cannot be read ({error})",
+                way_out="The file is damaged or was not made by this package.",
+                file=str(path),
+                obj=chosen,
+            ) from error
 
 
 def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes:
@@ -136,9 +144,8 @@ def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[
         try:
             nwbfile = io.read()
         except Exception as error:  # hdmf raises many kinds for a file that is not what it says
-            raise SourceError(
-                f"cannot be read as NWB ({error})", way_out="Give an NWB file.", file=str(path)
-            ) from error
+            said = str(error.args[-1] if error.args else error)[:300]  # the first is all that is around it
+            raise SourceError(f"cannot be read as NWB ({said})", way_out="Give an NWB file.", file=str(path)) from error
         behavior = nwbfile.processing.get("behavior")
         objects = behavior.data_interfaces.values() if behavior is not None else ()
         yield {item.name: item for item in objects if isinstance(item, kind)}
