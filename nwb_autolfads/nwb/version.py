@@ -63,7 +63,8 @@ def choose_target(source: Path, target: str | os.PathLike[str] | None, *, in_pla
 
 def check_name(name: str, result: Path) -> str:
     """Return the name of an object to be written, or raise OutputError where a file cannot well hold it."""
-    fit = name.isprintable() and name == name.strip() and not set(name) & set("/:\\") and name not in ("", ".", "..")
+    letters = all(letter.isalnum() or letter in "_-. " for letter in name)
+    fit = letters and name == name.strip() and name not in ("", ".", "..")
     if not fit or name == RESERVED or len(name) > 100:
         raise OutputError(
             f"the name {name!r} is unfit",
