@@ -46,9 +46,32 @@ class PresetChoice(StrEnum):
 
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An NWB file.", show_default=False)]
-EmgPath = Annotated[
-    str | None, typer.Option("--emg", metavar="PATH", help="Where the EMG is in the file, such as acquisition/EMG.")
+Recording = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="An NWB file, an address (https://, s3://, dandi://DANDISET/PATH), or a file that Neo reads.",
+        show_default=False,
+    ),
 ]
+EmgPath = Annotated[
+    str | None,
+    typer.Option(
+        "--emg", metavar="PATH", help="Where the EMG is in the file, such as acquisition/EMG; for Neo, channels A,B,..."
+    ),
+]
+Unit = Annotated[str | None, typer.Option(help="Unit of the samples where the file's is wrong: V, mV, uV or a.u.")]
+NeoClass = Annotated[
+    str | None, typer.Option("--io", metavar="CLASS", help="Neo class to read FILE, such as Spike2IO.")
+]
+OutsideLinks = Annotated[
+    bool, typer.Option("--outside-links", help="Trust FILE to read from other folders of this machine.")
+]
+SessionStart = Annotated[
+    str | None, typer.Option(metavar="TIME", help="For a new NWB file: 2024-05-01T09:30:00+02:00.", show_default=False)
+]
+SubjectId = Annotated[str | None, typer.Option("--subject", metavar="ID", help="For a new NWB file: the subject.")]
+Species = Annotated[str | None, typer.Option(help="For a new NWB file: the subject's species, such as Homo sapiens.")]
 Muscles = Annotated[
     str | None,
     typer.Option(help="Names of the columns in order, or the muscles to read, separated by commas.", metavar="A,B,..."),
@@ -67,9 +90,12 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes 
 
 @app.command()
 def inspect(
-    file: File,
+    file: Recording,
     emg: EmgPath = None,
     muscles: Muscles = None,
+    unit: Unit = None,
+    io: NeoClass = None,
+    outside_links: OutsideLinks = False,
     config: Config = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -79,13 +105,14 @@ def inspect(
     from nwb_autolfads.overview import inspect_file
     from nwb_autolfads.settings import Source, read_settings
 
-    overview = inspect_file(Source(file, emg, _split(muscles)), read_settings(config))
+    source = Source(file, emg, _split(muscles), unit, io, outside_links)
+    overview = inspect_file(source, read_settings(config))
     _show_overview(Console(as_json=as_json), overview)
 
 
 @app.command()
 def run(
-    file: File,
+    file: Recording,
     emg: EmgPath = None,
     estimator: Annotated[EstimatorChoice, typer.Option(help="How to estimate activation.")] = EstimatorChoice.autolfads,
     preset: Annotated[
@@ -98,6 +125,12 @@ def run(
     seed: Seed = 0,
     config: Config = None,
     muscles: Muscles = None,
+    unit: Unit = None,
+    io: NeoClass = None,
+    outside_links: OutsideLinks = False,
+    session_start: SessionStart = None,
+    subject: SubjectId = None,
+    species: Species = None,
     save_model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Also keep the trained model in this file, for `apply`.")
     ] = None,
@@ -108,18 +141,20 @@ def run(
     _refuse_both(out, in_place)
     if name is not None and estimator is EstimatorChoice.all:
         raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
-    from nwb_autolfads import workflow
+    from nwb_autolfads import placing, workflow
     from nwb_autolfads.choice import Choice
     from nwb_autolfads.console import Console
     from nwb_autolfads.settings import Source, read_settings
 
     console = Console(as_json=as_json)
+    source = Source(file, emg, _split(muscles), unit, io, outside_links)
+    settings = read_settings(config).with_session(start=session_start, subject_id=subject, species=species)
     with console.training() as progress:
         result = workflow.run(
-            Source(file, emg, _split(muscles)),
-            workflow.Target.of(file, out, in_place=in_place, name=name, overwrite=overwrite),
+            source,
+            placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite),
             Choice(estimator.value, preset.value, seed, save_model),
-            read_settings(config),
+            settings,
             tell=console.tell,
             progress=progress,
         )
@@ -129,7 +164,7 @@ def run(
 @app.command()
 def apply(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `run --save-model` kept.")],
-    file: File,
+    file: Recording,
     emg: EmgPath = None,
     out: Out = None,
     in_place: InPlace = False,
@@ -137,21 +172,28 @@ def apply(
     overwrite: Overwrite = False,
     config: Config = None,
     muscles: Muscles = None,
+    unit: Unit = None,
+    io: NeoClass = None,
+    outside_links: OutsideLinks = False,
+    session_start: SessionStart = None,
+    subject: SubjectId = None,
+    species: Species = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Use a trained model on another recording."""
     _refuse_both(out, in_place)
-    from nwb_autolfads import workflow
+    from nwb_autolfads import placing, workflow
     from nwb_autolfads.console import Console
     from nwb_autolfads.settings import Source, read_settings
 
     console = Console(as_json=as_json)
+    source = Source(file, emg, _split(muscles), unit, io, outside_links)
     result = workflow.apply(
         model,
-        Source(file, emg, _split(muscles)),
-        workflow.Target.of(file, out, in_place=in_place, name=name, overwrite=overwrite),
-        read_settings(config),
+        source,
+        placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite),
+        read_settings(config).with_session(start=session_start, subject_id=subject, species=species),
         tell=console.tell,
     )
     _show_result(console, result)
@@ -279,7 +321,9 @@ def _show_overview(console: Console, overview: Overview) -> None:
     from nwb_autolfads.overview import QUALITY_COLUMNS
 
     contents = overview.contents
-    console.tell(f"{contents.file}: {contents.session_description}")
+    console.tell(f"{contents.file}: {contents.session_description or contents.note}")
+    if contents.session_description and contents.note:
+        console.tell(contents.note)
     for found in contents.emg:
         kind = "EMG" if found.likely else "perhaps EMG"
         console.tell(f"{kind}: {found.candidate}{f', {found.problem}' if found.problem else ''}")

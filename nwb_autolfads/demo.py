@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from nwb_autolfads import workflow
+from nwb_autolfads import placing, workflow
 from nwb_autolfads.choice import Choice
 from nwb_autolfads.compare.truth import score_against_truth
 from nwb_autolfads.errors import OutputError
@@ -82,13 +82,13 @@ def run_demo(
         folder / name for name in ("session.nwb", "session_activation.nwb", "report.html", "activation.png")
     )
     for file in (session, result, page, picture):
-        workflow.check_new_file(file, 0, may_exist=overwrite)
+        placing.check_new_file(file, 0, may_exist=overwrite)
 
     tell(f"Simulating {DURATION_S:.0f} s of EMG with known activation")
     simulate_session(session, seed=seed, duration=DURATION_S, overwrite=overwrite)
     done = workflow.run(
         Source(session),
-        workflow.Target(result, overwrite=overwrite),
+        placing.Target(result, overwrite=overwrite),
         Choice("all", seed=seed),
         RunSettings(autolfads=SHORT_TRAINING),
         tell=tell,
@@ -97,7 +97,7 @@ def run_demo(
 
     truth = read_true_activation(session)
     scores = score_against_truth(done.estimates, truth)
-    workflow.write_text(
+    placing.write_text(
         page,
         render_report(
             done.estimates,

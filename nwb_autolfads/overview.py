@@ -66,6 +66,7 @@ class Overview:
             "assumptions": self.assumptions,
             "quality": [dict(zip(QUALITY_COLUMNS, row, strict=True)) for row in self.muscle_rows()],
             "problem": self.problem,
+            "note": self.contents.note,
         }
 
 
@@ -88,7 +89,9 @@ def inspect_file(source: Source, settings: RunSettings) -> Overview:
     SourceError
         If the file cannot be read.
     """
-    contents = list_contents(source.file)
+    contents = list_contents(source.file, io=source.io, outside_links=source.outside_links)
+    if contents.remote:
+        return Overview(contents, (), None, "")
     try:
         with source.open() as recording:
             return Overview(contents, recording.assumptions, assess_quality(recording, settings.preprocessing), "")

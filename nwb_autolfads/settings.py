@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import ConfigError
-from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.recording import EmgRecording
 
 MAX_BYTES = 64 * 1024
@@ -22,15 +22,50 @@ MAX_DEPTH = 8
 
 @dataclass(frozen=True)
 class Source:
-    """What to read: a file, and where and how the EMG is in it (see `nwb_autolfads.open_emg`)."""
+    """What to read: a file or address, and where and how the EMG is in it (see `nwb_autolfads.open_emg`)."""
 
-    file: Path
+    file: str | Path
     emg: str | None = None
     muscles: tuple[str, ...] | None = None
+    unit: str | None = None
+    io: str | None = None
+    outside_links: bool = False
 
     def open(self) -> EmgRecording:
         """Open the EMG."""
-        return open_emg(self.file, path=self.emg, muscles=self.muscles)
+        return open_emg(
+            self.file,
+            path=self.emg,
+            muscles=self.muscles,
+            unit=self.unit,
+            io=self.io,
+            outside_links=self.outside_links,
+        )
+
+    def nwb_file(self) -> Path | None:
+        """Return the NWB file that results can go beside or into; None for an address, Zarr and other formats."""
+        if "://" in str(self.file) or Path(self.file).is_dir() or room_of(self.file, self.io) != "nwb":
+            return None
+        return Path(self.file)
+
+
+class SessionSettings(BaseModel):
+    """What a new NWB file says of a recording that has none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: AwareDatetime | None = Field(default=None, description="When the recording's clock was at 0, with its zone.")
+    description: str = Field(default="", description="One sentence on the session.")
+    muscles: tuple[str, ...] | None = Field(default=None, description="As --muscles.")
+    subject_id: str = Field(default="", description="Name of the subject in the laboratory.")
+    species: str = Field(default="", description="Latin name, such as Homo sapiens.")
+    sex: Literal["M", "F", "O", "U"] = Field(default="U", description="U: not known.")
+    age: str = Field(default="", description="ISO 8601 duration, such as P30Y.")
+
+    def subject(self) -> dict[str, str]:
+        """Return what is given of the subject."""
+        given = {"subject_id": self.subject_id, "species": self.species, "age": self.age}
+        return {key: text for key, text in given.items() if text} | ({"sex": self.sex} if self.sex != "U" else {})
 
 
 class RunSettings(BaseModel):
@@ -43,11 +78,27 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preprocessing: PreprocessingConfig = Field(default_factory=PreprocessingConfig)
+    session: SessionSettings = Field(default_factory=SessionSettings)
     lowpass: dict[str, Any] = Field(default_factory=dict, description="Arguments of LowPass.")
     bayes: dict[str, Any] = Field(default_factory=dict, description="Arguments of BayesianFilter.")
     autolfads: dict[str, Any] = Field(
         default_factory=dict, description="Numbers of AutoLFADSConfig, over the preset's."
     )
+
+    def with_session(self, **given: str | None) -> RunSettings:
+        """Return these settings with what is given of `SessionSettings` put over what they say.
+
+        Raises
+        ------
+        ConfigError
+            If a value does not fit.
+        """
+        known = self.session.model_dump(exclude_unset=True)
+        try:
+            session = SessionSettings(**{**known, **{key: text for key, text in given.items() if text is not None}})
+        except ValidationError as error:
+            raise ConfigError(described(error), way_out="See docs/reading-emg.md", obj="session") from error
+        return self.model_copy(update={"session": session})
 
 
 def read_settings(path: Path | None) -> RunSettings:

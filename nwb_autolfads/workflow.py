@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,11 @@ import xarray as xr
 
 from nwb_autolfads.choice import Choice, make_estimators
 from nwb_autolfads.emg.preprocess import preprocess
-from nwb_autolfads.errors import NwbAutolfadsError, OutputError, SourceError
-from nwb_autolfads.nwb.atomic import check_place, new_version
+from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.nwb.atomic import new_version
 from nwb_autolfads.nwb.read import list_estimates, read_activation
 from nwb_autolfads.nwb.write import write_activation
+from nwb_autolfads.placing import Target, Tell, check_new_file, check_output, nwb_file_for, write_text
 from nwb_autolfads.settings import RunSettings, Source
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.recording import EmgRecording
@@ -25,39 +25,6 @@ from nwb_autolfads.sources.recording import EmgRecording
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.base import Estimator
     from nwb_autolfads.search.progress import ProgressCallback
-
-Tell = Callable[[str], None]
-"""Takes one line for the user at a time."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a result goes: a new file beside what was there, or into the source itself.
-
-    Attributes
-    ----------
-    file : Path
-        The file that will hold the result.
-    in_place : bool
-        Whether it is the source itself.
-    name : str or None
-        Name of the estimate in the file; by default the estimator's.
-    overwrite : bool
-        Whether an existing file, or an estimate of this name, is replaced.
-    """
-
-    file: Path
-    in_place: bool = False
-    name: str | None = None
-    overwrite: bool = False
-
-    @classmethod
-    def of(
-        cls, source: Path, out: Path | None, *, in_place: bool = False, name: str | None = None, overwrite: bool = False
-    ) -> Target:
-        """Return the target that the options ask for; ``<stem>_activation.nwb`` beside the source by default."""
-        beside = source.with_name(f"{source.stem}_activation.nwb")
-        return cls(source if in_place else out or beside, in_place, name, overwrite)
 
 
 @dataclass(frozen=True)
@@ -130,18 +97,19 @@ def run(
     NwbAutolfadsError
         If the EMG cannot be read or used, or the result cannot be written. No file is left then.
     """
-    with source.open() as recording:
-        estimators = make_estimators(choice, settings, progress)
-        names = [target.name or estimator.name for estimator in estimators]
-        check_output(source.file, target, names)
-        if choice.save_model is not None:
-            check_new_file(choice.save_model, 0, may_exist=target.overwrite)
-        emg = _prepare(recording, settings, tell)
-    estimates = {}
-    for name, estimator in zip(names, estimators, strict=True):
-        tell(f"Fitting {estimator.name}")
-        estimates[name] = estimator.fit(emg).estimate(emg)
-    write_estimates(estimates, source.file, target)
+    with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
+        with open_recording() as recording:
+            estimators = make_estimators(choice, settings, progress)
+            names = [target.name or estimator.name for estimator in estimators]
+            check_output(file, place, names)
+            if choice.save_model is not None:
+                check_new_file(choice.save_model, 0, may_exist=target.overwrite)
+            emg = _prepare(recording, settings, tell)
+        estimates = {}
+        for name, estimator in zip(names, estimators, strict=True):
+            tell(f"Fitting {estimator.name}")
+            estimates[name] = estimator.fit(emg).estimate(emg)
+        write_estimates(estimates, file, place)
     tell(f"Wrote {', '.join(names)} to {target.file}")
     if choice.save_model is not None:
         _save_model(estimators, choice.save_model)
@@ -155,11 +123,12 @@ def apply(model: Path, source: Source, target: Target, settings: RunSettings, *,
 
     estimator = AutoLFADS.load(model)
     name = target.name or estimator.name
-    with source.open() as recording:
-        check_output(source.file, target, [name])
-        emg = _prepare(recording, settings, tell)
-    estimates = {name: estimator.estimate(emg)}
-    write_estimates(estimates, source.file, target)
+    with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
+        with open_recording() as recording:
+            check_output(file, place, [name])
+            emg = _prepare(recording, settings, tell)
+        estimates = {name: estimator.estimate(emg)}
+        write_estimates(estimates, file, place)
     tell(f"Wrote {name} to {target.file}")
     return Result(target.file, estimates, emg, recording.assumptions)
 
@@ -214,36 +183,6 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
     return out
 
 
-def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
-    """Refuse a target that cannot be written, before anything is computed for it.
-
-    Raises
-    ------
-    OutputError
-        If the file exists already, its folder is missing, full or cannot be written to, or an estimate of the name
-        exists in the source.
-    """
-    if not target.in_place and target.file.exists() and target.file.samefile(source):
-        raise OutputError("is the file that is read", way_out="Choose another file, or --in-place", file=str(source))
-    check_new_file(target.file, source.stat().st_size, may_exist=target.in_place or target.overwrite)
-    taken = [] if target.overwrite else [name for name in names if name in list_estimates(source)]
-    if taken:
-        raise OutputError(
-            f"an estimate called {taken[0]} is in the file already",
-            way_out="Choose another --name, or --overwrite it",
-            file=str(source),
-        )
-
-
-def check_new_file(file: Path, n_bytes: int, *, may_exist: bool) -> None:
-    """Refuse a file of so many bytes where it exists and must not, or where its folder does not take it."""
-    if file.exists() and not may_exist:
-        raise OutputError("exists already", way_out="Choose another name with --out, or --overwrite it", file=str(file))
-    if file.parent.is_dir():
-        _try_to_write(file)
-    check_place(file, n_bytes, may_exist=may_exist)
-
-
 def write_estimates(estimates: Mapping[str, xr.Dataset], source: Path, target: Target) -> None:
     """Write estimates one after the other; the file is whole after each."""
     (first_name, first), *others = estimates.items()
@@ -257,25 +196,6 @@ def write_estimates(estimates: Mapping[str, xr.Dataset], source: Path, target: T
     )
     for name, estimate in others:
         write_activation(estimate, target.file, in_place=True, name=name, overwrite=target.overwrite)
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with new_version(file) as partial:
-        partial.write_text(text, encoding="utf-8")
-
-
-def _try_to_write(file: Path) -> None:
-    # Permissions and read-only mounts all show in trying, and nowhere else for every user and system.
-    try:
-        with tempfile.TemporaryFile(dir=file.parent):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"nothing can be written to the folder {file.resolve().parent}: {error.strerror}",
-            way_out="Choose another folder with --out",
-            file=str(file),
-        ) from error
 
 
 def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.DataArray:

@@ -25,9 +25,10 @@ ALLOWED = {
     "overview": {"sources", "emg", "settings", "errors"},
     "doctor": {"errors"},
     "console": {"search"},
-    "workflow": {"sources", "emg", "estimators", "search", "nwb", "report", "settings", "choice", "errors"},
-    "demo": {"simulate", "compare", "report", "nwb", "settings", "choice", "workflow", "errors"},
-    "cli": {"simulate", "settings", "choice", "overview", "doctor", "console", "workflow", "demo", "errors"},
+    "placing": {"sources", "nwb", "settings", "errors"},
+    "workflow": {"sources", "emg", "estimators", "search", "nwb", "report", "settings", "choice", "placing", "errors"},
+    "demo": {"simulate", "compare", "report", "nwb", "settings", "choice", "placing", "workflow", "errors"},
+    "cli": {"simulate", "settings", "choice", "overview", "doctor", "console", "placing", "workflow", "demo", "errors"},
 }
 WITHOUT_TORCH = {"sources", "emg", "compare", "nwb", "report", "simulate", "settings", "overview", "errors"}
 NWB_WRITERS = {"nwb", "simulate"}

@@ -195,7 +195,7 @@ def test_channels_of_two_rates_or_starts_are_refused_with_the_pair():
 def test_segments_that_share_no_clock_are_refused_and_one_can_be_chosen():
     data = raw_emg(1000, 2)
     block = block_of([signal_of(data)], [signal_of(2 * data)])
-    assert "segment 1 starts at 0 s, before segment 0 has ended: they share no clock" in message_of(block)
+    assert "segment 1 starts at 0 s, before the one before it has ended: they share no clock" in message_of(block)
     np.testing.assert_allclose(open_emg(block, path="segment 1").read(0, 9), 2 * data[:9], rtol=1e-6)
     assert open_emg(block, path="segment 0/EMG 1").muscles == ("EMG 1",)
     assert "there is no segment 2" in message_of(block, path="segment 2")

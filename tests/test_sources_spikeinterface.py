@@ -37,7 +37,7 @@ def test_a_recording_without_gains_is_in_arbitrary_units_until_told():
 
 def test_recordings_without_a_clock_or_with_other_channels_are_refused():
     data = raw_emg(1000)
-    with pytest.raises(SourceError, match="segment 1 starts at 0 s, before segment 0 has ended"):
+    with pytest.raises(SourceError, match="segment 1 starts at 0 s, before the one before it has ended"):
         open_emg(NumpyRecording([data, data], 1000.0))
     with pytest.raises(SourceError, match=r"no channel is called TA\. Choose from 0, 1, 2"):
         open_emg(NumpyRecording([data], 1000.0), path="TA")

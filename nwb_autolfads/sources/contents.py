@@ -1,4 +1,4 @@
-"""What is in an NWB file, for `inspect`: EMG candidates, behaviour, intervals, units."""
+"""What is in a file, for `inspect`: EMG candidates, behaviour, intervals, units."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources import room_of
 from nwb_autolfads.sources.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
 from nwb_autolfads.sources.names import normalise_unit
 from nwb_autolfads.sources.opening import OpenedFile, open_nwb
 from nwb_autolfads.sources.recording import Segment
 from nwb_autolfads.sources.timebase import glance_rate, read_time_base
+
+_REMOTE = "over the network: signals were not fetched, so neither gaps nor quality were looked at"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class FoundTable:
 
 @dataclass(frozen=True)
 class Contents:
-    """What `list_contents` found in a file."""
+    """What `list_contents` found in a file, whether its signals are ``remote``, and a ``note`` on how it was read."""
 
     file: str
     identifier: str
@@ -56,22 +59,30 @@ class Contents:
     other: tuple[FoundSeries, ...]
     intervals: tuple[FoundTable, ...]
     n_units: int
+    remote: bool = False
+    note: str = ""
 
 
-def list_contents(source: str | Path | NWBFile) -> Contents:
-    """List what an NWB file holds for this package, reading timestamps but no signals.
+def list_contents(source: str | Path | NWBFile, *, io: str | None = None, outside_links: bool = False) -> Contents:
+    """List what a file holds for this package, reading timestamps but no signals (over a network, neither).
 
     Parameters
     ----------
     source : str, Path or pynwb.NWBFile
-        The file, or one that is open already.
+        The file, its address, or an NWB file that is open already.
+    io, outside_links
+        See `nwb_autolfads.open_emg`.
 
     Raises
     ------
     SourceError
         If it cannot be opened.
     """
-    with open_nwb(source) as opened:
+    if isinstance(source, str | Path) and room_of(source, io) == "neo":
+        from nwb_autolfads.sources.neo_contents import list_channels
+
+        return list_channels(Path(source), io)
+    with open_nwb(source, outside_links=outside_links) as opened:
         nwbfile = opened.nwbfile
         candidates = find_emg(nwbfile)
         taken = {id(series) for each in candidates for series in each.series}
@@ -96,6 +107,8 @@ def list_contents(source: str | Path | NWBFile) -> Contents:
                 FoundTable(f"intervals/{name}", len(table), tuple(table.colnames)) for name, table in tables.items()
             ),
             n_units=0 if nwbfile.units is None else len(nwbfile.units),
+            remote=opened.remote,
+            note=_REMOTE if opened.remote else "",
         )
 
 

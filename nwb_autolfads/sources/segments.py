@@ -9,7 +9,7 @@ from nwb_autolfads.sources.recording import Segment
 
 
 def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file: str, obj: str) -> tuple[Segment, ...]:
-    """Return segments of so many samples that start at these times (s, session clock).
+    """Return the gap-free stretches of segments of so many samples that start at these times (s, session clock).
 
     Raises
     ------
@@ -21,14 +21,18 @@ def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file
     segments: list[Segment] = []
     first = 0
     for number, (start, count) in enumerate(zip(starts, counts, strict=True)):
-        if segments and start < segments[-1].start_time + (segments[-1].n_samples - 0.5) / rate:
+        gap = start - (segments[-1].start_time + segments[-1].n_samples / rate) if segments else 0.0
+        if gap * rate < -0.5:
             raise SourceError(
-                f"segment {number} starts at {start:g} s, before segment {number - 1} has ended: they share no clock",
+                f"segment {number} starts at {start:g} s, before the one before it has ended: they share no clock",
                 file=file,
                 obj=obj,
                 way_out="Choose one, such as --emg 'segment 0' (in Python: path='segment 0')",
             )
-        if count:
+        if segments and gap * rate < 0.5:  # what follows at once is the same stretch
+            before = segments.pop()
+            segments.append(Segment(before.start_time, before.first_sample, before.n_samples + int(count)))
+        elif count:
             segments.append(Segment(float(start), first, int(count)))
         first += int(count)
     return tuple(segments)
