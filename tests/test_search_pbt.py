@@ -139,7 +139,7 @@ def test_loser_takes_over_everything_the_winner_is():
     trained = population(members=3)
     trained.advance(2)
     trained.load_member_state(2, trained.member_state(0))
-    for name, whole in trained._parts().items():
+    for name, whole in trained.tensors().items():
         assert torch.equal(whole[2], whole[0]), name
     assert not torch.equal(trained.model.readout.weight[1], trained.model.readout.weight[0])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,6 +22,7 @@ from nwb_autolfads.estimators.weights import MAX_BYTES, ModelCard, TrainedModel,
 from nwb_autolfads.lfads.hiding import View
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.windows import chop
+from nwb_autolfads.search.checkpoint import RunDirectory, fingerprint
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
@@ -42,6 +45,9 @@ class AutoLFADS(Estimator):
         A configuration of your own; ``preset`` is not used then.
     progress : callable, optional
         Called with a `Progress` after every epoch.
+    run_directory : path, optional
+        Where `fit` keeps its state after every epoch. When it holds the same run already, `fit` goes on from there,
+        and ends with the numbers of an unbroken one.
 
     Attributes
     ----------
@@ -62,6 +68,7 @@ class AutoLFADS(Estimator):
         *,
         config: AutoLFADSConfig | None = None,
         progress: ProgressCallback = silent,
+        run_directory: str | os.PathLike[str] | None = None,
     ) -> None:
         if preset not in PRESETS:
             raise ConfigError(f"preset is {preset!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(PRESETS)}.")
@@ -69,6 +76,7 @@ class AutoLFADS(Estimator):
         self.seed = seed
         self.history: list[dict[str, float]] = []
         self._progress = progress
+        self._run_directory = run_directory
         self._trained: TrainedModel | None = None
 
     @property
@@ -99,6 +107,8 @@ class AutoLFADS(Estimator):
             If no muscle is usable, a value is not finite or not positive, or no segment is long enough.
         TrainingError
             If every model failed.
+        SourceError, OutputError
+            If the run directory holds another run, or cannot be written.
         """
         settings, rate = self.settings, float(emg.attrs["rate"])
         window = bins(settings.window_ms, rate)
@@ -116,8 +126,14 @@ class AutoLFADS(Estimator):
             config=settings.training,
             seed=self.seed,
         )
-        pairs = torch.Generator().manual_seed(self.seed)
-        best = PopulationBasedTraining(population, settings.training, pairs).run(self._progress)
+        search = PopulationBasedTraining(population, settings.training, torch.Generator().manual_seed(self.seed))
+        if self._run_directory is None:
+            best = search.run(self._progress)
+        else:
+            run = {"config": settings.model_dump(), "seed": self.seed, "data": fingerprint(data)}
+            directory = RunDirectory(self._run_directory, json.dumps(run, indent=1))
+            directory.restore(population, search)
+            best = search.run(self._progress, keep=lambda: directory.save(population, search))
         self.history = population.history
         card = ModelCard(
             muscles=tuple(used["muscle"].values.tolist()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -67,13 +68,15 @@ class PopulationBasedTraining:
         """Whether the last epoch is done, or the best score has not improved for too many generations."""
         return self.engine.epoch >= self.config.max_epochs or self.waited >= self.config.patience_generations
 
-    def run(self, progress: ProgressCallback = silent) -> int:
+    def run(self, progress: ProgressCallback = silent, keep: Callable[[], None] = lambda: None) -> int:
         """Train, compare and copy until finished.
 
         Parameters
         ----------
         progress : callable
             Called after every epoch.
+        keep : callable
+            Called after every epoch, when the search can go on from what it is then.
 
         Returns
         -------
@@ -92,6 +95,7 @@ class PopulationBasedTraining:
                 self._note_improvement()
                 if not self.finished:
                     self.exploit_and_explore()
+            keep()
             elapsed, scores = time.monotonic() - began, self.engine.score
             progress(
                 Progress(

@@ -179,9 +179,9 @@ class Population:
         share = self.config.score_smoothing
         smoothed = torch.where(self.score.isfinite(), share * valid_nll + (1 - share) * self.score, valid_nll)
         usable = self.alive & valid_nll.isfinite()
-        self.score = torch.where(usable, smoothed, torch.where(self.alive, self.score, torch.inf))
+        self.score.copy_(torch.where(usable, smoothed, torch.where(self.alive, self.score, torch.inf)))
         better = usable & (self.score < self.best_score)
-        self.best_score = torch.where(better, self.score, self.best_score)
+        self.best_score.copy_(torch.where(better, self.score, self.best_score))
         for name, value in self.model.state_dict().items():
             self.best_state[name][better] = value[better]
 
@@ -197,16 +197,16 @@ class Population:
 
     def member_state(self, member: int) -> dict[str, Tensor]:
         """Give a copy of everything that one member is: weights, best weights, optimiser, hyperparameters, scores."""
-        return {name: whole[member].clone() for name, whole in self._parts().items()}
+        return {name: whole[member].clone() for name, whole in self.tensors().items()}
 
     @torch.no_grad()
     def load_member_state(self, member: int, state: dict[str, Tensor]) -> None:
         """Make one member what another was, from its `member_state`."""
-        for name, whole in self._parts().items():
+        for name, whole in self.tensors().items():
             whole[member] = state[name]
 
-    def _parts(self) -> dict[str, Tensor]:
-        """All tensors that lead with the population axis, by name."""
+    def tensors(self) -> dict[str, Tensor]:
+        """Give everything that the members are, by name; each tensor leads with the population axis."""
         groups: dict[str, dict[str, Tensor]] = {
             "model": self.model.state_dict(),
             "best": self.best_state,

@@ -1,0 +1,151 @@
+"""A run directory: a killed search goes on from its last epoch and ends with the numbers of an unbroken one.
+
+``state.safetensors`` is everything the search needs, replaced as a whole after every epoch; ``history.csv`` and
+``config.json`` are for people. Nothing is unpickled; what is read is compared by name, shape and type with the run that
+is to go on before any of it is used.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.search.pbt import PopulationBasedTraining
+from nwb_autolfads.search.population import Population
+
+FORMAT = "nwb-autolfads run 1"
+STATE, HISTORY, CONFIG = "state.safetensors", "history.csv", "config.json"
+MAX_HEADER_BYTES = 1 << 24
+
+
+class RunDirectory:
+    """Keeps a search in a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is missing.
+    run : str
+        What the run is, as JSON: configuration, seed and fingerprint of the data. Only the same run can go on.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], run: str) -> None:
+        self.folder, self.run = Path(folder), run
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"the run directory cannot be made ({error.strerror})",
+                way_out="Choose another folder.",
+                file=str(folder),
+            ) from error
+
+    def save(self, population: Population, search: PopulationBasedTraining) -> None:
+        """Replace what is kept by the state of now.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written; what was kept before is still there.
+        """
+        columns = list(population.history[0]) if population.history else []
+        rows = [[row[column] for column in columns] for row in population.history]
+        tensors = {
+            **population.tensors(),
+            "random": population.random.get_state(),
+            "pairs": search.random.get_state(),
+            "search": torch.tensor([population.epoch, search.milestone, search.waited], dtype=torch.float64),
+            "history": torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(columns)),
+        }
+        metadata = {"format": FORMAT, "run": self.run, "columns": json.dumps(columns)}
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+        try:
+            self._replace(CONFIG, self.run.encode())
+            self._replace(HISTORY, text.getvalue().encode())
+            contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+            self._replace(STATE, safetensors.torch.save(contiguous, metadata=metadata))
+        except OSError as error:
+            raise OutputError(
+                f"the run cannot be kept ({error.strerror})",
+                way_out="Make room, or choose another folder.",
+                file=str(self.folder),
+            ) from error
+
+    def restore(self, population: Population, search: PopulationBasedTraining) -> bool:
+        """Put a search back to where the folder's run was; give False when the folder holds none.
+
+        Raises
+        ------
+        SourceError
+            If the folder holds another run, or something that is not a run.
+        """
+        path = self.folder / STATE
+        if not path.exists():
+            return False
+        metadata, tensors = self._read(path)
+        if metadata.get("run") != self.run:
+            raise self._refuse("it holds a run with another configuration, seed or recording")
+        expected = population.tensors()
+        for name, whole in expected.items():
+            if name not in tensors or tensors[name].shape != whole.shape or tensors[name].dtype != whole.dtype:
+                raise self._refuse(f"tensor {name} is not the one of this run")
+        try:
+            columns = json.loads(metadata["columns"])
+            epoch, milestone, waited = tensors["search"].tolist()
+            random, pairs = tensors["random"], tensors["pairs"]
+            rows = [dict(zip(columns, row, strict=True)) for row in tensors["history"].tolist()]
+            population.random.set_state(random)
+            search.random.set_state(pairs)
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise self._refuse(f"its state is not whole ({error})") from error
+        with torch.no_grad():
+            for name, whole in expected.items():
+                whole.copy_(tensors[name])
+        population.epoch, search.milestone, search.waited = int(epoch), milestone, int(waited)
+        population.history = [row | {"epoch": int(row["epoch"]), "member": int(row["member"])} for row in rows]
+        return True
+
+    def _read(self, path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+        try:
+            data = path.read_bytes()
+            header = int.from_bytes(data[:8], "little")
+            if header > min(MAX_HEADER_BYTES, len(data)):
+                raise ValueError("its header is longer than the file")
+            metadata = json.loads(data[8 : 8 + header]).get("__metadata__", {})
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"its format is {metadata.get('format')!r}")
+            return metadata, safetensors.torch.load(data)
+        except (OSError, ValueError, AttributeError, SafetensorError) as error:
+            raise self._refuse(f"{STATE} is not the state of a run ({error})") from error
+
+    def _refuse(self, problem: str) -> SourceError:
+        return SourceError(problem, file=str(self.folder), way_out="Choose another folder to start a new run.")
+
+    def _replace(self, name: str, data: bytes) -> None:
+        partial = self.folder / f".{name}.partial"
+        with open(partial, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, self.folder / name)
+
+
+def fingerprint(data: Tensor) -> str:
+    """Name a recording by its numbers, so that a run does not go on with another."""
+    return hashlib.sha256(data.contiguous().numpy().tobytes()).hexdigest()
