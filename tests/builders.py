@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,3 +96,91 @@ def file_with_loose_series(path: Path, series: list[TimeSeries], *, module: str 
     for each in series:
         nwbfile.processing[module].add(each) if module else nwbfile.add_acquisition(each)
     return save(nwbfile, path)
+
+
+# --- one builder for each way in which archives and laboratories store EMG ------------------------------------------
+#
+# Each takes a function from times (s) to raw EMG, (samples, muscles), and returns the file and what `--emg` needs.
+
+FALCON_MUSCLES = [
+    *("APL", "BCPs", "DLTa", "DLTp", "ECRB", "ECU", "EDC", "FCR"),
+    *("FCU", "FDI", "FDPr", "FDPu", "Hypoth", "PECmaj", "TCPlat", "Thenar"),
+]
+Emg = Callable[[NDArray], NDArray]
+
+
+def clock(rate: float, *stretches: tuple[float, int]) -> NDArray[np.float64]:
+    """Times (s) of stretches given as start and number of samples."""
+    return np.concatenate([start + np.arange(count) / rate for start, count in stretches])
+
+
+def dandi_000941(path: Path, emg: Emg) -> tuple[Path, None]:
+    """FALCON M1: 16 rectified 1-D series of 20 ms in a container, with a mask, units and trials."""
+    time = clock(50.0, (12.34, 1500))
+    signals = emg(time)
+    nwbfile = new_nwbfile()
+    nwbfile.add_acquisition(
+        BehavioralTimeSeries(
+            name="preprocessed_emg",
+            time_series=[
+                TimeSeries(name=name, data=np.abs(signals[:, at % signals.shape[1]]) + at, unit="mV", timestamps=time)
+                for at, name in enumerate(FALCON_MUSCLES)
+            ],
+        )
+    )
+    nwbfile.add_acquisition(TimeSeries(name="eval_mask", data=time > 20, unit="bool", timestamps=time))
+    nwbfile.add_unit(spike_times=[13.0, 14.0])
+    nwbfile.add_trial(start_time=13.0, stop_time=15.0)
+    return save(nwbfile, path), None
+
+
+def dandi_001070(path: Path, emg: Emg) -> tuple[Path, None]:
+    """One ElectricalSeries of several muscles with an electrodes table, starting late, in microvolts as integers."""
+    counts = np.rint(emg(clock(2000.0, (12.34, 60000))) * 1000).astype(np.int16)
+    locations = ["TA", "SOL"]
+    return file_with_electrical_series(
+        path, counts, locations=locations, rate=2000.0, starting_time=12.34, conversion=1e-6
+    ), None
+
+
+def dandi_000718(path: Path, emg: Emg) -> tuple[Path, None]:
+    """``acquisition/EMGSignal``, a TimeSeries of one channel with timestamps."""
+    time = clock(2000.0, (12.34, 60000))
+    return file_with_2d_series(path, emg(time)[:, 0], name="EMGSignal", timestamps=time), None
+
+
+def dandi_000473(path: Path, emg: Emg) -> tuple[Path, None]:
+    """``processing/ecephys/EMG``, an LFP container that holds an ElectricalSeries."""
+    time = clock(1000.0, (12.34, 30000))
+    return file_with_electrical_series(
+        path, emg(time), locations=["TA", "SOL"], container="EMG", name="ElectricalSeries", starting_time=12.34
+    ), None
+
+
+def dandi_000939(path: Path, emg: Emg) -> tuple[Path, None]:
+    """``processing/ecephys/pseudoEMG``, a TimeSeries of one channel, computed from a probe."""
+    time = clock(1250.0, (12.34, 37500))
+    series = emg_series(emg(time)[:, 0], name="pseudoEMG", unit="a.u.", rate=1250.0, starting_time=12.34)
+    return file_with_loose_series(path, [series], module="ecephys"), None
+
+
+def dandi_000540(path: Path, emg: Emg) -> tuple[Path, str]:
+    """36 columns without names in a BehavioralTimeSeries."""
+    time = clock(2000.0, (12.34, 60000))
+    signals = np.tile(emg(time), 18) * np.linspace(1, 2, 36)
+    series = TimeSeries(name="signals", data=signals.astype(np.float32), unit="unknown", timestamps=time)
+    return file_with_container(path, [series], name="recorded"), "acquisition/recorded/signals"
+
+
+def turner_lab(path: Path, emg: Emg) -> tuple[Path, None]:
+    """One rectified TimeSeries for each muscle, in arbitrary units, with a gap between trials."""
+    time = clock(1000.0, (12.34, 8000), (21.5, 11000), (33.7771, 9000))
+    signals = np.abs(emg(time))
+    series = [
+        emg_series(signals[:, at], name=name, unit="a.u.", timestamps=time)
+        for at, name in enumerate(("biceps", "triceps"))
+    ]
+    return file_with_loose_series(path, series), None
+
+
+ARCHIVES = [dandi_000941, dandi_001070, dandi_000718, dandi_000473, dandi_000939, dandi_000540, turner_lab]

@@ -15,6 +15,7 @@ from builders import (
     raw_emg,
     save,
 )
+from hdmf.backends.hdf5.h5_utils import H5DataIO
 from pynwb import TimeSeries
 from pynwb.behavior import BehavioralTimeSeries
 
@@ -293,6 +294,82 @@ def test_data_in_another_file_is_read_beside_the_file_only(tmp_path):
     assert "reads its data from lost.h5, which is not there" in message_of(gone)
     with open_emg(beside) as recording:
         assert recording.n_samples == 1000
+
+
+def test_data_outside_the_folder_are_read_only_when_the_user_trusts_the_file(tmp_path):
+    folder = tmp_path / "session"
+    folder.mkdir()
+    path = file_with_2d_series(folder / "a.nwb")
+    link_data_to(path, tmp_path / "data.h5")
+    assert "say so with --outside-links (in Python: outside_links=True)" in message_of(path)
+    with open_emg(path, outside_links=True) as recording:
+        np.testing.assert_allclose(recording.read(0, 9), raw_emg(1000)[:9], rtol=1e-6)
+
+
+def test_links_to_nothing_and_in_a_circle_are_refused(tmp_path):
+    gone, circle = (file_with_2d_series(tmp_path / f"{name}.nwb") for name in ("gone", "circle"))
+    with h5py.File(gone, "r+") as file:
+        file["acquisition/more"] = h5py.SoftLink("/processing/lost")
+    with h5py.File(circle, "r+") as file:
+        file["acquisition/EMG/again"] = file["acquisition"]
+    assert "gone.nwb, /acquisition/more: links to /processing/lost, which is not in the file" in message_of(gone)
+    assert "circle.nwb, /acquisition/EMG/again: is a link back to a group that it lies in" in message_of(circle)
+
+
+def test_a_unit_that_is_none_of_emg_is_refused_until_it_is_given(tmp_path):
+    path = file_with_2d_series(tmp_path / "a.nwb", unit="degrees")
+    assert message_of(path, path="acquisition/EMG") == (
+        f"{path}, acquisition/EMG: its unit is 'degrees', which is not one of EMG. "
+        "If it is EMG, say its unit with --unit (in Python: unit=...): V, mV, uV, a.u."
+    )
+    with open_emg(path, path="acquisition/EMG", unit="millivolts") as recording:
+        assert recording.unit == "mV"
+        assert "millivolts, as given by hand (the file says 'degrees')" in recording.assumptions
+    assert "the unit given by hand is 'N'" in message_of(path, path="acquisition/EMG", unit="N")
+
+
+def test_series_of_several_units_of_voltage_are_read_in_one_and_others_refused(tmp_path):
+    data = raw_emg(1000, 2)
+    mixed = [emg_series(data[:, 0], name="EMG_SOL"), emg_series(1e3 * data[:, 1], name="EMG_TA", unit="mV")]
+    with open_emg(file_with_loose_series(tmp_path / "a.nwb", mixed)) as recording:
+        columns = [recording.muscles.index(name) for name in ("SOL", "TA")]
+        np.testing.assert_allclose(recording.read(0, 9)[:, columns], data[:9] * _per_volt(recording.unit), rtol=1e-6)
+    other = [emg_series(data[:, 0], name="EMG_SOL"), emg_series(data[:, 1], name="EMG_TA", unit="a.u.")]
+    message = message_of(file_with_loose_series(tmp_path / "b.nwb", other))
+    assert "EMG_SOL is in 'V' and EMG_TA in 'a.u.'. Choose series of one unit with --emg PATH" in message
+
+
+def _per_volt(unit: str) -> float:
+    return {"V": 1.0, "mV": 1e3}[unit]
+
+
+def test_a_mask_of_another_clock_is_left_aside_and_said(tmp_path):
+    nwbfile = new_nwbfile()
+    nwbfile.add_acquisition(emg_series(raw_emg(1000)))
+    nwbfile.add_acquisition(TimeSeries(name="good_mask", data=np.ones(1000, bool), unit="n/a", rate=1000.0))
+    nwbfile.add_acquisition(TimeSeries(name="late_mask", data=np.ones(1000, bool), unit="n/a", rate=500.0))
+    nwbfile.add_acquisition(TimeSeries(name="short_mask", data=np.ones(900, bool), unit="n/a", rate=1000.0))
+    with open_emg(save(nwbfile, tmp_path / "a.nwb")) as recording:
+        assert list(recording.masks) == ["good_mask"]
+        said = " ".join(recording.assumptions)
+    assert "acquisition/late_mask was left aside: it has not the clock of the EMG" in said
+    assert "acquisition/short_mask was left aside: it has not one true or false for each sample" in said
+
+
+def test_samples_that_are_damaged_are_said_with_their_place(tmp_path):
+    path = tmp_path / "a.nwb"
+    nwbfile = new_nwbfile()
+    compressed = H5DataIO((raw_emg(20000) * 500).astype(np.int16), chunks=(1000, 3), compression="gzip")
+    nwbfile.add_acquisition(TimeSeries(name="EMG", data=compressed, unit="volts", rate=1000.0))
+    save(nwbfile, path)
+    with h5py.File(path) as file:
+        chunk = file["acquisition/EMG/data"].id.get_chunk_info(9)
+    with path.open("r+b") as stream:
+        stream.seek(chunk.byte_offset)
+        stream.write(bytes(chunk.size))
+    message = message_of(path)  # it looks at stretches of the signal when it opens
+    assert "acquisition/EMG: samples " in message
+    assert "cannot be read: the file is damaged or the connection was lost" in message
 
 
 # --- listed ----------------------------------------------------------------------------------------------------------

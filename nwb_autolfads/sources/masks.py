@@ -43,7 +43,7 @@ def find_masks(opened: OpenedFile, candidate: Candidate, base: TimeBase) -> tupl
 
 
 def _same_clock(one: TimeBase, other: TimeBase) -> bool:
-    if len(one.segments) != len(other.segments):
+    if len(one.segments) != len(other.segments) or abs(one.rate - other.rate) > 1e-6 * other.rate:
         return False
     return all(
         mine.n_samples == theirs.n_samples and abs(mine.start_time - theirs.start_time) * other.rate < 0.5

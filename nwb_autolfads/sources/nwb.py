@@ -221,7 +221,7 @@ def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[
     unit, wanted = normalise_unit(series.unit), normalise_unit(first.unit)
     if unit != wanted and not (unit in VOLTS and wanted in VOLTS):
         raise SourceError(
-            f"{first.name} is in {wanted} and {series.name} in {unit}",
+            f"{first.name} is in {wanted!r} and {series.name} in {unit!r}",
             file=origin.file,
             obj=origin.object_path,
             way_out="Choose series of one unit with --emg PATH",
