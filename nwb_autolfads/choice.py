@@ -21,12 +21,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """How to estimate: which estimators, the preset of AutoLFADS, the seed, and where the trained model is kept."""
+    """How to estimate.
+
+    Attributes
+    ----------
+    estimator : str
+        Which one, or ``all``.
+    preset : str
+        Where the configuration of AutoLFADS starts from.
+    seed : int
+        Seed of everything random.
+    save_model : Path or None
+        File to keep the trained model in.
+    resume : Path or None
+        Folder to keep the training in, and to go on from.
+    """
 
     estimator: Literal["autolfads", "lowpass", "bayes", "all"] = "autolfads"
     preset: Preset = "quick"
     seed: int = 0
     save_model: Path | None = None
+    resume: Path | None = None
 
 
 def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCallback | None = None) -> list[Estimator]:
@@ -37,10 +52,9 @@ def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCal
     ConfigError
         If an argument in the settings does not exist or is out of its range.
     """
-    if choice.save_model is not None and choice.estimator not in ("autolfads", "all"):
-        raise ConfigError(
-            f"{choice.estimator} has no trained model", way_out="Leave out --save-model", file=str(choice.save_model)
-        )
+    for given, option in ((choice.save_model, "--save-model"), (choice.resume, "--resume")):
+        if given is not None and choice.estimator not in ("autolfads", "all"):
+            raise ConfigError(f"{choice.estimator} has no training", way_out=f"Leave out {option}", file=str(given))
     makers: dict[str, Callable[[], Estimator]] = {
         "lowpass": lambda: _lowpass(settings, choice.seed),
         "bayes": lambda: _bayes(settings),
@@ -75,7 +89,9 @@ def _autolfads(settings: RunSettings, choice: Choice, progress: ProgressCallback
         raise ConfigError(
             described(error), way_out="docs/getting-started.md shows a settings file", obj="autolfads"
         ) from error
-    return AutoLFADS(preset=choice.preset, seed=choice.seed, config=config, progress=progress or silent)
+    return AutoLFADS(
+        choice.preset, choice.seed, config=config, progress=progress or silent, run_directory=choice.resume
+    )
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

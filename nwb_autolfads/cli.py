@@ -96,6 +96,9 @@ def inspect(
     unit: Unit = None,
     io: NeoClass = None,
     outside_links: OutsideLinks = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Also draw a stretch of each muscle beside its quality.")
+    ] = None,
     config: Config = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -106,8 +109,11 @@ def inspect(
     from nwb_autolfads.settings import Source, read_settings
 
     source = Source(file, emg, _split(muscles), unit, io, outside_links)
-    overview = inspect_file(source, read_settings(config))
-    _show_overview(Console(as_json=as_json), overview)
+    overview = inspect_file(source, read_settings(config), picture=picture)
+    console = Console(as_json=as_json)
+    _show_overview(console, overview)
+    if picture is not None and overview.quality is not None:
+        console.tell(f"Wrote {picture}")
 
 
 @app.command()
@@ -134,6 +140,12 @@ def run(
     save_model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Also keep the trained model in this file, for `apply`.")
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep the training of AutoLFADS in this folder, and go on from what it holds."
+        ),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -153,7 +165,7 @@ def run(
         result = workflow.run(
             source,
             placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite),
-            Choice(estimator.value, preset.value, seed, save_model),
+            Choice(estimator.value, preset.value, seed, save_model, resume),
             settings,
             tell=console.tell,
             progress=progress,

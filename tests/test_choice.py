@@ -19,6 +19,13 @@ def test_settings_change_the_preset_only_where_they_say_something():
     assert changed == preset
 
 
+@pytest.mark.parametrize("option", ["save_model", "resume"])
+def test_option_of_training_is_refused_for_an_estimator_without(option, tmp_path):
+    choice = Choice("lowpass", **{option: tmp_path / "x"})
+    with pytest.raises(ConfigError, match=f"lowpass has no training.*--{option.replace('_', '-')}"):
+        make_estimators(choice, RunSettings())
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

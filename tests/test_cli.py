@@ -189,3 +189,23 @@ def test_real_walking_is_estimated_in_one_command(call, shared_data, tmp_path):
     for said in ("acquisition/EMG", "raw", "1000 Hz", "volts", "13 muscles, named by the series' comments"):
         assert said in answer.out
     assert read_activation(tmp_path / "x.nwb")["muscle"].values[0] == "ME"
+
+
+def test_run_kept_in_a_folder_is_not_trained_twice(call, tmp_path):
+    session, settings, kept = tmp_path / "session.nwb", tmp_path / "short.yaml", tmp_path / "kept"
+    assert call("simulate", session, "--duration", 3, "--seed", 4).code == 0
+    settings.write_text(
+        "autolfads: {posterior_samples: 1, training: {max_epochs: 1, steps_per_epoch: 1, validation_windows: 2}}"
+    )
+    options = ("--config", settings, "--resume", kept, "--overwrite")
+    first = call("run", session, *options, "--out", tmp_path / "first.nwb")
+    assert first.code == 0, first.err
+    before = (kept / "state.safetensors").stat().st_mtime_ns
+    second = call("run", session, *options, "--out", tmp_path / "second.nwb")
+    assert second.code == 0, second.err
+    assert (kept / "state.safetensors").stat().st_mtime_ns == before
+    a, b = (read_activation(tmp_path / f"{name}.nwb")["activation"].values for name in ("first", "second"))
+    np.testing.assert_array_equal(a, b)
+    other = call("run", session, *options, "--seed", 1, "--out", tmp_path / "third.nwb")
+    assert other.code == 1
+    assert "another configuration, seed or recording" in other.err
