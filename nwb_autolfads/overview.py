@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from nwb_autolfads.emg.quality import assess_quality
-from nwb_autolfads.errors import NwbAutolfadsError
+from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.placing import check_new_file, write_bytes
 from nwb_autolfads.settings import RunSettings, Source
 from nwb_autolfads.sources.contents import Contents, list_contents
+from nwb_autolfads.sources.recording import EmgRecording
 
-QUALITY_COLUMNS = ("muscle", "usable", "mains share", "saturated share", "share not finite", "why not")
+PICTURE_S = 10.0  # length of the stretch that is drawn, from the middle of the longest segment
+
+QUALITY_COLUMNS = (
+    "muscle",
+    "usable",
+    "mains share",
+    "saturated share",
+    "share not finite",
+    "movement share",
+    "cross-talk",
+    "with",
+    "bursts (dB)",
+    "why not",
+)
 
 
 @dataclass(frozen=True)
@@ -25,15 +43,17 @@ class Overview:
     problem: str
 
     def muscle_rows(self) -> list[tuple[str, ...]]:
-        """Return muscle, usable, share of mains, of samples at a rail and not finite, and why it is not usable."""
+        """Return what `QUALITY_COLUMNS` names for each muscle, as text."""
         if self.quality is None:
             return []
-        columns = ("mains_share", "saturated_share", "nan_share")
+        columns = ("mains_share", "saturated_share", "nan_share", "movement_share", "crosstalk")
         return [
             (
                 str(muscle.values),
                 "yes" if quality["usable"] else "no",
                 *(f"{float(quality[column]):.3f}" for column in columns),
+                str(quality["crosstalk_with"].values),
+                f"{float(quality['snr_db']):.1f}",
                 str(quality["reason"].values),
             )
             for muscle, quality in ((m, self.quality.sel(muscle=m)) for m in self.quality["muscle"])
@@ -70,7 +90,7 @@ class Overview:
         }
 
 
-def inspect_file(source: Source, settings: RunSettings) -> Overview:
+def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None = None) -> Overview:
     """Look at a file: what is in it, which EMG would be read, and how good that is.
 
     Parameters
@@ -79,6 +99,8 @@ def inspect_file(source: Source, settings: RunSettings) -> Overview:
         The EMG, or the file to look for it in.
     settings : RunSettings
         How the EMG would be preprocessed.
+    picture : Path, optional
+        PNG to draw, of a stretch of each muscle beside its quality; it must not exist.
 
     Returns
     -------
@@ -88,12 +110,40 @@ def inspect_file(source: Source, settings: RunSettings) -> Overview:
     ------
     SourceError
         If the file cannot be read.
+    OutputError
+        If the picture cannot be written.
     """
+    if picture is not None:
+        check_new_file(picture, 0, may_exist=False)
     contents = list_contents(source.file, io=source.io, outside_links=source.outside_links)
     if contents.remote:
         return Overview(contents, (), None, "")
     try:
         with source.open() as recording:
-            return Overview(contents, recording.assumptions, assess_quality(recording, settings.preprocessing), "")
-    except NwbAutolfadsError as error:
+            quality = assess_quality(recording, settings.preprocessing)
+            if picture is not None:
+                _draw(recording, quality, picture)
+            return Overview(contents, recording.assumptions, quality, "")
+    except (SourceError, SignalError) as error:
         return Overview(contents, (), None, str(error))
+
+
+def _draw(recording: EmgRecording, quality: xr.Dataset, picture: Path) -> None:
+    from nwb_autolfads.report.quality import plot_quality
+
+    segment = max(recording.segments, key=lambda each: each.n_samples)
+    count = min(segment.n_samples, round(PICTURE_S * recording.rate))
+    skipped = (segment.n_samples - count) // 2
+    start = segment.first_sample + skipped
+    signals = xr.DataArray(
+        recording.read(start, start + count),
+        dims=("time", "muscle"),
+        coords={
+            "time": segment.start_time + (skipped + np.arange(count)) / recording.rate,
+            "muscle": list(recording.muscles),
+        },
+        attrs={"unit": recording.unit},
+    )
+    drawn = BytesIO()
+    plot_quality(quality, signals).savefig(drawn, format="png", dpi=120)
+    write_bytes(picture, drawn.getvalue())

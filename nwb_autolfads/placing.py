@@ -140,8 +140,13 @@ def nwb_file_for(
 
 def write_text(file: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
+    write_bytes(file, text.encode("utf-8"))
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
     with new_version(file) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
 
 
 def _try_to_write(file: Path) -> None:

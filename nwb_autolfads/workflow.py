@@ -14,10 +14,9 @@ import xarray as xr
 from nwb_autolfads.choice import Choice, make_estimators
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError
-from nwb_autolfads.nwb.atomic import new_version
 from nwb_autolfads.nwb.read import list_estimates, read_activation
 from nwb_autolfads.nwb.write import write_activation
-from nwb_autolfads.placing import Target, Tell, check_new_file, check_output, nwb_file_for, write_text
+from nwb_autolfads.placing import Target, Tell, check_new_file, check_output, nwb_file_for, write_bytes, write_text
 from nwb_autolfads.settings import RunSettings, Source
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.recording import EmgRecording
@@ -216,5 +215,4 @@ def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.D
 def _save_model(estimators: Sequence[Estimator], file: Path) -> None:
     for estimator in estimators:
         if hasattr(estimator, "to_bytes"):
-            with new_version(file) as partial:
-                partial.write_bytes(estimator.to_bytes())
+            write_bytes(file, estimator.to_bytes())

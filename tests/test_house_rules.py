@@ -22,7 +22,7 @@ ALLOWED = {
     "simulate": {"errors"},
     "settings": {"emg", "sources", "errors"},
     "choice": {"estimators", "search", "settings", "errors"},
-    "overview": {"sources", "emg", "settings", "errors"},
+    "overview": {"sources", "emg", "report", "settings", "placing", "errors"},
     "doctor": {"errors"},
     "console": {"search"},
     "placing": {"sources", "nwb", "settings", "errors"},
@@ -30,7 +30,7 @@ ALLOWED = {
     "demo": {"simulate", "compare", "report", "nwb", "settings", "choice", "placing", "workflow", "errors"},
     "cli": {"simulate", "settings", "choice", "overview", "doctor", "console", "placing", "workflow", "demo", "errors"},
 }
-WITHOUT_TORCH = {"sources", "emg", "compare", "nwb", "report", "simulate", "settings", "overview", "errors"}
+WITHOUT_TORCH = {"sources", "emg", "compare", "nwb", "report", "simulate", "settings", "placing", "overview", "errors"}
 NWB_WRITERS = {"nwb", "simulate"}
 
 

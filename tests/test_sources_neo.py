@@ -68,27 +68,30 @@ def write_edf(path, data, names, *, unit="uV", rate=1000):
 
 
 @pytest.mark.parametrize(
-    ("file", "muscles", "rate", "n_samples"),
+    ("file", "path", "muscles", "unit", "n_samples"),
     [
-        ("physiology.smr", ("FDI", "soleus", "RC", "abdo"), 2000.0, 248017),
-        ("biomech0deg.smr", ("prox_EMG", "dist_EMG"), 5000.0, 562321),
+        ("physiology.smr", None, ("FDI", "soleus"), "mV", 248017),
+        # RC and abdo swing with the breath at 0.3 Hz: belts around rib cage and abdomen, read only when asked for.
+        ("physiology.smr", "soleus,RC,abdo", ("soleus", "RC", "abdo"), "V", 248017),
+        ("biomech0deg.smr", None, ("prox_EMG", "dist_EMG"), "V", 562321),
     ],
 )
-def test_spike2_files_are_read_with_the_channels_that_are_muscles(shared_data, file, muscles, rate, n_samples):
-    path = shared_data / "spike2" / file
-    segment = neo.io.Spike2IO(str(path)).read_segment()
+def test_spike2_files_are_read_with_the_channels_that_are_muscles(shared_data, file, path, muscles, unit, n_samples):
+    source = shared_data / "spike2" / file
+    segment = neo.io.Spike2IO(str(source)).read_segment()
     plain = {}
     for signal in segment.analogsignals:
         to_volts = 1e-3 if signal.units == pq.mV else 1.0  # Neo does not know "v" and calls it dimensionless
         for column, name in enumerate(signal.array_annotations["channel_names"]):
             plain[str(name)] = signal[1000:3000, column].magnitude[:, 0] * to_volts, float(signal.t_start)
-    with open_emg(path) as recording:
-        assert (recording.muscles, recording.rate, recording.unit) == (muscles, rate, "V")
-        assert recording.n_samples == n_samples
+    with open_emg(source, path=path) as recording:
+        assert (recording.muscles, recording.unit, recording.n_samples) == (muscles, unit, n_samples)
+        assert recording.rate == (5000.0 if "biomech" in file else 2000.0)
         assert recording.assumptions[0] == "read by Neo's Spike2IO, chosen by the file type"
         block = recording.read(1000, 3000)
         for column, muscle in enumerate(muscles):
-            np.testing.assert_allclose(block[:, column], plain[muscle][0], rtol=1e-4, atol=1e-9)
+            expected = plain[muscle][0] * (1e3 if unit == "mV" else 1.0)
+            np.testing.assert_allclose(block[:, column], expected, rtol=1e-4, atol=1e-6)
         assert recording.segments[0].start_time == pytest.approx(plain[muscles[0]][1], abs=1e-9)
 
 

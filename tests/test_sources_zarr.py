@@ -64,6 +64,17 @@ def test_what_is_pickled_in_zarr_does_not_run(zarr_file, monkeypatch):
     assert not (path.parent / "ran").exists()
 
 
+def test_links_to_zarr_elsewhere_are_refused(zarr_file):
+    path, _ = zarr_file
+    together = path / ".zmetadata"
+    metadata = json.loads(together.read_text())
+    link = {"name": "more", "source": "../../elsewhere.zarr", "path": "/acquisition/EMG"}
+    metadata["metadata"]["acquisition/.zattrs"] = {"zarr_link": [link]}
+    together.write_text(json.dumps(metadata))
+    assert "acquisition/more: reads its data from" in message_of(path)
+    assert "elsewhere.zarr, outside the folder of the file" in message_of(path)
+
+
 def test_a_folder_without_zarr_and_a_missing_package_are_said(zarr_file, tmp_path, monkeypatch):
     path, _ = zarr_file
     assert "is a folder. Give the path of an NWB file (HDF5 or Zarr)" in message_of(tmp_path)

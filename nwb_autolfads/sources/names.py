@@ -15,7 +15,7 @@ _STEMS = re.compile(
 )
 _LEG = (
     "ta sol so sl mg lg gm gl gas ga rf vm vl vi bf bfp bfa bfl st sm sar gr il gs tfl gmax gmed ma me fl pl pb "
-    "edl fhl fdl ers es rc abdo"
+    "edl fhl fdl ers es"
 )
 _ARM = (
     "apl bcp bcps bic bb tri tcp tcplat tlat tlong dlt dlta dltp delt ecrb ecrl ecr ecu edc fcr fcu fdi fdp fdpr fdpu "

@@ -58,7 +58,7 @@ def open_nwb(source: str | Path | NWBFile, *, outside_links: bool = False) -> Op
     if path.is_dir():
         from nwb_autolfads.sources.zarr import zarr_reader
 
-        return _read(zarr_reader(path), name, lambda: None)
+        return _read(zarr_reader(path, outside_links=outside_links), name, lambda: None)
     _require_nwb(path, outside_links)
     return _read(lambda: NWBHDF5IO(path, mode="r", load_namespaces=True), name, lambda: None)
 

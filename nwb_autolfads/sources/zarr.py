@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,13 @@ _HARMLESS = {
 }
 
 
-def zarr_reader(path: Path) -> Callable[[], Any]:
+def zarr_reader(path: Path, *, outside_links: bool = False) -> Callable[[], Any]:
     """Return a function that opens an NWB file in Zarr for reading.
 
     Raises
     ------
     SourceError
-        If the folder is no Zarr, or hdmf-zarr is not installed.
+        If the folder is no Zarr, hdmf-zarr is not installed, or the file reads from outside the folder that it lies in.
     """
     if not any((path / name).is_file() for name in (".zgroup", ".zmetadata", "zarr.json")):
         raise SourceError("is a folder", file=str(path), way_out="Give the path of an NWB file (HDF5 or Zarr)")
@@ -39,8 +41,36 @@ def zarr_reader(path: Path) -> Callable[[], Any]:
             file=str(path),
             way_out='Install it with pip install "nwb-autolfads[zarr]"',
         ) from error
+    if not outside_links:
+        _require_inside(path)
     _unpickle_nothing_harmful()
     return lambda: NWBZarrIO(str(path), mode="r", load_namespaces=True)
+
+
+def _require_inside(path: Path) -> None:
+    """Refuse links to Zarr elsewhere on this machine, as `links.require_safe_links` does for HDF5."""
+    folder = path.resolve().parent
+    for group, attributes in _attributes(path):
+        for link in attributes.get("zarr_link", []):
+            target = Path(os.path.normpath(path.resolve() / str(link.get("source") or ".")))
+            if not target.is_relative_to(folder):
+                raise SourceError(
+                    f"reads its data from {target}, outside the folder of the file",
+                    file=str(path),
+                    obj=f"{group}/{link.get('name')}",
+                    way_out="If you trust it, say so with --outside-links (in Python: outside_links=True)",
+                )
+
+
+def _attributes(path: Path) -> Iterator[tuple[str, dict]]:
+    """Yield the attributes of every group, of its own file and of the copy of all that Zarr keeps at the top."""
+    for file in path.rglob(".zattrs"):
+        yield file.parent.relative_to(path).as_posix(), json.loads(file.read_bytes())
+    together = path / ".zmetadata"
+    if together.is_file():
+        for name, content in json.loads(together.read_bytes()).get("metadata", {}).items():
+            if name.endswith(".zattrs"):
+                yield name.removesuffix(".zattrs").rstrip("/"), content
 
 
 class _HarmlessUnpickler(pickle.Unpickler):
