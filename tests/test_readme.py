@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from nwb_autolfads import simulate_session
+from nwb_autolfads.choice import Choice, make_estimators
 from nwb_autolfads.cli import main
+from nwb_autolfads.estimators.config import PRESETS
+from nwb_autolfads.settings import read_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY_TRAINING = (
@@ -83,3 +86,24 @@ def test_the_picture_is_small_and_named_by_its_command():
     assert (ROOT / "docs" / "activation.png").stat().st_size < 300_000
     assert "make picture" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "docs/activation.png" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_python_and_the_settings_of_the_autolfads_page_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    simulate_session("session.nwb", duration=5.0)
+    short = {"max_epochs": 1, "steps_per_epoch": 1, "validation_windows": 2}
+    quick = PRESETS["quick"]
+    training = quick.training.model_copy(update=short)
+    monkeypatch.setitem(PRESETS, "quick", quick.model_copy(update={"posterior_samples": 1, "training": training}))
+    (code,) = blocks("docs/autolfads.md", "python")
+    names = {}
+    exec(compile(code, "autolfads.md", "exec"), names)
+    assert Path("model.safetensors").is_file()
+    variables = " ".join(re.findall(r"^\| (`.*?) \| ", (ROOT / "docs/autolfads.md").read_text(), re.MULTILINE))
+    for variable in names["estimate"].data_vars:
+        assert f"`{variable}`" in variables or variable.startswith("search_"), variable
+    (settings,) = blocks("docs/autolfads.md", "yaml")
+    Path("settings.yaml").write_text(settings)
+    (estimator,) = make_estimators(Choice("autolfads"), read_settings(Path("settings.yaml")))
+    assert estimator.settings.factors == 8
+    assert estimator.settings.training.space.learning_rate.start == 0.002

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
+from nwb_autolfads.search.config import TrainingConfig
 
 Preset = Literal["quick", "paper"]
 
@@ -28,7 +28,7 @@ class AutoLFADSConfig(BaseModel):
     window_overlap_ms: float = Field(50.0, ge=0, le=60_000, description="Overlap of neighbouring windows (ms).")
     merge_power: float = Field(1.0, gt=0, le=10, description="Exponent of the ramp that merges windows.")
     masking: Literal["blocks", "elements"] = Field(
-        "blocks", description="What is hidden: blocks of time on all muscles, or single elements with temporal shift."
+        "elements", description="What is hidden: blocks of time on all muscles, or single elements with temporal shift."
     )
     block_ms: float = Field(24.0, gt=0, le=10_000, description="Length of a hidden block (ms); masking blocks.")
     inference_folds: int = Field(4, ge=2, le=100, description="Parts hidden in turn at inference; masking blocks.")
@@ -50,17 +50,10 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
     "quick": AutoLFADSConfig(
         window_ms=300.0,
         window_overlap_ms=100.0,
-        posterior_samples=2,
-        training=TrainingConfig(
-            steps_per_epoch=25,
-            max_epochs=30,
-            ramp_epochs=8,
-            validation_hide_rate=0.3,
-            space=SearchSpace(hide_rate=SearchRange(start=0.3, low=0.1, high=0.6)),
-        ),
+        posterior_samples=20,
+        training=TrainingConfig(steps_per_epoch=25, max_epochs=30, ramp_epochs=8),
     ),
     "paper": AutoLFADSConfig(
-        masking="elements",
         training=TrainingConfig(
             members=20,
             batch_windows=256,
