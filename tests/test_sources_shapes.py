@@ -16,12 +16,15 @@ from builders import (
     dandi_000939,
     dandi_000941,
     dandi_001070,
+    emg_series,
+    file_with_container,
     turner_lab,
 )
 from spikeinterface import NumpyRecording
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
+from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import open_emg
 
 EVENTS = (14.1234, 17.0, 24.4567, 36.7771)
@@ -105,3 +108,37 @@ def test_an_event_keeps_its_time_within_half_a_bin(tmp_path, build, analysis_rat
         assert np.abs(centre.values - event).max() < 0.5 / emg.attrs["rate"]
         found += 1
     assert found >= 3
+
+
+def test_series_that_start_and_end_apart_are_cut_to_the_time_they_share(tmp_path):
+    late, gap = clock(1000.0, (12.4, 9000)), clock(1000.0, (12.34, 4000), (17.5, 6000))
+    series = [
+        emg_series(bursts(time)[:, 0] + level, name=name, timestamps=time)
+        for name, time, level in (("EMG_SOL", late, 2.0), ("EMG_TA", gap, 3.0))
+    ]
+    shared = np.array(sorted(set(np.rint(late * 1000).astype(int)) & set(np.rint(gap * 1000).astype(int)))) / 1000
+    with open_emg(file_with_container(tmp_path / "a.nwb", series, name="EMG")) as recording:
+        starts = [(part.start_time, part.n_samples) for part in recording.segments]
+        np.testing.assert_allclose(starts, [(12.4, 3940), (17.5, 3900)])
+        order = [recording.muscles.index(name) for name in ("SOL", "TA")]
+        block = recording.read(0, recording.n_samples)[:, order]
+        np.testing.assert_array_equal(recording.read(3900, 4000)[:, order], block[3900:4000])
+        assert any("cut to the time they share, 2160 samples less" in said for said in recording.assumptions)
+    for column, (time, level) in enumerate(((late, 2.0), (gap, 3.0))):
+        at = np.searchsorted(np.rint(time * 1000), np.rint(shared * 1000))
+        np.testing.assert_allclose(block[:, column], (bursts(time)[:, 0] + level)[at], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (clock(1000.0, (100.0, 5000)), "they share no time"),
+        (clock(500.0, (12.34, 5000)), "two rates, 1000 Hz and 500 Hz"),
+    ],
+)
+def test_series_that_cannot_be_aligned_are_refused_with_the_pair(tmp_path, other, difference):
+    times = {"EMG_SOL": clock(1000.0, (12.34, 5000)), "EMG_TA": other}
+    series = [emg_series(bursts(time)[:, 0], name=name, timestamps=time) for name, time in times.items()]
+    with pytest.raises(SourceError) as caught:
+        open_emg(file_with_container(tmp_path / "a.nwb", series, name="EMG"))
+    assert f"EMG_SOL and EMG_TA were not sampled together: {difference}" in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from pynwb import NWBFile, TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.alignment import Alignment, Piece, align
 from nwb_autolfads.sources.candidates import (
     CLEAR_LEAD,
     EMG_SCORE,
@@ -27,7 +29,7 @@ from nwb_autolfads.sources.names import VOLTS, normalise_unit
 from nwb_autolfads.sources.opening import OpenedFile, open_nwb
 from nwb_autolfads.sources.recording import EmgRecording, Origin, Session
 from nwb_autolfads.sources.said import judge_sign, name_muscles, settle_unit
-from nwb_autolfads.sources.timebase import TimeBase, read_time_base
+from nwb_autolfads.sources.timebase import read_time_base
 
 
 def open_nwb_emg(
@@ -126,10 +128,11 @@ def _recording(
     factor = candidate.series[0].conversion
     if factor not in (1.0, None):
         unit_said += f" (after conversion {factor:g})"
-    base = _common_time_base(opened, candidate)
+    alignment = _align(opened, candidate)
+    base = alignment.base
     masks, masks_said = find_masks(opened, candidate, base)
-    read = _reader(candidate.series, naming.columns, origin)
-    sign, rectified = judge_sign(read, candidate.shape[0])
+    read = _reader(candidate.series, alignment.pieces, naming.columns, origin)
+    sign, rectified = judge_sign(read, sum(segment.n_samples for segment in base.segments))
     return EmgRecording(
         muscles=naming.names,
         rate=base.rate,
@@ -137,7 +140,15 @@ def _recording(
         rectified=rectified,
         segments=base.segments,
         origin=origin,
-        assumptions=(f"EMG is {candidate.path}", sign, *base.describe(), unit_said, naming.said, *masks_said),
+        assumptions=(
+            f"EMG is {candidate.path}",
+            sign,
+            *base.describe(),
+            *alignment.said,
+            unit_said,
+            naming.said,
+            *masks_said,
+        ),
         _read=read,
         _close=opened.close,
         session=_session(opened.nwbfile),
@@ -155,38 +166,19 @@ def _session(nwbfile: NWBFile) -> Session:
     )
 
 
-def _common_time_base(opened: OpenedFile, candidate: Candidate) -> TimeBase:
-    """Return the time base of all series of a candidate, or refuse naming the pair that differs."""
+def _align(opened: OpenedFile, candidate: Candidate) -> Alignment:
+    """Return the time that all series of a candidate share, or refuse naming the pair that differs."""
     bases = []
     for series in candidate.series:
         shape = shape_of(series) or (0, 0)
         obj = candidate.path if len(candidate.series) == 1 else f"{candidate.path} ({series.name})"
         bases.append(read_time_base(series, shape[0], file=opened.name, obj=obj))
-    for series, base in zip(candidate.series[1:], bases[1:], strict=True):
-        if difference := _difference(bases[0], base):
-            raise SourceError(
-                f"{candidate.series[0].name} and {series.name} were not sampled together: {difference}",
-                file=opened.name,
-                obj=candidate.path,
-                way_out="Choose series with one clock with --emg PATH, or resample them first",
-            )
-    return bases[0]
-
-
-def _difference(one: TimeBase, other: TimeBase) -> str:
-    if abs(one.rate - other.rate) > 1e-6 * one.rate:
-        return f"two rates, {one.rate:g} Hz and {other.rate:g} Hz"
-    counts = [sum(segment.n_samples for segment in base.segments) for base in (one, other)]
-    if counts[0] != counts[1]:
-        return f"{counts[0]} and {counts[1]} samples"
-    for mine, theirs in zip(one.segments, other.segments, strict=False):
-        if abs(mine.start_time - theirs.start_time) * one.rate > 0.5 or mine.n_samples != theirs.n_samples:
-            return f"a segment starts at {mine.start_time:g} s and at {theirs.start_time:g} s"
-    return ""
+    names = [series.name for series in candidate.series]
+    return align(names, bases, file=opened.name, obj=candidate.path)
 
 
 def _reader(
-    series: Sequence[TimeSeries], columns: NDArray[np.intp], origin: Origin
+    series: Sequence[TimeSeries], pieces: Sequence[Sequence[Piece]], columns: NDArray[np.intp], origin: Origin
 ) -> Callable[[int, int], NDArray[np.float32]]:
     """Return a function that reads a range of samples of some columns, converted to the unit of the first series."""
     arrays = [array_of(each) for each in series]
@@ -195,9 +187,9 @@ def _reader(
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         parts = []
-        for array, (factor, offset) in zip(arrays, scales, strict=True):
+        for array, of_series, (factor, offset) in zip(arrays, pieces, scales, strict=True):
             try:
-                samples = np.asarray(array[start:stop])
+                samples = _samples(array, of_series, start, stop)
             except Exception as error:  # HDF5, Zarr and the network each raise their own
                 raise SourceError(
                     f"samples {start} to {stop} cannot be read: the file is damaged or the connection was lost "
@@ -214,6 +206,17 @@ def _reader(
         return np.ascontiguousarray(block[:, picked], dtype=np.float32)
 
     return read
+
+
+def _samples(array: Any, pieces: Sequence[Piece], start: int, stop: int) -> NDArray:
+    """Return samples of the recording from what a series gives to it."""
+    parts = []
+    for piece in pieces:
+        low, high = max(start, piece.in_recording), min(stop, piece.in_recording + piece.n_samples)
+        if low < high or len(pieces) == 1:
+            shift = piece.in_series - piece.in_recording
+            parts.append(np.asarray(array[low + shift : high + shift]))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts or [np.asarray(array[:0])])
 
 
 def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[NDArray[np.float32], np.float32]:
