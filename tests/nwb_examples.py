@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import h5py
 import numpy as np
 import xarray as xr
 from hdmf.backends.hdf5 import H5DataIO
-from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+from hdmf.build import BuildManager
+from pynwb import NWBHDF5IO, NWBFile, TimeSeries, get_type_map
 from pynwb.base import Images
 from pynwb.ecephys import ElectricalSeries
 from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
+from pynwb.spec import NWBAttributeSpec, NWBDatasetSpec, NWBGroupSpec, NWBNamespaceBuilder
 
 from nwb_autolfads.estimators.base import estimate_dataset
 
@@ -74,6 +77,33 @@ def write_session(path: Path, identifier: str = IDENTIFIER, n_samples: int = 300
     behavior = nwbfile.create_processing_module("behavior", "Behavior.")
     behavior.add(TimeSeries(name="speed", data=rng.normal(size=300), unit="m/s", rate=100.0, description="Speed."))
     with NWBHDF5IO(path, "w") as io:
+        io.write(nwbfile)
+    return path
+
+
+def write_session_of_unknown_extension(path: Path, identifier: str = IDENTIFIER) -> Path:
+    """Write a session with types of an extension that this process forgets at once."""
+    builder = NWBNamespaceBuilder(doc="Pressure under the foot.", name="ndx-insole", version="0.3.0", author="A lab")
+    builder.include_namespace("core")
+    insole = NWBGroupSpec(
+        neurodata_type_def="InsoleSeries",
+        neurodata_type_inc="TimeSeries",
+        doc="Pressure.",
+        attributes=[NWBAttributeSpec(name="sensors", doc="Number of sensors.", dtype="int")],
+        datasets=[NWBDatasetSpec(name="layout", doc="Place of each sensor (m).", dtype="float64", shape=(None, 2))],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        builder.add_spec("insole.yaml", insole)
+        builder.export("insole.namespace.yaml", outdir=folder)
+        types = get_type_map()  # a copy
+        types.load_namespaces(f"{folder}/insole.namespace.yaml")
+    series = types.get_dt_container_cls("InsoleSeries", "ndx-insole")
+    nwbfile = NWBFile("Walking.", identifier, datetime(2026, 1, 1, tzinfo=UTC))
+    values = np.random.default_rng(5).normal(size=(200, 2))
+    data = H5DataIO(values, compression="gzip", compression_opts=9, chunks=(50, 1))
+    made = series(name="insole", data=data, unit="Pa", rate=100.0, sensors=2, layout=np.ones((2, 2)), description="L.")
+    nwbfile.add_acquisition(made)
+    with NWBHDF5IO(path, "w", manager=BuildManager(types)) as io:
         io.write(nwbfile)
     return path
 

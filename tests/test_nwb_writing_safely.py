@@ -11,7 +11,15 @@ import h5py
 import pynwb
 import pytest
 import xarray as xr
-from nwb_examples import add_references, add_what_the_schema_does_not_know, make_emg, make_estimate, tree, write_session
+from nwb_examples import (
+    add_references,
+    add_what_the_schema_does_not_know,
+    make_emg,
+    make_estimate,
+    tree,
+    write_session,
+    write_session_of_unknown_extension,
+)
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.nwb import atomic, version
@@ -48,6 +56,12 @@ def _validate_only_when_asked(request, monkeypatch):
 
 @pytest.fixture(scope="module")
 def estimate():
+    """An estimate of activation alone, for tests of what is around it."""
+    return make_estimate(make_emg(), everything=False)
+
+
+@pytest.fixture(scope="module")
+def whole_estimate():
     return make_estimate(make_emg())
 
 
@@ -63,23 +77,35 @@ def test_a_new_file_leaves_the_source_as_it_was_byte_for_byte(session, estimate)
     before = digest(session)
     path = write_activation(estimate, session)
     assert path == session.with_name("session_activation.nwb")
+    assert path.stat().st_size < session.stat().st_size + 100_000  # the room that was taken is given back
     assert digest(session) == before
     assert names_in(session.parent) == ["session.nwb", "session_activation.nwb"]
 
 
-def test_nothing_else_in_the_file_changes(session, estimate):
+def test_nothing_else_in_the_file_changes(session, whole_estimate):
     before = tree(session, OURS)
-    path = write_activation(estimate, session)
+    path = write_activation(whole_estimate, session)
     assert len(before) > 60
     assert tree(path, OURS) == before
 
 
-def test_nothing_else_changes_when_an_estimate_is_replaced(session, estimate):
+def test_nothing_else_changes_when_an_estimate_is_replaced(session, whole_estimate):
     before = tree(session, OURS)
     path = write_activation(make_estimate(make_emg(seed=8)), session)
-    write_activation(estimate, path, in_place=True, overwrite=True)
+    write_activation(whole_estimate, path, in_place=True, overwrite=True)
     assert tree(path, OURS) == before
-    xr.testing.assert_identical(read_activation(path), estimate)
+    xr.testing.assert_identical(read_activation(path), whole_estimate)
+
+
+def test_nothing_changes_in_an_extension_that_is_not_known_here(tmp_path, estimate):
+    path = write_session_of_unknown_extension(tmp_path / "session.nwb")
+    ours = ("/processing", "/specifications/ndx-muscle-activation")
+    before = tree(path, ours)
+    assert before["/acquisition/insole"][2]["neurodata_type"][2] == "'InsoleSeries'"
+    assert "/specifications/ndx-insole/0.3.0/insole" in before
+    for _ in range(2):
+        write_activation(estimate, path, in_place=True, overwrite=True)
+    assert tree(path, ours) == before
 
 
 @pytest.mark.parametrize("name", REAL_FILES)
@@ -119,22 +145,23 @@ def test_a_reference_to_something_deleted_becomes_empty(session, tmp_path):
 
 
 def test_replacing_ten_times_does_not_let_the_file_grow(session):
-    path = write_activation(make_estimate(make_emg()), session, weights=os.urandom(100_000))
+    path = write_activation(make_estimate(make_emg(), everything=False), session, weights=os.urandom(100_000))
     size = path.stat().st_size
     for seed in range(10):
-        estimate = make_estimate(make_emg(seed=seed), seed=seed)
+        estimate = make_estimate(make_emg(seed=seed), seed=seed, everything=False)
         write_activation(estimate, path, in_place=True, overwrite=True, weights=os.urandom(100_000))
     assert path.stat().st_size < 1.01 * size
     xr.testing.assert_identical(read_activation(path), estimate)
 
 
 def test_the_muscles_table_goes_with_the_last_estimate_that_uses_it(session):
-    path = write_activation(make_estimate(make_emg(("TA", "SOL"))), session, name="one")
-    write_activation(make_estimate(make_emg(("TA", "SOL"))), path, in_place=True, name="two")
-    write_activation(make_estimate(make_emg(("RF", "VM"))), path, in_place=True, overwrite=True, name="one")
+    one, other = (make_estimate(make_emg(muscles), everything=False) for muscles in (("TA", "SOL"), ("RF", "VM")))
+    path = write_activation(one, session, name="one")
+    write_activation(one, path, in_place=True, name="two")
+    write_activation(other, path, in_place=True, overwrite=True, name="one")
     with h5py.File(path) as file:
         assert sorted(file["processing/behavior"]) == ["muscles", "muscles_2", "one", "speed", "two"]
-    write_activation(make_estimate(make_emg(("RF", "VM"))), path, in_place=True, overwrite=True, name="two")
+    write_activation(other, path, in_place=True, overwrite=True, name="two")
     with h5py.File(path) as file:
         assert sorted(file["processing/behavior"]) == ["muscles_2", "one", "speed", "two"]
 

@@ -97,6 +97,33 @@ def new_version(target: Path) -> Iterator[Path]:
         raise said from error
 
 
+def reserve(path: Path, n_bytes: int) -> None:
+    """Take the room on the disk that a file will need, before HDF5 opens it.
+
+    HDF5 cannot recover from a disk that is full: what it failed to write stays with it, and brings the whole process
+    down when it tries again, perhaps much later. It cuts off what it did not need when it closes the file.
+
+    Parameters
+    ----------
+    path : Path
+        A file, which is longer afterwards.
+    n_bytes : int
+        How much it will grow at most.
+
+    Raises
+    ------
+    OSError
+        If there is no such room.
+    """
+    with open(path, "ab") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), path.stat().st_size, n_bytes)
+        else:
+            block = bytes(1 << 20)
+            for start in range(0, n_bytes, len(block)):
+                file.write(block[: n_bytes - start])
+
+
 def _flush_to_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
@@ -160,6 +187,12 @@ def _in_plain_words(error: Exception, target: Path) -> OutputError | None:
     # HDF5, and hdmf around it, report a full disk as errors of several kinds with the number in the message only.
     if number == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
         return OutputError("the disk is full", way_out="Make room, or write to another disk.", file=str(target))
+    if number in (errno.EFBIG, errno.EDQUOT):
+        return OutputError(
+            f"the file would be larger than is allowed here ({os.strerror(number)})",
+            way_out="Raise the limit (ulimit, quota), or write to another disk.",
+            file=str(target),
+        )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(
             f"the folder {target.parent} takes no new file ({os.strerror(number)})",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import h5py
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.file import Subject
 
@@ -45,8 +47,10 @@ def write_bare_session(source: Path, target: Path) -> None:
             if "age" in subject:
                 subject |= _known(known.subject, ("age__reference",))
             session.subject = Subject(**subject)
-    with NWBHDF5IO(str(target), "w") as io:
+    made = BytesIO()  # in memory, so that HDF5 never meets a disk that is full
+    with h5py.File(made, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
         io.write(session)
+    target.write_bytes(made.getvalue())
 
 
 def _known(container: Any, names: tuple[str, ...]) -> dict[str, Any]:

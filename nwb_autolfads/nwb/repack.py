@@ -7,11 +7,17 @@ and links, which HDF5 does not carry over by itself, are set to the copies.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+
+from nwb_autolfads.nwb.atomic import reserve
+
+# A copy is not larger than what it copies, but for the order in which its tables happen to fill.
+MARGIN_BYTES = 1_000_000
 
 _UTF8_NAMES = h5py.h5p.create(h5py.h5p.LINK_CREATE)
 _UTF8_NAMES.set_char_encoding(h5py.h5t.CSET_UTF8)
@@ -33,8 +39,12 @@ def repack(source: Path, target: Path) -> None:
         If the file holds references inside variable-length lists, which h5py cannot write.
     """
     with h5py.File(source, "r") as old:
-        tracked = _tracks_order(old)
-        with h5py.File(target, "w", track_order=tracked) as new:
+        made = BytesIO()
+        with h5py.File(made, "w", track_order=_tracks_order(old)):
+            pass
+        target.write_bytes(made.getvalue())
+        reserve(target, source.stat().st_size + MARGIN_BYTES)
+        with h5py.File(target, "r+") as new:
             _Repacking(old, new).run()
 
 

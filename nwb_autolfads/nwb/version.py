@@ -18,7 +18,7 @@ import pynwb
 from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.nwb.atomic import check_place, new_version
+from nwb_autolfads.nwb.atomic import check_place, new_version, reserve
 from nwb_autolfads.nwb.bare import write_bare_session
 from nwb_autolfads.nwb.inside import MODULE, FileState, SourceFacts, remove_object
 from nwb_autolfads.nwb.repack import repack
@@ -143,6 +143,7 @@ def write_version(
             write_bare_session(source, partial)
         else:
             _copy(source, partial)
+        reserve(partial, n_bytes + OVERHEAD_BYTES)
         _add(partial, name, build)
         if replaces:
             _drop_free_room(partial)

@@ -82,7 +82,7 @@ def write_activation(
         result,
         name,
         build,
-        n_bytes=estimate.nbytes + len(weights or b""),
+        n_bytes=estimate.nbytes + sum(len(str(text)) for text in estimate.attrs.values()) + len(weights or b""),
         replaces=replaces,
         may_exist=overwrite or in_place,
         bare=link,

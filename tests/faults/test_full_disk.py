@@ -1,0 +1,89 @@
+"""A disk that fills up while a result is written, for real: nothing is left, and it works once there is room."""
+
+import os
+import resource
+import shutil
+import subprocess
+
+import h5py
+import pytest
+from nwb_examples import make_emg, make_estimate, write_session
+
+from nwb_autolfads.errors import OutputError
+from nwb_autolfads.nwb import atomic, version
+from nwb_autolfads.nwb.read import list_estimates
+from nwb_autolfads.nwb.write import write_activation
+
+DISK_BYTES = 12_000_000
+
+
+@pytest.fixture(scope="module")
+def estimate():
+    return make_estimate(make_emg(n_bins=10_000), everything=False)
+
+
+@pytest.fixture(autouse=True)
+def _without_validation(monkeypatch):
+    """Slow, and no part of what is tested here."""
+    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 12 MB, where one may be made."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can make a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def _room_is_overestimated(monkeypatch):
+    """As when another program fills the disk after the room was checked."""
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda _: usage._replace(free=10**12))
+
+
+@pytest.mark.usefixtures("_room_is_overestimated")
+@pytest.mark.parametrize("in_place", [False, True], ids=["new_file", "in_place"])
+@pytest.mark.parametrize("share", [0.3, 0.99, 1.2], ids=["while_copying", "at_the_end_of_the_copy", "while_adding"])
+def test_a_full_disk_leaves_everything_as_it_was(disk, estimate, share, in_place):
+    session = write_session(disk / "session.nwb", n_samples=100_000)
+    before = session.read_bytes()
+    filler = disk / "filler"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    filler.write_bytes(bytes(free - int(share * len(before))))
+    with pytest.raises(OutputError, match=r"session.*\.nwb: the disk is full\. Make room"):
+        write_activation(estimate, session, in_place=in_place)
+    assert session.read_bytes() == before
+    assert sorted(os.listdir(disk)) == ["filler", "session.nwb"]
+    filler.unlink()
+    assert list_estimates(write_activation(estimate, session, in_place=in_place)) == ["AutoLFADS"]
+
+
+def test_a_disk_with_too_little_room_is_refused_before_anything_is_written(disk, estimate):
+    session = write_session(disk / "session.nwb", n_samples=500_000)
+    made = session.stat().st_mtime_ns, disk.stat().st_mtime_ns
+    with pytest.raises(OutputError, match=r"MB are needed in .*disk, \d+\.\d MB are free\. Make room"):
+        write_activation(estimate, session)
+    assert (session.stat().st_mtime_ns, disk.stat().st_mtime_ns) == made
+
+
+@pytest.mark.parametrize("share", [0.5, 1.01])
+def test_a_limit_on_the_size_of_files_leaves_everything_as_it_was(tmp_path, estimate, share):
+    session = write_session(tmp_path / "session.nwb", n_samples=100_000)
+    before = session.read_bytes()
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * len(before)), usual[1]))
+    try:
+        with pytest.raises(OutputError, match=r"the file would be larger than is allowed here .* Raise the limit"):
+            write_activation(estimate, session)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert session.read_bytes() == before
+    assert os.listdir(tmp_path) == ["session.nwb"]
+    with h5py.File(write_activation(estimate, session)) as file:
+        assert "AutoLFADS" in file["processing/behavior"]
