@@ -243,7 +243,7 @@ def decode(
 
 def known_rows(values: Floats, segment: NDArray[np.int64], shifts: Sequence[int]) -> Mask:
     """Return in which bins the values at all lags are finite and of the same segment, (time,)."""
-    finite: Mask = np.isfinite(values).all(axis=1)
+    finite = np.asarray(np.isfinite(values).all(axis=1))
     known = np.ones(len(values), dtype=bool)
     at = np.arange(len(values))
     for shift in shifts:

@@ -57,7 +57,7 @@ def event_averages(signals: xr.DataArray, events: Events) -> xr.Dataset:
     trials = signals.values[rows[whole]].astype(np.float64)  # (event, from_event, ...)
     if not len(trials):
         raise SignalError(
-            f"none of {len(events.times)} events is recorded from {events.before:g} s before to {events.after:g} s after",
+            f"none of {len(events.times)} events is recorded from {events.before:g} s before to {events.after:g} s on",
             way_out="Choose other events, or a shorter stretch around them",
             obj=events.name,
         )
