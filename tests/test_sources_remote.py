@@ -68,6 +68,15 @@ def test_reading_and_preprocessing_fetch_the_emg_and_little_more(large_file, ser
     assert server.sent < 1.1 * stored
 
 
+def test_nothing_is_fetched_twice_although_memory_holds_little(large_file, server, monkeypatch):
+    monkeypatch.setattr(remote, "_MEMORY_BYTES", 256 * 1024)
+    with open_emg(server.address("large.nwb")) as recording:
+        once = recording.read(0, N_SAMPLES)
+        sent = server.sent
+        np.testing.assert_array_equal(recording.read(0, N_SAMPLES), once)
+        assert server.sent == sent
+
+
 def test_closing_removes_what_was_kept(large_file, server, tmp_path, monkeypatch):
     monkeypatch.setattr(remote.tempfile, "tempdir", str(tmp_path))
     with open_emg(server.address("large.nwb")):
