@@ -35,6 +35,8 @@ class Choice:
         File to keep the trained model in.
     resume : Path or None
         Folder to keep the training in, and to go on from.
+    weights : bool
+        Whether the trained model is kept in the NWB file, beside its estimate.
     """
 
     estimator: Literal["autolfads", "lowpass", "bayes", "all"] = "autolfads"
@@ -42,6 +44,7 @@ class Choice:
     seed: int = 0
     save_model: Path | None = None
     resume: Path | None = None
+    weights: bool = False
 
 
 def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCallback | None = None) -> list[Estimator]:
@@ -52,9 +55,10 @@ def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCal
     ConfigError
         If an argument in the settings does not exist or is out of its range.
     """
-    for given, option in ((choice.save_model, "--save-model"), (choice.resume, "--resume")):
+    options = {"--save-model": choice.save_model, "--resume": choice.resume, "--weights": choice.weights or None}
+    for option, given in options.items():
         if given is not None and choice.estimator not in ("autolfads", "all"):
-            raise ConfigError(f"{choice.estimator} has no training", way_out=f"Leave out {option}", file=str(given))
+            raise ConfigError(f"{choice.estimator} has no training", way_out=f"Leave out {option}")
     makers: dict[str, Callable[[], Estimator]] = {
         "lowpass": lambda: _lowpass(settings, choice.seed),
         "bayes": lambda: _bayes(settings),

@@ -14,6 +14,9 @@ import typer
 from nwb_autolfads.errors import NwbAutolfadsError
 
 if TYPE_CHECKING:
+    from xarray import Dataset
+
+    from nwb_autolfads.comparisons import Comparison
     from nwb_autolfads.console import Console
     from nwb_autolfads.overview import Overview
     from nwb_autolfads.workflow import Result
@@ -80,6 +83,7 @@ Out = Annotated[
     Path | None, typer.Option(metavar="OUT.nwb", help="File to write; by default <stem>_activation.nwb beside FILE.")
 ]
 InPlace = Annotated[bool, typer.Option("--in-place", help="Add the result to FILE itself.")]
+Link = Annotated[bool, typer.Option("--link", help="Write a small file that names FILE instead of a copy of it.")]
 Name = Annotated[str | None, typer.Option(help="Name of the estimate in the file; by default the estimator's.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file or estimate of this name.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
@@ -126,6 +130,7 @@ def run(
     ] = PresetChoice.quick,
     out: Out = None,
     in_place: InPlace = False,
+    link: Link = False,
     name: Name = None,
     overwrite: Overwrite = False,
     seed: Seed = 0,
@@ -140,6 +145,9 @@ def run(
     save_model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Also keep the trained model in this file, for `apply`.")
     ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also keep the trained model in the NWB file, for `apply`.")
+    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -150,7 +158,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Estimate muscle activation, and write it."""
-    _refuse_both(out, in_place)
+    _refuse_both(out, in_place, link)
     if name is not None and estimator is EstimatorChoice.all:
         raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
     from nwb_autolfads import placing, workflow
@@ -164,8 +172,8 @@ def run(
     with console.training() as progress:
         result = workflow.run(
             source,
-            placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite),
-            Choice(estimator.value, preset.value, seed, save_model, resume),
+            placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite, link=link),
+            Choice(estimator.value, preset.value, seed, save_model, resume, weights),
             settings,
             tell=console.tell,
             progress=progress,
@@ -175,13 +183,19 @@ def run(
 
 @app.command()
 def apply(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model that `run --save-model` kept.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="What `run --save-model` kept, or an NWB file of `run --weights`.")
+    ],
     file: Recording,
     emg: EmgPath = None,
     out: Out = None,
     in_place: InPlace = False,
+    link: Link = False,
     name: Name = None,
     overwrite: Overwrite = False,
+    trained_as: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The estimate in MODEL, where that has several with models.")
+    ] = None,
     config: Config = None,
     muscles: Muscles = None,
     unit: Unit = None,
@@ -194,7 +208,7 @@ def apply(
     debug: Debug = False,
 ) -> None:
     """Use a trained model on another recording."""
-    _refuse_both(out, in_place)
+    _refuse_both(out, in_place, link)
     from nwb_autolfads import placing, workflow
     from nwb_autolfads.console import Console
     from nwb_autolfads.settings import Source, read_settings
@@ -204,11 +218,68 @@ def apply(
     result = workflow.apply(
         model,
         source,
-        placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite),
+        placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite, link=link),
         read_settings(config).with_session(start=session_start, subject_id=subject, species=species),
+        trained_as=trained_as,
         tell=console.tell,
     )
     _show_result(console, result)
+
+
+@app.command()
+def compare(
+    file: File,
+    behavior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH", help="A behavioural series, or a pattern; can be given again.", show_default=False
+        ),
+    ] = None,
+    events: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE:COLUMN", help="Times that repeat; by default the longest table's starts."),
+    ] = None,
+    phases: Annotated[
+        str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Blocks of time held out in turn.", min=3, max=100)] = 10,
+    shuffles: Annotated[int, typer.Option(help="Controls with one side in random order.", min=0, max=100)] = 1,
+    seed: Seed = 0,
+    config: Config = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the scores into FILE.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="OUT.csv", help="Write all scores, tests and responses, one per row.")
+    ] = None,
+    netcdf: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each comparison as netCDF.")] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare the estimates in a file by cortex and movement."""
+    from nwb_autolfads import comparisons
+    from nwb_autolfads.console import Console
+    from nwb_autolfads.settings import read_settings
+
+    console = Console(as_json=as_json)
+    found = comparisons.compare_file(
+        file,
+        series=behavior,
+        events=events,
+        phases=phases,
+        n_folds=folds,
+        n_shuffles=shuffles,
+        seed=seed,
+        preprocessing=read_settings(config).preprocessing,
+    )
+    _show_comparison(console, found)
+    if write:
+        console.tell(f"Wrote {', '.join(comparisons.write_tables(found, file, overwrite=overwrite))} to {file}")
+    if csv is not None:
+        console.tell(f"Wrote {comparisons.write_csv(found.parts, csv, overwrite=overwrite)}")
+    if netcdf is not None:
+        written = comparisons.write_netcdf(found.parts, netcdf, overwrite=overwrite)
+        console.tell(f"Wrote {', '.join(str(each) for each in written)}")
+    console.result(found.summary())
 
 
 @app.command()
@@ -319,7 +390,9 @@ def _split(muscles: str | None) -> tuple[str, ...] | None:
     return None if muscles is None else tuple(name.strip() for name in muscles.split(","))
 
 
-def _refuse_both(out: Path | None, in_place: bool) -> None:
+def _refuse_both(out: Path | None, in_place: bool, link: bool) -> None:
+    if link and in_place:
+        raise typer.BadParameter("--link and --in-place exclude each other")
     if out is not None and in_place:
         raise typer.BadParameter("--out and --in-place exclude each other")
 
@@ -327,6 +400,34 @@ def _refuse_both(out: Path | None, in_place: bool) -> None:
 def _show_result(console: Console, result: Result) -> None:
     console.tell(f"Look at it: nwb-autolfads report {result.file}")
     console.result(result.summary())
+
+
+def _show_comparison(console: Console, found: Comparison) -> None:
+    from nwb_autolfads.report import tables
+
+    if found.cortex is not None:
+        title = "Motor cortex: share of variance explained in held-out time (R²), means over muscles or units"
+        console.table(title, tables.CORTEX_COLUMNS, tables.cortex_rows(found.cortex))
+        _show_pairs(console, found.cortex, "muscles_", "muscles from spikes")
+        _show_pairs(console, found.cortex, "population_", "spikes from muscles")
+    if found.behavior is not None:
+        title = "Behaviour from all muscles: share of variance explained in held-out time (R²)"
+        console.table(title, tables.BEHAVIOR_COLUMNS, tables.behavior_rows(found.behavior))
+        _show_pairs(console, found.behavior, "targets_", "behaviour")
+    if found.response is not None:
+        title = "Frequency response, rectified EMG to activation: median over muscles"
+        console.table(title, tables.RESPONSE_COLUMNS, tables.response_rows(found.response))
+    for what, why in found.missing.items():
+        console.tell(f"no {what}: {why}")
+    for note in found.notes:
+        console.tell(f"note: {note}")
+
+
+def _show_pairs(console: Console, scores: Dataset, prefix: str, what: str) -> None:
+    from nwb_autolfads.report import tables
+
+    if rows := tables.pair_rows(scores, prefix):
+        console.table(f"Differences, {what} (p after Holm)", tables.PAIR_COLUMNS, rows)
 
 
 def _show_overview(console: Console, overview: Overview) -> None:

@@ -34,12 +34,15 @@ class Target:
         Name of the estimate in the file; by default the estimator's.
     overwrite : bool
         Whether an existing file, or an estimate of this name, is replaced.
+    link : bool
+        Whether the file only names the source instead of copying it.
     """
 
     file: Path
     in_place: bool = False
     name: str | None = None
     overwrite: bool = False
+    link: bool = False
 
     @classmethod
     def of(
@@ -50,16 +53,23 @@ class Target:
         in_place: bool = False,
         name: str | None = None,
         overwrite: bool = False,
+        link: bool = False,
     ) -> Target:
         """Return the target that the options ask for; ``<stem>_activation.nwb`` beside the source by default.
 
         Raises
         ------
         OutputError
-            If the source is no NWB file on this machine, and no new file is named.
+            If the source is no NWB file on this machine, and no new file is named or a link was asked for.
         """
         file = source.nwb_file()
         if file is None:
+            if link:
+                raise OutputError(
+                    "is no NWB file on this machine that the result could name",
+                    way_out="Leave out --link: the EMG is copied into the new file",
+                    file=str(source.file),
+                )
             if in_place or out is None:
                 raise OutputError(
                     "is no NWB file on this machine that the result could go into or beside",
@@ -67,9 +77,8 @@ class Target:
                     file=str(source.file),
                 )
             return cls(out, False, name, overwrite)
-        return cls(
-            file if in_place else out or file.with_name(f"{file.stem}_activation.nwb"), in_place, name, overwrite
-        )
+        result = file if in_place else out or file.with_name(f"{file.stem}_activation.nwb")
+        return cls(result, in_place, name, overwrite, link)
 
 
 def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
@@ -83,8 +92,9 @@ def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
     """
     if not target.in_place and target.file.exists() and target.file.samefile(source):
         raise OutputError("is the file that is read", way_out="Choose another file, or --in-place", file=str(source))
-    check_new_file(target.file, source.stat().st_size, may_exist=target.in_place or target.overwrite)
-    taken = [] if target.overwrite else [name for name in names if name in list_estimates(source)]
+    copied = 0 if target.link else source.stat().st_size
+    check_new_file(target.file, copied, may_exist=target.in_place or target.overwrite)
+    taken = [] if target.overwrite or target.link else [name for name in names if name in list_estimates(source)]
     if taken:
         raise OutputError(
             f"an estimate called {taken[0]} is in the file already",

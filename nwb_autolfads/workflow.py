@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import xarray as xr
 
 from nwb_autolfads.choice import Choice, make_estimators
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError
-from nwb_autolfads.nwb.read import list_estimates, read_activation
+from nwb_autolfads.nwb.inside import FileState
+from nwb_autolfads.nwb.read import list_estimates, read_activation, read_weights
 from nwb_autolfads.nwb.write import write_activation
 from nwb_autolfads.placing import Target, Tell, check_new_file, check_output, nwb_file_for, write_bytes, write_text
 from nwb_autolfads.settings import RunSettings, Source
@@ -22,6 +24,7 @@ from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.recording import EmgRecording
 
 if TYPE_CHECKING:
+    from nwb_autolfads.estimators.autolfads import AutoLFADS
     from nwb_autolfads.estimators.base import Estimator
     from nwb_autolfads.search.progress import ProgressCallback
 
@@ -98,6 +101,7 @@ def run(
     """
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
+            seen = FileState.of(file)
             estimators = make_estimators(choice, settings, progress)
             names = [target.name or estimator.name for estimator in estimators]
             check_output(file, place, names)
@@ -108,7 +112,8 @@ def run(
         for name, estimator in zip(names, estimators, strict=True):
             tell(f"Fitting {estimator.name}")
             estimates[name] = estimator.fit(emg).estimate(emg)
-        write_estimates(estimates, file, place)
+        models = _trained_models(dict(zip(names, estimators, strict=True))) if choice.weights else {}
+        write_estimates(estimates, file, place, seen=seen, weights=models)
     tell(f"Wrote {', '.join(names)} to {target.file}")
     if choice.save_model is not None:
         _save_model(estimators, choice.save_model)
@@ -116,18 +121,29 @@ def run(
     return Result(target.file, estimates, emg, recording.assumptions)
 
 
-def apply(model: Path, source: Source, target: Target, settings: RunSettings, *, tell: Tell) -> Result:
-    """Estimate activation with a model trained before; see `run`."""
-    from nwb_autolfads.estimators.autolfads import AutoLFADS
+def apply(
+    model: Path,
+    source: Source,
+    target: Target,
+    settings: RunSettings,
+    *,
+    trained_as: str | None = None,
+    tell: Tell,
+) -> Result:
+    """Estimate activation with a model trained before; see `run`.
 
-    estimator = AutoLFADS.load(model)
+    ``model`` is a file that `run` kept the model in, or an NWB file with an estimate that it is kept beside;
+    ``trained_as`` is the name of that estimate, needed where there are several with models.
+    """
+    estimator = _load_model(model, trained_as)
     name = target.name or estimator.name
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
+            seen = FileState.of(file)
             check_output(file, place, [name])
             emg = _prepare(recording, settings, tell)
         estimates = {name: estimator.estimate(emg)}
-        write_estimates(estimates, file, place)
+        write_estimates(estimates, file, place, seen=seen)
     tell(f"Wrote {name} to {target.file}")
     return Result(target.file, estimates, emg, recording.assumptions)
 
@@ -182,19 +198,38 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
     return out
 
 
-def write_estimates(estimates: Mapping[str, xr.Dataset], source: Path, target: Target) -> None:
-    """Write estimates one after the other; the file is whole after each."""
+def write_estimates(
+    estimates: Mapping[str, xr.Dataset],
+    source: Path,
+    target: Target,
+    *,
+    seen: FileState,
+    weights: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write estimates one after the other, each with its model where there is one; the file is whole after each.
+
+    Raises
+    ------
+    OutputError
+        If the source is not as it was ``seen`` when its EMG was read, or the file cannot be written.
+    """
+    weights = weights or {}
     (first_name, first), *others = estimates.items()
     write_activation(
         first,
         source,
         None if target.in_place else target.file,
         in_place=target.in_place,
+        link=target.link,
         name=first_name,
         overwrite=target.overwrite,
+        weights=weights.get(first_name),
+        source_state=seen,
     )
     for name, estimate in others:
-        write_activation(estimate, target.file, in_place=True, name=name, overwrite=target.overwrite)
+        write_activation(
+            estimate, target.file, in_place=True, name=name, overwrite=target.overwrite, weights=weights.get(name)
+        )
 
 
 def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.DataArray:
@@ -212,7 +247,18 @@ def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.D
     return emg
 
 
+def _load_model(model: Path, trained_as: str | None) -> AutoLFADS:
+    from nwb_autolfads.estimators.autolfads import AutoLFADS
+
+    if model.is_file() and h5py.is_hdf5(model):
+        return AutoLFADS.from_bytes(read_weights(model, trained_as), file=str(model))
+    return AutoLFADS.load(model)
+
+
+def _trained_models(estimators: Mapping[str, Estimator]) -> dict[str, bytes]:
+    return {name: estimator.to_bytes() for name, estimator in estimators.items() if hasattr(estimator, "to_bytes")}
+
+
 def _save_model(estimators: Sequence[Estimator], file: Path) -> None:
-    for estimator in estimators:
-        if hasattr(estimator, "to_bytes"):
-            write_bytes(file, estimator.to_bytes())
+    for model in _trained_models({estimator.name: estimator for estimator in estimators}).values():
+        write_bytes(file, model)

@@ -96,7 +96,7 @@ def unpack(data: bytes, file: str) -> TrainedModel:
     try:
         metadata = json.loads(data[8 : 8 + header_bytes]).get("__metadata__", {})
         tensors = safetensors.torch.load(data)
-    except (ValueError, AttributeError, SafetensorError) as error:
+    except (ValueError, AttributeError, RecursionError, SafetensorError) as error:
         raise refuse(f"this is not a safetensors file ({error})") from error
     if metadata.get("format") != FORMAT:
         raise refuse(f"its format is {metadata.get('format')!r}, expected {FORMAT!r}")
