@@ -5,7 +5,7 @@ EXTENSION := extensions/ndx-muscle-activation
 # Small models and short signals: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test picture clean
+.PHONY: demo test environments interop faults picture clean
 
 demo: .venv/ready
 	$(BIN)/nwb-autolfads demo --out demo --overwrite
@@ -15,6 +15,21 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
+
+# Results read where nothing of this package is installed, and with the oldest PyNWB that the extension claims.
+environments: .venv/ready
+	NWB_AUTOLFADS_ENVIRONMENTS=1 $(BIN)/pytest tests/test_without_our_packages.py
+
+# Results read by programs that are too large to be needed by every test.
+interop: .venv/ready
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,interop]"
+	$(BIN)/pytest tests/test_read_by_others.py
+
+# A hundred writers killed at random moments, and thirty stopped by Ctrl-C, in a file of 60 MB.
+faults: .venv/ready
+	$(BIN)/python tests/faults/writers.py kill --times 100
+	$(BIN)/python tests/faults/writers.py interrupt --times 30
+	$(BIN)/python tests/faults/writers.py race
 
 # The picture in README.md.
 picture: demo

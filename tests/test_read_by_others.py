@@ -152,7 +152,7 @@ def test_validators_have_nothing_against_it_that_they_have_not_against_the_sourc
 
 
 def test_an_archive_takes_it(result, tmp_path):
-    pytest.importorskip("dandi", reason="dandi is in the extra 'dandi'")
+    pytest.importorskip("dandi", reason="dandi is in the extra 'interop'")
     assert block("Is it valid?", "bash") == "dandi validate .\n"
     (tmp_path / "dandiset.yaml").write_text(DANDISET)
     (tmp_path / "sub-01").mkdir()
