@@ -11,7 +11,7 @@ from scipy.linalg import expm
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators import forward_backward
-from nwb_autolfads.estimators.amplitude_hmm import AmplitudeModel, transition_kernel
+from nwb_autolfads.estimators.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes import MEAN_OF_RECTIFIED, BayesianFilter
 from nwb_autolfads.estimators.forward_backward import infer
 
@@ -189,7 +189,7 @@ def test_smoother_is_closer_to_the_truth_than_the_filter():
 def test_fit_finds_settings_as_likely_as_those_the_data_were_drawn_with():
     x, _ = draw_from_the_model(12_000, 60, 3.0, 0.5, 2.0, "laplace", 9)
     emg = rectified_emg(x[:, None])
-    estimator = BayesianFilter(grid=60).fit(emg)
+    estimator = BayesianFilter(grid=60, amplitudes="linear").fit(emg)
     diffusion, jump = estimator.fitted_["muscle 0"]
     assert 0.5 / 3 < diffusion < 0.5 * 3
 
@@ -206,6 +206,70 @@ def test_fit_finds_settings_as_likely_as_those_the_data_were_drawn_with():
 def test_a_given_setting_is_kept_when_the_other_is_chosen():
     emg = rectified_emg(draw_from_the_model(2000, 30, 3.0, 0.5, 2.0, "laplace", 10)[0][:, None])
     assert BayesianFilter(jump=0.7, grid=30).fit(emg).fitted_["muscle 0"][1] == 0.7
+
+
+def test_logarithmic_amplitudes_are_floor_and_muscle_in_quadrature_and_linear_ones_evenly_spaced():
+    floor, top = np.array([0.1, 0.02]), np.array([2.0, 3.0])
+    grid, spacing = amplitude_grid(40, floor, top, "logarithmic")
+    log_muscle_part = np.log(np.sqrt(grid**2 - floor[:, None] ** 2))
+    np.testing.assert_allclose(np.diff(log_muscle_part, axis=1), np.tile(spacing[:, None], 39), rtol=1e-6)
+    np.testing.assert_allclose(np.exp(log_muscle_part[:, -1]), top)
+    assert np.all(grid[:, 0] < 1.03 * floor)
+    grid, spacing = amplitude_grid(4, floor, top, "linear")
+    np.testing.assert_allclose(grid, [[0.5, 1, 1.5, 2], [0.75, 1.5, 2.25, 3]])
+    np.testing.assert_allclose(spacing, [0.5, 0.75])
+
+
+def test_default_smoother_is_the_plain_loop_on_the_logarithmic_amplitudes():
+    random = np.random.default_rng(16)
+    x = random.exponential(0.05 + np.maximum(np.sin(np.arange(600) / 40), 0) ** 2)
+    averages = np.convolve(np.pad(x, (12, 12), "symmetric"), np.full(25, 1 / 25), "valid")  # 50 ms, mirrored ends
+    floor, top, n_grid = np.quantile(averages, 0.02), averages.max(), 30
+    log_s = np.linspace(np.log(floor / 5), np.log(top), n_grid)
+    sigma = np.sqrt(floor**2 + np.exp(2 * log_s))
+    kernel = expm(generator(n_grid, log_s[1] - log_s[0], 8.0, 0.5) / RATE)
+    gammas = plain_loop(x, sigma, kernel, "laplace")[1]
+    for point, expected in (("mean", gammas @ sigma), ("mode", sigma[gammas.argmax(axis=1)])):
+        estimator = BayesianFilter("laplace", 8.0, 0.5, grid=n_grid, smooth=True, estimate=point)
+        activation = estimator.estimate(rectified_emg(x[:, None]))["activation"].values[:, 0]
+        np.testing.assert_allclose(activation, expected, rtol=2e-5)
+
+
+def test_one_muscle_and_all_muscles_give_the_same_estimate():
+    x = np.random.default_rng(17).exponential(1, (900, 3))
+    alone, together = rectified_emg(x[:, :1]), rectified_emg(x)
+    found = [BayesianFilter("laplace", 5.0, 0.5, smooth=True).estimate(emg)["activation"] for emg in (alone, together)]
+    np.testing.assert_allclose(found[0].values[:, 0], found[1].values[:, 0], rtol=1e-5)
+
+
+def test_a_gap_starts_the_smoother_afresh():
+    x = np.random.default_rng(18).exponential(1, (1000, 1))
+    x[600:] *= 5
+    estimator = BayesianFilter("laplace", 5.0, 0.5, smooth=True)
+    whole = estimator.estimate(rectified_emg(x, segment=np.repeat([0, 1], [600, 400])))["activation"].values
+    x[600:] = x[599::-1][:400] * 5  # other values of the same range after the gap
+    other = estimator.estimate(rectified_emg(x, segment=np.repeat([0, 1], [600, 400])))["activation"].values
+    mixed = estimator.estimate(rectified_emg(x))["activation"].values
+    assert np.abs(np.log(other[590:600] / whole[590:600])).max() < np.abs(np.log(mixed[590:600] / whole[590:600])).max()
+
+
+def test_zero_and_negative_emg_is_raised_and_said_once():
+    x = np.random.default_rng(19).exponential(1, (600, 2))
+    x[5, 0], x[7, 1] = 0.0, -0.3
+    with pytest.warns(UserWarning, match="2 of 1200 values of rectified EMG are zero or negative") as said:
+        found = BayesianFilter("laplace", 5.0, 0.5).estimate(rectified_emg(x))
+    assert len(said) == 1
+    assert np.isfinite(found["activation"].values).all()
+
+
+def test_a_constant_muscle_and_missing_values_are_refused_by_name():
+    x = np.random.default_rng(20).exponential(1, (600, 2))
+    x[:, 1] = 0.2
+    with pytest.raises(SignalError, match="never changes"):
+        BayesianFilter().fit(rectified_emg(x))
+    x[3, 1] = np.nan
+    with pytest.raises(SignalError, match="1 of 600 values are NaN or infinite"):
+        BayesianFilter("laplace", 5.0, 0.5).estimate(rectified_emg(x))
 
 
 def test_hidden_bins_do_not_influence_their_own_prediction():
@@ -230,13 +294,13 @@ def test_an_outlier_far_above_the_grid_leaves_everything_finite():
 
 def test_memory_does_not_grow_with_the_beliefs_of_the_whole_recording(monkeypatch):
     monkeypatch.setattr(forward_backward, "WINDOW_BINS", 256)
-    monkeypatch.setattr(forward_backward, "BELIEFS_AT_ONCE", 256 * 100 * 4)
-    x = np.random.default_rng(13).exponential(1, (8_000, 1))
+    monkeypatch.setattr(forward_backward, "BELIEFS_AT_ONCE", 2 * 256 * 100 * 4)
+    x = np.random.default_rng(13).exponential(1, (14_000, 1))
     tracemalloc.start()
     infer(model_of(1, 100, 3.0, 0.3, 1.0, "laplace"), x, [slice(0, len(x))], smooth=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8_000 * 100 * 4 / 2  # half of what all beliefs in float32 would take
+    assert peak < 14_000 * 100 * 4 / 2  # half of what all beliefs in float32 would take
 
 
 def test_unusable_muscles_come_back_as_nan():
@@ -255,6 +319,7 @@ def test_unusable_muscles_come_back_as_nan():
         ({"jump": float("nan")}, "jump=nan is out of range"),
         ({"grid": 2}, "grid=2 is out of range"),
         ({"estimate": "median"}, "estimate='median' does not exist"),
+        ({"amplitudes": "cubic"}, "amplitudes='cubic' does not exist"),
         ({"transition": "implicit"}, "transition='implicit' does not exist"),
     ],
 )

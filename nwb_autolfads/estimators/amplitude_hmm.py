@@ -2,10 +2,12 @@
 
 A hidden amplitude sigma on a grid diffuses and jumps, and the rectified EMG x is drawn around it:
 
-    dp/dt = a d2p/dsigma2 + b (uniform - p),     p(x | sigma) ~ exp(-x / sigma) / sigma          (Laplace)
-                                                 p(x | sigma) ~ exp(-x^2 / 2 sigma^2) / sigma    (Gauss)
+    dp/dt = a d2p/du2 + b (uniform - p),     p(x | sigma) ~ exp(-x / sigma) / sigma          (Laplace)
+                                             p(x | sigma) ~ exp(-x^2 / 2 sigma^2) / sigma    (Gauss)
 
-Sanger 2007 (J Neurophysiol 97:1839); Hofmann et al. 2016 (IEEE TNSRE 24:1341).
+In Sanger 2007 (J Neurophysiol 97:1839) and Hofmann et al. 2016 (IEEE TNSRE 24:1341) u is sigma itself. Here u may
+also be the logarithm of the muscle's part s of it, sigma^2 = floor^2 + s^2: then activation changes in proportion to
+itself, and what the electrode picks up at rest does not have to be explained by it.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from nwb_autolfads.errors import ConfigError
 
 Observation = Literal["laplace", "gauss"]
 Transition = Literal["exact", "euler"]
+Amplitudes = Literal["logarithmic", "linear"]
 Float32 = NDArray[np.float32]
 
+_BELOW_FLOOR = 5.0  # the muscle's least part is the floor over this, 2 % more amplitude than none: no need to go lower
 _LEAST_UNIFORM = 1e-12  # chance per bin of going anywhere: no outlier may have probability zero, not even with b = 0
-_LEAST_LOG_LIKELIHOOD = -50.0  # relative to the best amplitude's: less would only meet the slow denormal numbers
+_LEAST_LIKELIHOOD = np.float32(1e-22)  # relative to the best amplitude's: less would meet the slow denormal numbers
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class AmplitudeModel:
     Attributes
     ----------
     grid : array, (muscle, G)
-        Amplitudes sigma, equally spaced from one spacing above zero, in units of the scaled EMG.
+        Amplitudes sigma, rising, in units of the scaled EMG; see `amplitude_grid`.
     kernel : array, (muscle, G, G)
         Probability of going from one amplitude to another within one bin; symmetric.
     observation : {"laplace", "gauss"}
@@ -44,6 +48,10 @@ class AmplitudeModel:
     grid: NDArray[np.float64]
     kernel: Float32
     observation: Observation
+
+    def of_muscles(self, muscles: slice) -> AmplitudeModel:
+        """Return the model of some of the muscles."""
+        return AmplitudeModel(self.grid[muscles], self.kernel[muscles], self.observation)
 
     def features(self, x: NDArray[np.float64], seen: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.float64]]:
         """Return what the log-likelihood of `likelihood` is linear in, and the offset that it leaves out.
@@ -78,11 +86,41 @@ class AmplitudeModel:
         return np.stack([slope, -np.log(self.grid), np.ones_like(slope)], axis=1).astype(np.float32)
 
 
+def amplitude_grid(
+    n_grid: int, floor: NDArray[np.float64], top: NDArray[np.float64], amplitudes: Amplitudes
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the amplitudes of each muscle and the spacing of what diffuses.
+
+    Parameters
+    ----------
+    n_grid : int
+        G, number of amplitudes.
+    floor, top : array, (muscle,)
+        Amplitude at rest, used by the logarithmic grid only, and the largest amplitude.
+    amplitudes : {"logarithmic", "linear"}
+        Logarithmic: ``sigma = sqrt(floor^2 + s^2)``, log s equally spaced from floor / 5 up. Linear: sigma equally
+        spaced from one spacing above zero.
+
+    Returns
+    -------
+    grid : array, (muscle, G)
+    spacing : array, (muscle,)
+        Of log s, or of sigma.
+    """
+    if amplitudes == "linear":
+        spacing = top / n_grid
+        return spacing[:, None] * np.arange(1, n_grid + 1), spacing
+    lowest = floor / _BELOW_FLOOR
+    spacing = np.log(top / lowest) / (n_grid - 1)
+    muscle_part = lowest[:, None] * np.exp(spacing[:, None] * np.arange(n_grid))
+    return np.hypot(floor[:, None], muscle_part), spacing
+
+
 def likelihood(features: Float32, terms: Float32, out: Float32) -> Float32:
     """Compute ``(muscle, window, G)`` likelihoods, one for the best amplitude, into ``out``."""
     np.matmul(features, terms, out=out)
-    np.maximum(out, _LEAST_LOG_LIKELIHOOD, out=out)
-    return np.exp(out, out=out)
+    np.exp(out, out=out)
+    return np.add(out, _LEAST_LIKELIHOOD, out=out)
 
 
 def transition_kernel(
@@ -90,20 +128,20 @@ def transition_kernel(
 ) -> NDArray[np.float64]:
     """Return the probabilities of going from amplitude to amplitude within one bin.
 
-    The generator is ``Q = a L + b (U - I)``: L the second difference with reflecting walls over the squared spacing,
-    U the matrix of all 1/G. L and U commute and the cosines of the DCT-II diagonalise L, so the exact ``expm(Q dt)``
-    costs one product. The published filter takes the Euler step ``I + Q dt``.
+    The generator is ``Q = a L + b (U - I)``: L the second difference of equally spaced values, over their squared
+    spacing and with reflecting walls, U the matrix of all 1/G. L and U commute and the cosines of the DCT-II
+    diagonalise L, so the exact ``expm(Q dt)`` costs one product. The published filter's Euler step is ``I + Q dt``.
 
     Parameters
     ----------
     n_grid : int
         G, number of amplitudes.
     spacing : float
-        Between neighbouring amplitudes, in units of the scaled EMG.
+        Between neighbouring values of what diffuses, from `amplitude_grid`.
     bin_s : float
         Length of a bin (s).
     diffusion, jump : float
-        a (squared scaled EMG per s) and b (per s).
+        a (squared units of the spacing per s) and b (per s).
     method : {"exact", "euler"}
 
     Returns

@@ -11,15 +11,24 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.estimators.amplitude_hmm import AmplitudeModel, Observation, Transition, transition_kernel
+from nwb_autolfads.estimators.amplitude_hmm import (
+    AmplitudeModel,
+    Amplitudes,
+    Observation,
+    Transition,
+    amplitude_grid,
+    transition_kernel,
+)
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.forward_backward import infer
 from nwb_autolfads.estimators.observed import ObservedEmg, moving_average, observe, require_between, require_choice
 
 MEAN_OF_RECTIFIED = {"laplace": 1.0, "gauss": math.sqrt(2 / math.pi)}
 """Expected rectified EMG at amplitude sigma = 1."""
-DIFFUSION_BOUNDS, JUMP_BOUNDS = (1e-4, 1e2), (1e-4, 1e2)
+DIFFUSION_BOUNDS, JUMP_BOUNDS = (1e-4, 1e3), (1e-4, 1e2)
+_START: dict[Amplitudes, tuple[float, float]] = {"logarithmic": (8.0, 0.5), "linear": (0.2, 0.5)}
 _RANGE_WINDOW_S = 0.05
+_AT_REST = 0.02  # share of the recording in which every muscle is taken to be at rest
 _FIT_STRETCHES, _FIT_STRETCH_BINS = 16, 1024
 
 
@@ -30,14 +39,16 @@ class BayesianFilter(Estimator):
     sigma, with Gauss observations sigma * sqrt(2 / pi). ``activation`` is always the mean rectified EMG, so that all
     estimators are on one scale, and ``activation_std`` its posterior standard deviation.
 
-    The grid of each muscle reaches from one spacing above zero to the largest 50 ms average of its rectified EMG.
+    The grid of each muscle reaches up to the largest 50 ms average of its rectified EMG. By default it is
+    ``sigma = sqrt(floor^2 + s^2)``, log s equally spaced, and log s is what diffuses: activation changes in proportion
+    to itself, above what the electrode picks up at rest. The floor is the 2 % quantile of the 50 ms averages.
 
     Parameters
     ----------
     observation : {"laplace", "gauss"}
         Distribution of the EMG around zero.
     diffusion : float, optional
-        a, in squared units of the scaled EMG per second. When None, `fit` chooses it.
+        a, in squared units of log s (or of sigma, the scaled EMG) per second. When None, `fit` chooses it.
     jump : float, optional
         b, jumps to anywhere per second. When None, `fit` chooses it.
     grid : int
@@ -45,7 +56,9 @@ class BayesianFilter(Estimator):
     smooth : bool
         False: the causal filter; each bin knows the past only. True: forward-backward, each bin knows its segment.
     estimate : {"mean", "mode"}
-        What of the posterior is the activation.
+        What of the posterior is the activation; the mode is the likeliest amplitude of the grid.
+    amplitudes : {"logarithmic", "linear"}
+        What is equally spaced, diffuses, and is uniform after a jump: log s, or sigma itself as published.
     transition : {"exact", "euler"}
         The matrix exponential, or the explicit Euler step of the published filter, stable for small diffusion only.
 
@@ -71,10 +84,12 @@ class BayesianFilter(Estimator):
         grid: int = 100,
         smooth: bool = False,
         estimate: Literal["mean", "mode"] = "mean",
+        amplitudes: Amplitudes = "logarithmic",
         transition: Transition = "exact",
     ) -> None:
         require_choice("observation", observation, get_args(Observation))
         require_choice("estimate", estimate, ("mean", "mode"))
+        require_choice("amplitudes", amplitudes, get_args(Amplitudes))
         require_choice("transition", transition, get_args(Transition))
         require_between("grid", grid, 3, 2000)
         if diffusion is not None:
@@ -82,7 +97,8 @@ class BayesianFilter(Estimator):
         if jump is not None:
             require_between("jump", jump, 0, math.inf)
         self.observation, self.diffusion, self.jump = observation, diffusion, jump
-        self.grid, self.smooth, self.point, self.transition = int(grid), bool(smooth), estimate, transition
+        self.grid, self.smooth, self.point = int(grid), bool(smooth), estimate
+        self.amplitudes, self.transition = amplitudes, transition
         self.fitted_: dict[str, tuple[float, float]] | None = None
 
     @property
@@ -96,6 +112,7 @@ class BayesianFilter(Estimator):
             "grid": self.grid,
             "smooth": self.smooth,
             "estimate": self.point,
+            "amplitudes": self.amplitudes,
             "transition": self.transition,
             **fitted,
         }
@@ -105,18 +122,18 @@ class BayesianFilter(Estimator):
         observed = observe(emg)
         if self.diffusion is not None and self.jump is not None:
             return self
-        top = _top(observed, None)
+        grid, spacing = self._grid(observed, None)
         stretches = _fit_stretches(observed.pieces)
 
         def log_predictive(diffusion: NDArray[np.float64], jump: NDArray[np.float64]) -> NDArray[np.float64]:
-            model = self._model(observed, top, diffusion, jump)
+            model = self._model(observed, grid, spacing, diffusion, jump)
             found = infer(model, observed.values, stretches).log_predictive
-            return sum((found[stretch].sum(axis=0) for stretch in stretches), np.zeros(len(top)))
+            return sum((found[stretch].sum(axis=0) for stretch in stretches), np.zeros(len(grid)))
 
-        limit = np.full(len(top), DIFFUSION_BOUNDS[1])
+        limit = np.full(len(grid), DIFFUSION_BOUNDS[1])
         if self.transition == "euler":
-            limit = np.minimum(limit, 0.999 * (top / self.grid) ** 2 * observed.rate / 2)
-        best = _compass_search(log_predictive, self.diffusion, self.jump, limit)
+            limit = np.minimum(limit, 0.999 * spacing**2 * observed.rate / 2)
+        best = _compass_search(log_predictive, _START[self.amplitudes], (self.diffusion, self.jump), limit)
         muscles = emg["muscle"].values[observed.usable]
         self.fitted_ = {str(m): (float(a), float(b)) for m, a, b in zip(muscles, *best, strict=True)}
         return self
@@ -136,7 +153,7 @@ class BayesianFilter(Estimator):
         self, emg: xr.DataArray, observed: ObservedEmg, visible: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         diffusion, jump = self._settings([str(m) for m in emg["muscle"].values[observed.usable]])
-        model = self._model(observed, _top(observed, visible), diffusion, jump)
+        model = self._model(observed, *self._grid(observed, visible), diffusion, jump)
         mode = self.point == "mode"
         beliefs = infer(model, observed.values, observed.pieces, visible=visible, smooth=self.smooth, mode=mode)
         scale = MEAN_OF_RECTIFIED[self.observation]
@@ -157,24 +174,31 @@ class BayesianFilter(Estimator):
         diffusion, jump = np.array([self.fitted_[muscle] for muscle in muscles]).T
         return diffusion, jump
 
+    def _grid(
+        self, observed: ObservedEmg, visible: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `amplitude_grid` over the range of the visible bins."""
+        shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
+        width = max(1, round(_RANGE_WINDOW_S * observed.rate))
+        averages = np.concatenate(
+            [moving_average(observed.values[piece], shown[piece], width) for piece in observed.pieces]
+        )
+        levels = averages / MEAN_OF_RECTIFIED[self.observation]
+        return amplitude_grid(self.grid, np.quantile(levels, _AT_REST, axis=0), levels.max(axis=0), self.amplitudes)
+
     def _model(
-        self, observed: ObservedEmg, top: NDArray[np.float64], diffusion: NDArray[np.float64], jump: NDArray[np.float64]
+        self,
+        observed: ObservedEmg,
+        grid: NDArray[np.float64],
+        spacing: NDArray[np.float64],
+        diffusion: NDArray[np.float64],
+        jump: NDArray[np.float64],
     ) -> AmplitudeModel:
-        spacing = top / MEAN_OF_RECTIFIED[self.observation] / self.grid
         kernels = [
             transition_kernel(self.grid, d, 1 / observed.rate, a, b, self.transition)
             for d, a, b in zip(spacing, diffusion, jump, strict=True)
         ]
-        grid = spacing[:, None] * np.arange(1, self.grid + 1)
         return AmplitudeModel(grid, np.stack(kernels).astype(np.float32), self.observation)
-
-
-def _top(observed: ObservedEmg, visible: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-    """Return the largest 50 ms average of each muscle's rectified EMG, over its visible bins."""
-    shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
-    width = max(1, round(_RANGE_WINDOW_S * observed.rate))
-    averages = [moving_average(observed.values[piece], shown[piece], width) for piece in observed.pieces]
-    return np.concatenate(averages).max(axis=0)
 
 
 def _fit_stretches(pieces: list[slice]) -> list[slice]:
@@ -191,18 +215,16 @@ def _fit_stretches(pieces: list[slice]) -> list[slice]:
 
 def _compass_search(
     score: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
-    diffusion: float | None,
-    jump: float | None,
+    start: tuple[float, float],
+    given: tuple[float | None, float | None],
     diffusion_limit: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Maximise ``score`` over those of diffusion and jump that are None, muscle by muscle."""
+    """Maximise ``score`` over those of diffusion and jump that are not given, muscle by muscle."""
     n_muscles = len(diffusion_limit)
-    at = np.array(
-        [np.full(n_muscles, 0.2 if diffusion is None else diffusion), np.full(n_muscles, 0.5 if jump is None else jump)]
-    )
+    at = np.array([np.full(n_muscles, s if g is None else g) for s, g in zip(start, given, strict=True)])
     lower = np.array([np.full(n_muscles, DIFFUSION_BOUNDS[0]), np.full(n_muscles, JUMP_BOUNDS[0])])
     upper = np.array([diffusion_limit, np.full(n_muscles, JUMP_BOUNDS[1])])
-    free = [axis for axis, given in enumerate((diffusion, jump)) if given is None]
+    free = [axis for axis, value in enumerate(given) if value is None]
     at[free] = np.clip(at, lower, upper)[free]
     best = score(*at)
     for factor in (8.0, 8.0, 3.0, 1.5):

@@ -21,7 +21,7 @@ TOLERANCE = 2e-6
 WINDOW_BINS = 2048
 WARM_UP_BINS = 256
 BELIEFS_AT_ONCE = 64_000_000
-"""Probabilities held at a time: 256 MB."""
+"""Probabilities and likelihoods held at a time: 256 MB."""
 
 
 class Beliefs(NamedTuple):
@@ -52,7 +52,7 @@ def infer(
 ) -> Beliefs:
     """Filter, or smooth forward and backward, rectified EMG.
 
-    Memory is bounded: beside the result, about `BELIEFS_AT_ONCE` probabilities are held at a time.
+    Memory is bounded: beside the result, about `BELIEFS_AT_ONCE` numbers are held at a time.
 
     Parameters
     ----------
@@ -80,17 +80,27 @@ def infer(
         for piece in pieces
         for first in range(piece.start, piece.stop, length)
     ]
-    at_once = max(1, BELIEFS_AT_ONCE // (length * model.grid.size))
-    warm_up = WARM_UP_BINS
-    while True:
-        beliefs = Beliefs(*(np.empty(x.shape) for _ in Beliefs._fields))
-        borders = []
-        for start in range(0, len(windows), at_once):
-            batch = _lay_out(model, x, seen, windows[start : start + at_once], length, warm_up)
-            borders.append(_infer_batch(model, batch, beliefs, smooth=smooth, mode=mode))
-        if warm_up >= longest or _disagreement(windows, borders) <= TOLERANCE:
-            return beliefs
-        warm_up *= 2
+    n_muscles, n_grid = model.grid.shape
+    pairs = max(1, BELIEFS_AT_ONCE // (2 * length * n_grid))  # of a muscle and a window, run side by side
+    pairs = min(pairs, n_muscles * len(windows))
+    # Allocated once: fresh pages for every batch would cost as much time as the matrix products.
+    room = np.empty((2, (length if smooth else 1) * pairs * n_grid), np.float32)
+    beliefs = Beliefs(*(np.empty(x.shape) for _ in Beliefs._fields))
+    muscles_at_once = max(1, pairs // len(windows))
+    for start in range(0, n_muscles, muscles_at_once):
+        muscles = slice(start, start + muscles_at_once)
+        part = Beliefs(*(np.empty_like(x[:, muscles]) for _ in Beliefs._fields))
+        warm_up = WARM_UP_BINS
+        while True:
+            found = _infer_muscles(
+                model.of_muscles(muscles), x[:, muscles], seen, windows, room, warm_up, part, smooth=smooth, mode=mode
+            )
+            if warm_up >= longest or found <= TOLERANCE:
+                break
+            warm_up *= 2
+        for whole, values in zip(beliefs, part, strict=True):
+            whole[:, muscles] = values
+    return beliefs
 
 
 class _Window(NamedTuple):
@@ -138,7 +148,31 @@ def _lay_out(
     return _Batch(windows, np.ascontiguousarray(features.swapaxes(0, 1)), offset.swapaxes(0, 1), before, length, after)
 
 
-def _infer_batch(model: AmplitudeModel, batch: _Batch, beliefs: Beliefs, *, smooth: bool, mode: bool) -> _Borders:
+def _infer_muscles(
+    model: AmplitudeModel,
+    x: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    windows: list[_Window],
+    room: Float32,
+    warm_up: int,
+    beliefs: Beliefs,
+    *,
+    smooth: bool,
+    mode: bool,
+) -> float:
+    """Run all windows of some muscles, batch by batch; return how far neighbours disagree at their borders."""
+    length = max(window.stop - window.first for window in windows)
+    at_once = max(1, room.shape[1] // ((length if smooth else 1) * model.grid.size))
+    borders = []
+    for start in range(0, len(windows), at_once):
+        batch = _lay_out(model, x, seen, windows[start : start + at_once], length, warm_up)
+        borders.append(_infer_batch(model, batch, room, beliefs, smooth=smooth, mode=mode))
+    return _disagreement(windows, borders)
+
+
+def _infer_batch(
+    model: AmplitudeModel, batch: _Batch, room: Float32, beliefs: Beliefs, *, smooth: bool, mode: bool
+) -> _Borders:
     """Run the recursions over a batch and write its windows' own bins into ``beliefs``.
 
     alpha_t ~ p(x_t | sigma) (alpha_(t-1) K),  beta_(t-1) ~ K (p(x_t | sigma) beta_t),  posterior_t ~ alpha_t beta_t
@@ -146,17 +180,20 @@ def _infer_batch(model: AmplitudeModel, batch: _Batch, beliefs: Beliefs, *, smoo
     terms, kernel = model.terms(), model.kernel
     shape = (len(model.grid), len(batch.windows), model.grid.shape[1])
     uniform = np.full(shape, 1 / shape[2], np.float32)
-    chance, work = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    alphas = np.empty((batch.length if smooth else 1, *shape), np.float32)
+    work = np.empty(shape, np.float32)
+    # What the backward pass needs again: (own bin, muscle, window, G); the filter writes over the one bin it keeps.
+    n_kept = batch.length if smooth else 1
+    alphas, chances = room[:, : n_kept * uniform.size].reshape(2, n_kept, *shape)
     summary = _Summary(model, batch, mode=mode)
 
     alpha = forward_entry = uniform
     for step in range(-batch.before, batch.length):
         if step == 0:
             forward_entry = alpha.copy()
+        kept = step if smooth and step >= 0 else 0
         np.matmul(alpha, kernel, out=work)
-        likelihood(batch.features[batch.before + step], terms, out=chance)
-        alpha = np.multiply(work, chance, out=alphas[step if smooth and step >= 0 else 0])
+        chance = likelihood(batch.features[batch.before + step], terms, out=chances[kept])
+        alpha = np.multiply(work, chance, out=alphas[kept])
         evidence = _normalise(alpha)
         if step >= 0:
             summary.evidence[step] = evidence
@@ -164,13 +201,15 @@ def _infer_batch(model: AmplitudeModel, batch: _Batch, beliefs: Beliefs, *, smoo
                 summary.add(step, alpha)
     forward_exit = alpha.copy()
 
-    beta, backward_entry = uniform.copy(), uniform
+    beta, backward_entry, later = uniform.copy(), uniform, np.empty(shape, np.float32)
     for step in reversed(range(batch.length + batch.after if smooth else 0)):
         if step == batch.length - 1:
             backward_entry = beta.copy()
         if step < batch.length:
             summary.add(step, np.multiply(alphas[step], beta, out=work))
-        likelihood(batch.features[batch.before + step], terms, out=chance)
+            chance = chances[step]
+        else:
+            chance = likelihood(batch.features[batch.before + step], terms, out=later)
         np.multiply(beta, chance, out=work)
         np.matmul(work, kernel, out=beta)  # the kernel is symmetric
         _normalise(beta)
@@ -200,13 +239,16 @@ class _Summary:
         if self.mode is not None:
             posterior.argmax(axis=-1, out=self.mode[step])
 
+    def _at_modes(self) -> NDArray[np.float64]:
+        return self.model.grid[np.arange(len(self.model.grid))[:, None], self.mode]
+
     def write(self, beliefs: Beliefs) -> None:
         total, first, second = np.moveaxis(self.moments.astype(np.float64), -1, 0)
         mean = first / total
         values = (
             mean,
             np.sqrt(np.maximum(second / total - mean**2, 0)),
-            np.full_like(mean, np.nan) if self.mode is None else (self.mode + 1) * self.model.grid[:, :1],
+            np.full_like(mean, np.nan) if self.mode is None else self._at_modes(),
             np.log(self.evidence) + self.batch.offset[self.batch.before : self.batch.before + self.batch.length],
         )
         for kept, computed in zip(beliefs, values, strict=True):
