@@ -10,11 +10,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nwb_autolfads.comparisons import compare_with_behavior, compare_with_cortex, frequency_response
     from nwb_autolfads.emg.preprocess import preprocess
     from nwb_autolfads.estimators.autolfads import AutoLFADS
     from nwb_autolfads.estimators.lowpass import LowPass
     from nwb_autolfads.nwb.read import read_activation
     from nwb_autolfads.nwb.write import write_activation
+    from nwb_autolfads.report.figures import plot_activation
     from nwb_autolfads.simulate import simulate_session
     from nwb_autolfads.sources import open_emg
 
@@ -25,13 +27,21 @@ _HOME = {
     "LowPass": "nwb_autolfads.estimators.lowpass",
     "write_activation": "nwb_autolfads.nwb.write",
     "read_activation": "nwb_autolfads.nwb.read",
+    "compare_with_cortex": "nwb_autolfads.comparisons",
+    "compare_with_behavior": "nwb_autolfads.comparisons",
+    "frequency_response": "nwb_autolfads.comparisons",
+    "plot_activation": "nwb_autolfads.report.figures",
     "simulate_session": "nwb_autolfads.simulate",
 }
 
 __all__ = [
     "AutoLFADS",
     "LowPass",
+    "compare_with_behavior",
+    "compare_with_cortex",
+    "frequency_response",
     "open_emg",
+    "plot_activation",
     "preprocess",
     "read_activation",
     "simulate_session",

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "nwb_autolfads"
 
 # What each room may import of ours, besides itself. A module at the top of the package is a room of its own.
 ALLOWED = {
-    "__init__": {"emg", "estimators", "nwb", "sources", "simulate", "compare", "report"},
+    "__init__": {"emg", "estimators", "nwb", "sources", "simulate", "comparisons", "report"},
     "errors": set(),
     "sources": {"errors"},
     "emg": {"sources", "errors"},
@@ -27,8 +27,9 @@ ALLOWED = {
     "console": {"search"},
     "placing": {"sources", "nwb", "settings", "errors"},
     "workflow": {"sources", "emg", "estimators", "search", "nwb", "report", "settings", "choice", "placing", "errors"},
+    "comparisons": {"sources", "emg", "compare", "nwb", "placing", "errors"},
     "demo": {"simulate", "compare", "report", "nwb", "settings", "choice", "placing", "workflow", "errors"},
-    "cli": {"simulate", "settings", "choice", "overview", "doctor", "console", "placing", "workflow", "demo", "errors"},
+    "cli": {"simulate", "settings", "choice", "overview", "doctor", "console", "placing", "workflow", "demo", "comparisons", "report", "errors"},
 }
 WITHOUT_TORCH = {"sources", "emg", "compare", "nwb", "report", "simulate", "settings", "placing", "overview", "errors"}
 NWB_WRITERS = {"nwb", "simulate"}

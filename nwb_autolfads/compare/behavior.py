@@ -141,13 +141,13 @@ def score_against_behavior(
         )
     result = xr.concat(parts, dim="target").assign_coords(
         estimator=list(bins.estimators),
-        lag=("lag", -bins.width * np.asarray(shifts), {"units": "s"}),
+        lag=("lag", np.round(-bins.width * np.asarray(shifts), 9) + 0.0, {"units": "s"}),
         fold=np.arange(n_folds),
     )
     config = {
         "compared_with": "behavior",
         "bin_width_s": bins.width,
-        "lags_s": [bins.width * shift for shift in shifts],
+        "lags_s": [round(bins.width * shift, 9) for shift in shifts],
         "derivatives": list(derivatives),
         "savitzky_golay_s": SAVITZKY_GOLAY_S,
         "savitzky_golay_order": SAVITZKY_GOLAY_ORDER,

@@ -87,7 +87,7 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
         ]
     )
     segment = first["segment"].values[columns[0]] if "segment" in first.coords else np.zeros(len(time), dtype=int)
-    step = float(np.median(np.diff(time)))
+    step = round(float(np.median(np.diff(time))), 9)
     per_bin = max(1, round(width / step))
     notes = []
     if abs(per_bin * step - width) > 0.01 * width:
@@ -98,7 +98,7 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     return Bins(
         time=time[members].mean(axis=1),
         segment=np.repeat(np.arange(len(parts)), [len(part) // per_bin for part in parts]),
-        width=per_bin * step,
+        width=round(per_bin * step, 9),
         values=stacked[:, members].mean(axis=2),
         muscles=muscles,
         estimators=tuple(estimates),

@@ -132,7 +132,7 @@ def score_against_cortex(
             "estimator": list(bins.estimators),
             "muscle": list(bins.muscles),
             "unit": list(population.units),
-            "lag": ("lag", bins.width * np.asarray(shifts), {"units": "s"}),
+            "lag": ("lag", np.round(bins.width * np.asarray(shifts), 9), {"units": "s"}),
             "fold": np.arange(n_folds),
         },
         attrs={
@@ -141,7 +141,7 @@ def score_against_cortex(
                     "compared_with": "cortex",
                     "bin_width_s": bins.width,
                     "smoothing_s": smoothing,
-                    "lags_s": [bins.width * shift for shift in shifts],
+                    "lags_s": [round(bins.width * shift, 9) for shift in shifts],
                     "n_folds": n_folds,
                     "guard_s": guard,
                     "min_rate_hz": min_rate,

@@ -58,7 +58,7 @@ def decoding_scores(
         "r2_fold": ((*dims, "fold"), r2_fold),
         "r2_one_lag": (dims, decoding.r2_one_lag.reshape(shape)),
         "r2_at_lag": ((*dims, "lag"), at_lag),
-        "best_lag": (dims, best_lag(at_lag, lag_sign * bins.width * np.asarray(shifts))),
+        "best_lag": (dims, best_lag(at_lag, np.round(lag_sign * bins.width * np.asarray(shifts), 9) + 0.0)),
         "strength": ((*dims, "fold"), spread(decoding.strength)),
         "r2_fold_n": ((*dims, "fold"), np.broadcast_to(decoding.n, r2_fold.shape).astype(np.float64)),
     }
