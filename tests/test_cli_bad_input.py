@@ -166,7 +166,7 @@ def test_wrong_training_settings_are_named(refusal, session, tmp_path):
     settings = tmp_path / "settings.yaml"
     for text, said in (
         ("autolfads: {training: {members: 0}}", "training.members"),
-        ("autolfads: {training: 3}", "mapping"),
+        ("autolfads: {training: 3}", "training: Input should be"),
         ("autolfads: {nothing: 3}", "nothing"),
     ):
         settings.write_text(text)
@@ -174,7 +174,7 @@ def test_wrong_training_settings_are_named(refusal, session, tmp_path):
 
 
 def test_only_autolfads_has_a_model_to_save(refusal, session, tmp_path):
-    assert "no trained model" in refusal("run", session, "--estimator", "lowpass", "--save-model", tmp_path / "m")
+    assert "lowpass has no training" in refusal("run", session, "--estimator", "lowpass", "--save-model", tmp_path / "m")
 
 
 def test_a_model_that_is_none_is_refused(refusal, session, tmp_path):
