@@ -1,0 +1,88 @@
+"""The accuracy benchmark runs on a tiny session, and its measures are what they say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """The accuracy benchmark as a module."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import accuracy
+
+    return accuracy
+
+
+def series(values, rate=500.0):
+    return xr.DataArray(
+        values, dims=("time", "muscle"), coords={"time": np.arange(len(values)) / rate, "muscle": ["a"]}
+    )
+
+
+def test_one_command_prints_a_table_and_keeps_scores_settings_and_versions(tmp_path):
+    names = ["low-pass 20 Hz", "Bayesian smoother"]
+    command = [
+        sys.executable,
+        BENCHMARKS / "accuracy.py",
+        "--duration",
+        "6",
+        "--seeds",
+        "3",
+        "--generators",
+        "am",
+        "--no-real",
+    ]
+    run = [*command, "--json", tmp_path / "a.json", "--markdown", tmp_path / "a.md", "--estimators"]
+    done = subprocess.run([*run, *names], capture_output=True, text=True, check=True)
+    table = (tmp_path / "a.md").read_text()
+    assert table in done.stdout
+    assert all(f"| {name} |" in table for name in names)
+    kept = json.loads((tmp_path / "a.json").read_text())
+    assert [row["estimator"] for row in kept["simulated"]] == names
+    assert all(0 < row["r2"] <= row["r2_best_lag"] <= 1 and row["seconds"] > 0 for row in kept["simulated"])
+    assert {"nwb-autolfads", "numpy", "python"} <= set(kept["versions"])
+    assert "fitted_diffusion_and_jump" in kept["simulated"][1]["config"]
+
+
+def test_onset_error_is_the_delay_of_a_delayed_copy_on_another_scale(benchmark):
+    truth = np.zeros(5000)
+    for start in (500, 1500, 2500, 4000):
+        truth[start : start + 300] = 1
+    late = np.roll(truth, 8)  # 16 ms
+    assert benchmark.onset_error_ms(series(3 * late[:, None] + 2), series(truth[:, None])) == pytest.approx(16)
+
+
+def test_a_missed_onset_counts_as_far_off(benchmark):
+    truth = np.zeros(4000)
+    truth[1000:1300] = truth[3000:3300] = 1
+    never = np.zeros(4000)
+    never[2000] = 1e-3
+    assert benchmark.onset_error_ms(series(never[:, None]), series(truth[:, None])) == pytest.approx(100)
+
+
+def test_bands_add_up_and_part_slow_from_fast(benchmark):
+    time = np.arange(5000) / 500
+    slow, fast = np.sin(2 * np.pi * 3 * time), np.sin(2 * np.pi * 30 * time)
+    below, above = benchmark.split_bands(series((slow + fast)[:, None]))
+    np.testing.assert_allclose(below.values[500:-500, 0], slow[500:-500], atol=0.02)
+    np.testing.assert_allclose(above.values[500:-500, 0], fast[500:-500], atol=0.02)
+
+
+def test_real_recordings_give_what_their_description_says(benchmark, shared_data, tmp_path):
+    import real_recordings
+
+    (tmp_path / "4Amar.nwb").symlink_to(shared_data / "knee4" / "4Amar.nwb")
+    knee = real_recordings.score_knee_sessions(tmp_path, {"4 Hz": lambda: benchmark.LowPass(4.0)})
+    assert 0.55 < knee["knee angle, total R2"]["4 Hz"]["4Amar"] < 0.8  # 0.59 by a plain ridge regression
+    assert knee["knee angle, R2 without the cycle"]["4 Hz"]["4Amar"] < 0.4
+    walking = real_recordings.score_walking(shared_data / "walk13", {"15 Hz": lambda: benchmark.LowPass(15.0)})
+    (share,) = walking["walking, variance explained by gait phase"].values()
+    assert 0.65 < share["least"] < share["mean"] < share["largest"] < 0.95
