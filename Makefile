@@ -27,9 +27,7 @@ interop: .venv/ready
 
 # A hundred writers killed at random moments, and thirty stopped by Ctrl-C, in a file of 60 MB.
 faults: .venv/ready
-	$(BIN)/python tests/faults/writers.py kill --times 100
-	$(BIN)/python tests/faults/writers.py interrupt --times 30
-	$(BIN)/python tests/faults/writers.py race
+	$(BIN)/python tests/faults/writers.py --kills 100 --interrupts 30
 
 # The picture in README.md.
 picture: demo

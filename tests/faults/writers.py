@@ -1,4 +1,4 @@
-"""Writers that are killed, interrupted, or meet each other: ``python tests/faults/writers.py kill --times 100``.
+"""Writers that are killed, interrupted, or meet each other: ``python tests/faults/writers.py --kills 100``.
 
 Each writer is a process forked from this one, so that a hundred of them cost no imports, and its fate is decided at a
 random moment of its work, from a seed. What is found afterwards is printed as JSON; anything that must not be raises.
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from nwb_examples import make_emg, make_estimate, tree, write_session
 
 from nwb_autolfads.errors import OutputError
+from nwb_autolfads.nwb import version
 from nwb_autolfads.nwb.read import list_estimates, read_activation
 from nwb_autolfads.nwb.write import write_activation
 
@@ -85,11 +86,12 @@ def require_new(path: Path, before: dict[str, Any], estimate: xr.Dataset) -> Non
     xr.testing.assert_identical(read_activation(path), estimate)
 
 
-def stop_writers(folder: Path, files: dict[str, Path], times: int, seed: int, kind: signal.Signals) -> dict[str, Any]:
+def stop_writers(
+    folder: Path, files: dict[str, Path], estimate: xr.Dataset, times: int, seed: int, kind: signal.Signals
+) -> dict[str, Any]:
     """Send a signal to writers at random moments, look at what each leaves, and write again after it."""
     random = np.random.default_rng(seed)
-    estimate = make_estimate(make_emg(n_bins=ONE_MINUTE_BINS))
-    work = folder / "work"
+    work = folder / kind.name
     work.mkdir()
     path = work / FILE
     before = {name: tree(file, OURS) for name, file in files.items()}
@@ -124,15 +126,14 @@ def stop_writers(folder: Path, files: dict[str, Path], times: int, seed: int, ki
         if list_estimates(path) != ["AutoLFADS"] or os.listdir(work) != [FILE]:
             raise AssertionError(f"the next writer left {os.listdir(work)} with {list_estimates(path)}")
     require_new(path, before[name], estimate)
-    megabytes = files["add"].stat().st_size / 1e6
-    return {"times": times, "megabytes": round(megabytes, 1), "files": dict(found), "left_before_retry": dict(left)}
+    return {"times": times, **found, "left_before_retry": dict(left)}
 
 
-def let_two_meet(folder: Path, files: dict[str, Path]) -> dict[str, Any]:
+def let_two_meet(folder: Path, files: dict[str, Path], estimate: xr.Dataset) -> dict[str, Any]:
     """Start two writers of one file at the same moment."""
     path = folder / FILE
     shutil.copyfile(files["add"], path)
-    before, estimate = tree(path, OURS), make_estimate(make_emg(n_bins=ONE_MINUTE_BINS))
+    before = tree(path, OURS)
     read_end, write_end = os.pipe()
 
     def work() -> None:
@@ -150,20 +151,26 @@ def let_two_meet(folder: Path, files: dict[str, Path]) -> dict[str, Any]:
 def main() -> None:
     """Parse, do, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["kill", "interrupt", "race"])
-    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--interrupts", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--megabytes", type=float, default=60.0, help="size of the file that is written into")
+    parser.add_argument("--unvalidated", action="store_true", help="leave out the validation, the slowest step")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.unvalidated:
+        version._require_valid = lambda *_: None
+    estimate = make_estimate(make_emg(n_bins=ONE_MINUTE_BINS))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = make_files(folder, options.megabytes)
-        if options.what == "race":
-            print(json.dumps(let_two_meet(folder, files)))
-        else:
-            kind = signal.SIGKILL if options.what == "kill" else signal.SIGINT
-            print(json.dumps(stop_writers(folder, files, options.times, options.seed, kind)))
+        found = {
+            "megabytes": round(files["add"].stat().st_size / 1e6, 1),
+            "killed": stop_writers(folder, files, estimate, options.kills, options.seed, signal.SIGKILL),
+            "interrupted": stop_writers(folder, files, estimate, options.interrupts, options.seed, signal.SIGINT),
+            "two_at_once": let_two_meet(folder, files, estimate),
+        }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
