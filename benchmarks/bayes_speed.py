@@ -11,7 +11,7 @@ import xarray as xr
 
 from nwb_autolfads.estimators.bayes import BayesianFilter
 
-RATE, MUSCLES, SECONDS, REPEATS = 500, 12, 120, 3
+RATE, MUSCLES, SECONDS, REPEATS = 500, 12, 600, 2
 
 
 def rectified_emg() -> xr.DataArray:
@@ -35,7 +35,7 @@ def main() -> None:
     emg = rectified_emg()
     print(f"{MUSCLES} muscles, {SECONDS} s at {RATE} Hz, 100 amplitudes, one core; best of {REPEATS}")
     for smooth in (False, True):
-        estimator = BayesianFilter("laplace", 0.3, 1.0, smooth=smooth)
+        estimator = BayesianFilter("laplace", 8.0, 0.5, smooth=smooth)
         walls, cpus = [], []
         for _ in range(REPEATS):
             wall, cpu = time.perf_counter(), time.process_time()

@@ -42,14 +42,21 @@ def test_one_command_prints_a_table_and_keeps_scores_settings_and_versions(tmp_p
     ]
     run = [*command, "--json", tmp_path / "a.json", "--markdown", tmp_path / "a.md", "--estimators"]
     done = subprocess.run([*run, *names], capture_output=True, text=True, check=True)
-    table = (tmp_path / "a.md").read_text()
-    assert table in done.stdout
-    assert all(f"| {name} |" in table for name in names)
+    page = (tmp_path / "a.md").read_text()
+    assert all(f"| {name} |" in page and f"| {name} |" in done.stdout for name in names)
     kept = json.loads((tmp_path / "a.json").read_text())
     assert [row["estimator"] for row in kept["simulated"]] == names
     assert all(0 < row["r2"] <= row["r2_best_lag"] <= 1 and row["seconds"] > 0 for row in kept["simulated"])
     assert {"nwb-autolfads", "numpy", "python"} <= set(kept["versions"])
     assert "fitted_diffusion_and_jump" in kept["simulated"][1]["config"]
+
+
+def test_tables_of_a_page_are_replaced_and_its_text_is_kept(benchmark, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{benchmark.MARK}\nold\n{benchmark.MARK}\nafter\n")
+    for _ in range(2):
+        benchmark.put_tables(page, "new")
+    assert page.read_text() == f"before\n{benchmark.MARK}\n\nnew\n\n{benchmark.MARK}\nafter\n"
 
 
 def test_onset_error_is_the_delay_of_a_delayed_copy_on_another_scale(benchmark):
