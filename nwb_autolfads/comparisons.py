@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import xarray as xr
@@ -180,12 +180,13 @@ def frequency_response(
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that a file tells about its estimates; None what it does not, and why in ``missing``."""
+    """All that a file tells about its estimates; None what it does not, and why in ``missing``; what repeats."""
 
     cortex: xr.Dataset | None
     behavior: xr.Dataset | None
     response: xr.Dataset | None
     missing: dict[str, str]
+    events: Events | None
 
     @property
     def parts(self) -> dict[str, xr.Dataset]:
@@ -279,6 +280,7 @@ def compare_file(
         ),
         response=attempt("response", respond, asked_for=phases is not None),
         missing=missing,
+        events=repeats,
     )
 
 
@@ -378,8 +380,8 @@ def _plain(value: Any) -> Any:
 def _read_estimates(estimates: Estimates) -> tuple[dict[str, xr.Dataset], Path | None]:
     if isinstance(estimates, xr.Dataset):
         return {str(estimates.attrs.get("estimator", "estimate")): estimates}, None
-    if isinstance(estimates, Mapping):
-        return dict(estimates.items()), None
+    if not isinstance(estimates, str | PathLike):
+        return dict(cast("Mapping[str, xr.Dataset]", estimates)), None
     file = Path(estimates)
     names = list_estimates(file)
     if not names:

@@ -70,7 +70,7 @@ def run_demo(
         If a file exists already, or cannot be written.
     """
     from nwb_autolfads.report.figures import busiest_stretch, plot_activation
-    from nwb_autolfads.report.page import SHOWN_SECONDS, render_report
+    from nwb_autolfads.report.page import SHOWN_SECONDS
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def run_demo(
     done = workflow.run(
         Source(session),
         placing.Target(result, overwrite=overwrite),
-        Choice("all", seed=seed),
+        Choice("all", seed=seed, weights=True),
         RunSettings(autolfads=SHORT_TRAINING),
         tell=tell,
         progress=progress,
@@ -99,10 +99,10 @@ def run_demo(
     scores = score_against_truth(done.estimates, truth)
     placing.write_text(
         page,
-        render_report(
+        workflow.render_page(
+            result,
             done.estimates,
-            title=session.name,
-            emg=done.emg,
+            done.emg,
             assumptions=done.assumptions,
             truth=truth,
             scores=scores,

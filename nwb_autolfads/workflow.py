@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from nwb_autolfads.placing import Target, Tell, check_new_file, check_output, nw
 from nwb_autolfads.settings import RunSettings, Source
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.recording import EmgRecording
+
+JUDGED_S = 60.0
+"""Of EMG, from its start, are enough to tell estimators apart by what they predict of hidden blocks."""
 
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.autolfads import AutoLFADS
@@ -174,8 +178,6 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
     OutputError
         If the page cannot be written.
     """
-    from nwb_autolfads.report.page import render_report
-
     check_new_file(out, 0, may_exist=overwrite)
     names = list_estimates(file)
     if not names:
@@ -194,8 +196,85 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
-    write_text(out, render_report(estimates, title=file.name, emg=emg, emg_note=note, assumptions=assumptions))
+    command = f"nwb-autolfads report {shlex.quote(file.name)}"
+    page = render_page(file, estimates, emg, emg_note=note, assumptions=assumptions, commands=[command])
+    write_text(out, page)
     return out
+
+
+def render_page(
+    file: Path,
+    estimates: Mapping[str, xr.Dataset],
+    emg: xr.DataArray | None,
+    *,
+    emg_note: str = "",
+    assumptions: Sequence[str] = (),
+    truth: xr.DataArray | None = None,
+    scores: xr.Dataset | None = None,
+    commands: Sequence[str] = (),
+) -> str:
+    """Return the report page on estimates, beside whatever else their file holds.
+
+    Parameters
+    ----------
+    file : Path
+        The file that holds the estimates.
+    estimates : mapping of str to Dataset
+        By their names in it.
+    emg : DataArray, (time, muscle), optional
+        The rectified EMG they were made from.
+    emg_note, assumptions, truth, scores, commands
+        See `nwb_autolfads.report.page.render_report`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    from nwb_autolfads.comparisons import compare_file
+    from nwb_autolfads.report.page import render_report
+
+    found = compare_file(file, emg=emg)
+    return render_report(
+        estimates,
+        title=file.name,
+        emg=emg,
+        emg_note=emg_note,
+        assumptions=assumptions,
+        truth=truth,
+        scores=scores,
+        held_out=None if emg is None else _held_out(file, estimates, emg),
+        cortex=found.cortex,
+        behavior=found.behavior,
+        response=found.response,
+        events=found.events,
+        missing=found.missing,
+        notes=found.notes,
+        commands=commands,
+    )
+
+
+def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> xr.Dataset | None:
+    """Let the trained model in the file and filters predict the same hidden blocks; None where there is no model."""
+    from nwb_autolfads.estimators.autolfads import AutoLFADS
+    from nwb_autolfads.estimators.bayes import BayesianFilter
+    from nwb_autolfads.estimators.heldout import PredictsHidden, score_held_out
+    from nwb_autolfads.estimators.lowpass import LowPass
+
+    trained = [name for name, estimate in estimates.items() if "search_valid_nll" in estimate]
+    if not trained:
+        return None
+    try:
+        model = AutoLFADS.from_bytes(read_weights(file, trained[-1]), str(file))
+        part = emg.isel(time=slice(0, round(JUDGED_S * float(emg.attrs["rate"]))))
+        predict: dict[str, PredictsHidden] = {
+            "LowPass": LowPass().fit(part),
+            "BayesianFilter": BayesianFilter(smooth=True).fit(part),
+            trained[-1]: model,
+        }
+        return score_held_out(predict, part)
+    except NwbAutolfadsError:  # no model in the file, or one that these muscles or so short a recording do not suit
+        return None
 
 
 def write_estimates(

@@ -99,13 +99,13 @@ def test_a_muscle_named_like_a_script_shows_as_text(page):
     assert "<script>alert(1)</script>" in text
     assert "walk <b>1</b>.nwb" in text
     assert "raw & in volts" in text
-    assert not [tag for tag, _ in tags if tag in {"script", "b"}]
+    assert [tag for tag, _ in tags if tag in {"script", "b"}] == ["script"]  # the one that zooms
 
 
 def test_the_page_loads_nothing_from_elsewhere(page):
     _, tags = visible_text(page)
     addresses = [attrs[key] for _, attrs in tags for key in ("src", "href") if key in attrs]
-    assert len(addresses) == 4  # activation, scores, search history, and the icon that keeps browsers from asking
+    assert len(addresses) == 5  # activation twice, scores, search history, and an icon so that browsers do not ask
     assert all(address.startswith("data:") for address in addresses)
     assert "url(" not in page
     assert len(page) < 5_000_000

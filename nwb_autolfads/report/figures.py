@@ -87,7 +87,7 @@ def plot_activation(
     for axis, muscle in zip(axes, rows, strict=False):
         if emg is not None:
             _draw(axis, emg.sel(time=window, muscle=muscle), factor, color=EMG_GREY, width=0.6, label="rectified EMG")
-        for colour, (name, estimate) in zip(_colours(len(estimates)), estimates.items(), strict=True):
+        for colour, (name, estimate) in zip(colours_of(len(estimates)), estimates.items(), strict=True):
             activation = estimate["activation"].sel(time=window, muscle=muscle)
             _draw(axis, activation, factor, color=colour, width=1.4, label=name)
         if truth is not None and muscle in truth["muscle"].values:
@@ -99,7 +99,7 @@ def plot_activation(
         axis.set_ylim(bottom=0)
         axis.margins(x=0)
     axes[-1].set_xlabel("time (s, session clock)")
-    _legend(figure, axes[0])
+    legend_above(figure, axes[0])
     return figure
 
 
@@ -135,7 +135,7 @@ def plot_search(estimate: xr.Dataset) -> Figure:
         )
     axis.set_xlabel("epoch")
     axis.set_ylabel("held-out negative log-likelihood\n(nats per hidden bin and muscle)")
-    _legend(figure, axis)
+    legend_above(figure, axis)
     return figure
 
 
@@ -155,14 +155,14 @@ def plot_scores(scores: xr.Dataset) -> Figure:
     axis = figure.subplots()
     positions = np.arange(scores.sizes["muscle"])
     names = [str(name) for name in scores["estimator"].values]
-    for colour, marker, name in zip(_colours(len(names)), "osD^vP" * len(names), names, strict=False):
+    for colour, marker, name in zip(colours_of(len(names)), "osD^vP" * len(names), names, strict=False):
         axis.plot(positions, scores["r2"].sel(estimator=name), marker, color=colour, label=name)
     axis.set_xticks(positions, [str(name) for name in scores["muscle"].values], rotation=45, ha="right")
     for label in axis.get_xticklabels():
         label.set_parse_math(False)
     axis.set_ylabel("R² to the truth (1 = all of it)")
     axis.set_ylim(top=1.02)
-    _legend(figure, axis)
+    legend_above(figure, axis)
     return figure
 
 
@@ -172,7 +172,8 @@ def _usable_muscles(estimate: xr.Dataset) -> list[str]:
     return [name for name, is_seen in zip(names, seen, strict=True) if is_seen] or names
 
 
-def _colours(n: int) -> list[str]:
+def colours_of(n: int) -> list[str]:
+    """Return as many colours, the last estimate's the same wherever it is drawn."""
     return [COLOURS[i % len(COLOURS)] for i in range(n)][::-1]
 
 
@@ -195,7 +196,8 @@ def _on_scale_of(activation: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
     return activation.copy(data=(design @ line).astype(activation.dtype))
 
 
-def _legend(figure: Figure, axis: Axes) -> None:
+def legend_above(figure: Figure, axis: Axes) -> None:
+    """Put the labels of an axis above the figure, names from files as they are."""
     handles, labels = axis.get_legend_handles_labels()
     if not handles:
         return

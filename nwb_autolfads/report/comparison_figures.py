@@ -1,0 +1,191 @@
+"""Figures of comparisons and of what a model found: each returns a matplotlib Figure, in the style of `figures`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from nwb_autolfads.compare.events import Events, event_averages
+from nwb_autolfads.report.figures import COLOURS, colours_of, display_unit, legend_above
+
+MARKERS = "osD^vP"
+MOST_FREQUENCY_HZ = 60.0
+
+
+def plot_event_averages(
+    estimates: Mapping[str, xr.Dataset], events: Events, *, muscles: Sequence[str] | None = None
+) -> Figure:
+    """Draw each estimate's average around an event, with the spread of single trials, one panel per muscle.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        ``activation`` ``(time, muscle)`` by the name of its estimate.
+    events : Events
+        When it happened.
+    muscles : sequence of str, optional
+        Panels to draw; by default every muscle that was estimated.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    SignalError
+        If no event has its whole stretch recorded.
+    """
+    first = next(iter(estimates.values()))
+    seen = np.isfinite(first["activation"].transpose("time", "muscle").values).any(axis=0)
+    names = list(muscles) if muscles is not None else [str(name) for name in first["muscle"].values[seen]]
+    factor, unit = display_unit(str(first.attrs.get("unit", "")))
+    n_columns = min(4, max(1, len(names)))
+    n_rows = -(-len(names) // n_columns) or 1
+    figure = Figure(figsize=(9.0, 0.8 + 1.7 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).ravel()
+    averages = {name: event_averages(estimate["activation"], events) for name, estimate in estimates.items()}
+    for panel, muscle in zip(panels, names, strict=False):
+        for colour, (name, average) in zip(colours_of(len(averages)), averages.items(), strict=True):
+            one = average.sel(muscle=muscle)
+            scale = factor * (float(one["scale"]) if "scale" in one.coords else 1.0)
+            time, mean, std = 1000 * one["from_event"].values, scale * one["mean"].values, scale * one["std"].values
+            panel.plot(time, mean, color=colour, linewidth=1.4, label=name)
+            panel.fill_between(time, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
+        panel.axvline(0, color="#000000", linewidth=0.6)
+        panel.set_title(muscle, fontsize=9, parse_math=False)
+        panel.margins(x=0)
+    for panel in panels[len(names) :]:
+        panel.set_visible(False)
+    figure.supxlabel(f"time from {events.name} (ms)", fontsize=10, parse_math=False)
+    figure.supylabel(f"activation ({unit}), mean and spread of {_count(averages)} trials", fontsize=10)
+    legend_above(figure, panels[0])
+    return figure
+
+
+def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None, stop: float | None = None) -> Figure:
+    """Draw the factors or the inferred inputs of an estimate, one row each.
+
+    Parameters
+    ----------
+    estimate : Dataset
+        With ``factors`` ``(time, factor)`` or ``inputs`` ``(time, input)``.
+    name : str
+        "factors" or "inputs".
+    start, stop : float, optional
+        Stretch of time (s, session clock); by default all of it.
+
+    Returns
+    -------
+    Figure
+    """
+    values = estimate[name].transpose("time", ...).sel(time=slice(start, stop))
+    spread = (
+        estimate[f"{name}_std"].transpose("time", ...).sel(time=slice(start, stop))
+        if f"{name}_std" in estimate
+        else None
+    )
+    n = values.shape[1]
+    figure = Figure(figsize=(9.0, 0.8 + 0.6 * max(1, n)), layout="constrained")
+    rows = figure.subplots(max(1, n), 1, sharex=True, squeeze=False)[:, 0]
+    time = values["time"].values
+    for index in range(n):
+        shown = values.values[:, index]
+        rows[index].plot(time, shown, color=COLOURS[1], linewidth=1.0)
+        if spread is not None:
+            deviation = spread.values[:, index]
+            rows[index].fill_between(
+                time, shown - deviation, shown + deviation, color=COLOURS[1], alpha=0.25, linewidth=0
+            )
+        rows[index].set_ylabel(f"{index + 1}", rotation=0)
+        rows[index].set_yticks([])
+        rows[index].margins(x=0)
+    rows[-1].set_xlabel("time (s, session clock)")
+    figure.supylabel(f"{name} (a.u.)", fontsize=10)
+    return figure
+
+
+def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> Figure:
+    """Draw R2 per muscle or target with the spread over folds, one marker per estimate; the shuffled control in grey.
+
+    Parameters
+    ----------
+    scores : Dataset
+        ``r2`` and ``r2_fold`` over ``estimator`` and the item, as the comparisons return them.
+    item : str
+        "muscle" or "target".
+    control : bool
+        Whether the shuffled control is drawn, where there is one.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
+    axis = figure.subplots()
+    names = [str(name) for name in scores["estimator"].values]
+    n = len(names)
+    positions = np.arange(scores.sizes[item])
+    for index, (colour, name) in enumerate(zip(colours_of(n), names, strict=True)):
+        one = scores.sel(estimator=name)
+        at = positions + 0.5 * (index - (n - 1) / 2) / max(n, 1)
+        low, high = (one["r2_fold"].quantile(q, "fold").values for q in (0.25, 0.75))
+        axis.vlines(at, low, high, color=colour, linewidth=1.0)
+        axis.plot(at, one["r2"].values, MARKERS[index % len(MARKERS)], color=colour, label=name)
+        if control and "control_r2" in one:
+            shuffled = one["control_r2"].mean("shuffle").values
+            axis.plot(at, shuffled, "x", color="#999999", markersize=4, label="shuffled" if index == 0 else None)
+    axis.axhline(0, color="#000000", linewidth=0.6)
+    axis.set_xticks(positions, [str(name) for name in scores[item].values], rotation=45, ha="right")
+    for label in axis.get_xticklabels():
+        label.set_parse_math(False)
+    axis.set_ylim(-0.6, 1.02)
+    axis.set_ylabel("R² in held-out time\n(all folds; line: middle half of folds)")
+    legend_above(figure, axis)
+    return figure
+
+
+def plot_frequency_response(response: xr.Dataset) -> Figure:
+    """Draw the gain from rectified EMG to activation, one panel per phase; the median over muscles and its range.
+
+    Parameters
+    ----------
+    response : Dataset
+        As `nwb_autolfads.frequency_response` returns it.
+
+    Returns
+    -------
+    Figure
+    """
+    phases = [str(phase) for phase in response["phase"].values]
+    names = [str(name) for name in response["estimator"].values]
+    n_columns = min(4, len(phases))
+    n_rows = -(-len(phases) // n_columns)
+    figure = Figure(figsize=(9.0, 0.9 + 2.3 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    shown = response.sel(frequency=slice(0, MOST_FREQUENCY_HZ))
+    frequency = shown["frequency"].values
+    for panel, phase in zip(panels, phases, strict=False):
+        for colour, name in zip(colours_of(len(names)), names, strict=True):
+            with np.errstate(divide="ignore"):
+                decibels = 20 * np.log10(shown["gain"].sel(phase=phase, estimator=name).transpose("muscle", ...).values)
+            panel.plot(frequency, np.median(decibels, axis=0), color=colour, linewidth=1.4, label=name)
+            panel.fill_between(
+                frequency, decibels.min(axis=0), decibels.max(axis=0), color=colour, alpha=0.15, linewidth=0
+            )
+        panel.axhline(-3, color="#000000", linewidth=0.6, linestyle=":")
+        panel.set_title(phase, fontsize=9, parse_math=False)
+        panel.set_ylim(-40, 6)
+        panel.margins(x=0)
+    for panel in panels[len(phases) :]:
+        panel.set_visible(False)
+    figure.supxlabel("frequency (Hz)", fontsize=10)
+    figure.supylabel("gain (dB)", fontsize=10)
+    legend_above(figure, panels[0])
+    return figure
+
+
+def _count(averages: Mapping[str, xr.Dataset]) -> int:
+    return int(next(iter(averages.values()))["n"])

@@ -1,0 +1,87 @@
+"""EMG and estimates as lines that can be zoomed by hand: SVG in the page, moved by a few lines of script of its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from nwb_autolfads.report.figures import COLOURS, EMG_GREY, display_unit
+
+MOST_POINTS = 80_000  # of all lines together: under a megabyte of text
+HEIGHT = 1000
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line: colour, name, and its points as an SVG path."""
+
+    colour: str
+    label: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """A stretch of all muscles: its start and stop (s), number of bins, and per muscle its top (unit) and lines."""
+
+    start: float
+    stop: float
+    n_bins: int
+    rows: tuple[tuple[str, str, tuple[Line, ...]], ...]
+
+
+def zoom_lines(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None, middle: float) -> Zoom:
+    """Return the lines of a stretch around a time, as long as a page of limited size can hold.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        ``activation`` ``(time, muscle)`` by the name of its estimate.
+    emg : DataArray, (time, muscle), optional
+        Rectified EMG at the same times.
+    middle : float
+        Around which time (s).
+    """
+    first = next(iter(estimates.values()))
+    time = first["time"].values
+    muscles = [str(name) for name in first["muscle"].values if np.isfinite(first["activation"].sel(muscle=name)).any()]
+    n_lines = max(1, len(muscles)) * (len(estimates) + (emg is not None))
+    n_bins = min(len(time), max(2, MOST_POINTS // n_lines))
+    begin = int(np.clip(np.searchsorted(time, middle) - n_bins // 2, 0, len(time) - n_bins))
+    shown = slice(float(time[begin]), float(time[begin + n_bins - 1]))
+    factor, unit = display_unit(str(first.attrs.get("unit", "")))
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(estimates))][::-1]
+    rows = []
+    for muscle in muscles:
+        drawn = [] if emg is None else [(EMG_GREY, "rectified EMG", emg)]
+        drawn += [(c, n, e["activation"]) for c, (n, e) in zip(colours, estimates.items(), strict=True)]
+        signals = [(colour, label, each.sel(time=shown, muscle=muscle)) for colour, label, each in drawn]
+        top = max((float(np.nanmax(each.values, initial=0.0)) for _, _, each in signals), default=0.0) or 1.0
+        scale = float(first["scale"].sel(muscle=muscle)) if "scale" in first.coords else 1.0
+        lines = tuple(Line(colour, label, _path(each.values / top)) for colour, label, each in signals)
+        rows.append((muscle, f"0 to {top * scale * factor:.3g} {unit}", lines))
+    return Zoom(shown.start, shown.stop, n_bins, tuple(rows))
+
+
+def _path(values: NDArray[np.floating]) -> str:
+    """Return a path with a point per bin, broken where nothing is known; 1 is at the top."""
+    parts, pen = [], "M"
+    heights = HEIGHT - np.clip(np.nan_to_num(values), 0, 1) * HEIGHT
+    for x, (height, known) in enumerate(zip(np.rint(heights).astype(int), np.isfinite(values), strict=True)):
+        if known:
+            parts.append(f"{pen}{x} {height}")
+        pen = "L" if known else "M"
+    return "".join(parts)
+
+
+def script() -> tuple[str, str]:
+    """Return the script that zooms, and its hash for the page's content security policy."""
+    text = files("nwb_autolfads.report").joinpath("zoom.js").read_text(encoding="utf-8")
+    return text, "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
