@@ -104,11 +104,11 @@ def stop_writers(
         usual_s[name] = time.monotonic() - started
     found: collections.Counter[str] = collections.Counter()
     left: collections.Counter[str] = collections.Counter()
-    for number in range(times):
-        name = list(files)[number % len(files)]
+    while found["old"] + found["new"] < times:  # writers that were done before the signal do not count
+        name = list(files)[sum(found.values()) % len(files)]
         shutil.copyfile(files[name], path)
         writer = fork(lambda: write_in_place(path, estimate))
-        time.sleep(random.uniform(0, 1.1 * usual_s[name]))
+        time.sleep(random.uniform(0, usual_s[name]))
         os.kill(writer, kind)
         status = os.waitpid(writer, 0)[1]
         remains = sorted(each.name.removeprefix(f".{FILE}.") for each in work.iterdir() if each.name != FILE)
@@ -119,8 +119,7 @@ def stop_writers(
             found["old"] += 1
         else:
             require_new(path, before[name], estimate)
-            found["new"] += 1
-        found["finished before"] += status == 0
+            found["new" if status else "done_before"] += 1
         if os.waitpid(fork(lambda: write_in_place(path, estimate)), 0)[1]:
             raise AssertionError("the next writer failed")
         if list_estimates(path) != ["AutoLFADS"] or os.listdir(work) != [FILE]:
