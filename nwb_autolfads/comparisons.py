@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -318,18 +319,15 @@ def write_tables(found: Comparison, file: str | PathLike[str], *, overwrite: boo
 def score_rows(scores: xr.Dataset) -> Iterator[dict[str, Any]]:
     """Yield all scores in long form: one row per value, with its name and whatever it depends on."""
     for name, score in scores.data_vars.items():
-        for index in np.ndindex(score.shape):
-            at: dict[str, Any] = {}
-            for dim, i in zip(score.dims, index, strict=True):
-                at |= (
-                    {"first": scores["first"].values[i], "second": scores["second"].values[i]} if dim == "pair" else {}
-                )
-                at |= {str(dim): score[dim].values[i]} if dim != "pair" else {}
-            yield {
-                "score": str(name),
-                **{key: _plain(value) for key, value in at.items()},
-                "value": _plain(score.values[index]),
-            }
+        along = [_places(scores, str(dim)) for dim in score.dims]
+        for places, value in zip(itertools.product(*along), score.values.ravel().tolist(), strict=True):
+            yield {"score": str(name), **{key: at for place in places for key, at in place.items()}, "value": value}
+
+
+def _places(scores: xr.Dataset, dim: str) -> list[dict[str, Any]]:
+    """Return what to call each place along a dimension: its coordinate, or the two estimators of a pair."""
+    keys = ("first", "second") if dim == "pair" else (dim,)
+    return [dict(zip(keys, at, strict=True)) for at in zip(*(scores[key].values.tolist() for key in keys), strict=True)]
 
 
 def write_csv(parts: Mapping[str, xr.Dataset], file: Path, *, overwrite: bool = False) -> Path:
@@ -371,10 +369,6 @@ def write_netcdf(parts: Mapping[str, xr.Dataset], folder: Path, *, overwrite: bo
     for name, file in files.items():
         write_bytes(file, bytes(parts[name].to_netcdf(engine="scipy")))
     return list(files.values())
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _read_estimates(estimates: Estimates) -> tuple[dict[str, xr.Dataset], Path | None]:
