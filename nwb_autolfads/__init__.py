@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from nwb_autolfads.estimators.lowpass import LowPass
     from nwb_autolfads.nwb.read import read_activation
     from nwb_autolfads.nwb.write import write_activation
-    from nwb_autolfads.report.figures import plot_activation
+    from nwb_autolfads.report.comparison_figures import (
+        plot_comparison,
+        plot_event_averages,
+        plot_frequency_response,
+        plot_latents,
+    )
+    from nwb_autolfads.report.figures import plot_activation, plot_search
     from nwb_autolfads.simulate import simulate_session
     from nwb_autolfads.sources import open_emg
 
@@ -31,6 +37,11 @@ _HOME = {
     "compare_with_behavior": "nwb_autolfads.comparisons",
     "frequency_response": "nwb_autolfads.comparisons",
     "plot_activation": "nwb_autolfads.report.figures",
+    "plot_search": "nwb_autolfads.report.figures",
+    "plot_comparison": "nwb_autolfads.report.comparison_figures",
+    "plot_event_averages": "nwb_autolfads.report.comparison_figures",
+    "plot_frequency_response": "nwb_autolfads.report.comparison_figures",
+    "plot_latents": "nwb_autolfads.report.comparison_figures",
     "simulate_session": "nwb_autolfads.simulate",
 }
 
@@ -42,6 +53,11 @@ __all__ = [
     "frequency_response",
     "open_emg",
     "plot_activation",
+    "plot_comparison",
+    "plot_event_averages",
+    "plot_frequency_response",
+    "plot_latents",
+    "plot_search",
     "preprocess",
     "read_activation",
     "simulate_session",
