@@ -23,7 +23,7 @@ ALLOWED = {
     "settings": {"emg", "sources", "errors"},
     "choice": {"estimators", "search", "settings", "errors"},
     "overview": {"sources", "emg", "report", "settings", "placing", "errors"},
-    "doctor": {"errors"},
+    "doctor": {"lfads", "errors"},  # it asks for the compiled kernel
     "console": {"search"},
     "placing": {"sources", "nwb", "settings", "errors"},
     "workflow": {
