@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from nwb_autolfads.comparisons import compare_with_behavior, compare_with_cortex, frequency_response
     from nwb_autolfads.emg.preprocess import preprocess
     from nwb_autolfads.estimators.autolfads import AutoLFADS
+    from nwb_autolfads.estimators.bayes import BayesianFilter
+    from nwb_autolfads.estimators.heldout import score_held_out
     from nwb_autolfads.estimators.lowpass import LowPass
+    from nwb_autolfads.estimators.subspace import LowPassSubspace
     from nwb_autolfads.nwb.read import read_activation
     from nwb_autolfads.nwb.write import write_activation
     from nwb_autolfads.report.comparison_figures import (
@@ -31,6 +34,9 @@ _HOME = {
     "preprocess": "nwb_autolfads.emg.preprocess",
     "AutoLFADS": "nwb_autolfads.estimators.autolfads",
     "LowPass": "nwb_autolfads.estimators.lowpass",
+    "LowPassSubspace": "nwb_autolfads.estimators.subspace",
+    "BayesianFilter": "nwb_autolfads.estimators.bayes",
+    "score_held_out": "nwb_autolfads.estimators.heldout",
     "write_activation": "nwb_autolfads.nwb.write",
     "read_activation": "nwb_autolfads.nwb.read",
     "compare_with_cortex": "nwb_autolfads.comparisons",
@@ -47,7 +53,9 @@ _HOME = {
 
 __all__ = [
     "AutoLFADS",
+    "BayesianFilter",
     "LowPass",
+    "LowPassSubspace",
     "compare_with_behavior",
     "compare_with_cortex",
     "frequency_response",
@@ -60,6 +68,7 @@ __all__ = [
     "plot_search",
     "preprocess",
     "read_activation",
+    "score_held_out",
     "simulate_session",
     "write_activation",
 ]
