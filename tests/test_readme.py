@@ -107,3 +107,12 @@ def test_the_python_and_the_settings_of_the_autolfads_page_work(tmp_path, monkey
     (estimator,) = make_estimators(Choice("autolfads"), read_settings(Path("settings.yaml")))
     assert estimator.settings.factors == 8
     assert estimator.settings.training.space.learning_rate.start == 0.002
+
+
+def test_the_python_of_the_estimators_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    simulate_session("session.nwb", duration=4.0)
+    names = {}
+    exec(compile(blocks("docs/estimators.md", "python")[0], "estimators.md", "exec"), names)
+    assert {"activation", "activation_std"} <= set(names["estimate"].data_vars)
+    assert list(names["scores"]["estimator"].values) == list(names["estimators"])
