@@ -229,6 +229,9 @@ def apply(
 @app.command()
 def compare(
     file: File,
+    spikes: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Spike counts in bins, instead of the units.", show_default=False)
+    ] = None,
     behavior: Annotated[
         list[str] | None,
         typer.Option(
@@ -263,6 +266,7 @@ def compare(
     console = Console(as_json=as_json)
     found = comparisons.compare_file(
         file,
+        counts=spikes,
         series=behavior,
         events=events,
         phases=phases,

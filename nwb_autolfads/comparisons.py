@@ -29,6 +29,7 @@ from nwb_autolfads.nwb.read import list_estimates, read_activation
 from nwb_autolfads.placing import check_new_file, write_bytes, write_text
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.behavior import read_behavior, read_events, read_phases
+from nwb_autolfads.sources.binned import read_binned_spikes
 from nwb_autolfads.sources.spikes import SpikeTrains, read_spikes
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def compare_with_cortex(
     estimates: Estimates,
     spikes: str | Path | NWBFile | BaseSorting | SpikeTrains | xr.DataArray | None = None,
     *,
+    counts: str | None = None,
     events: str | Events | None = None,
     around: tuple[float, float] = AROUND_S,
     **settings: Any,
@@ -60,6 +62,9 @@ def compare_with_cortex(
     spikes : str, Path, pynwb.NWBFile, spikeinterface.BaseSorting, SpikeTrains or DataArray, optional
         Where the sorted units are, or counts ``(time, unit)`` in bins of their own by the middle of each (s); by
         default the file with the estimates.
+    counts : str, optional
+        Where in that file spikes are as counts in bins, instead of its units; see
+        `nwb_autolfads.sources.binned.read_binned_spikes`.
     events : str or Events, optional
         ``TABLE:COLUMN`` of the file with times (s) of what repeats, to tell it from what does not; by default the
         starts of the table of intervals with the most rows.
@@ -84,8 +89,9 @@ def compare_with_cortex(
     named, file = _read_estimates(estimates)
     if spikes is None:
         spikes = _required(file, "spikes")
-    trains = spikes if isinstance(spikes, SpikeTrains | xr.DataArray) else read_spikes(spikes)
-    return score_against_cortex(named, trains, events=_read_events(file, events, around), **settings)
+    return score_against_cortex(
+        named, _read_spikes(spikes, counts), events=_read_events(file, events, around), **settings
+    )
 
 
 def compare_with_behavior(
@@ -222,6 +228,7 @@ class Comparison:
 def compare_file(
     file: Path,
     *,
+    counts: str | None = None,
     series: Sequence[str] | None = None,
     events: str | None = None,
     phases: str | None = None,
@@ -237,7 +244,7 @@ def compare_file(
     ----------
     file : Path
         With estimates.
-    series, events, phases, preprocessing, emg
+    counts, series, events, phases, preprocessing, emg
         See `compare_with_behavior`, `compare_with_cortex`, `frequency_response`.
     n_folds, n_shuffles, seed
         See `nwb_autolfads.compare.cortex.score_against_cortex`.
@@ -273,7 +280,11 @@ def compare_file(
         return transfer_function(named, rectified, None if cut is None else _inside(cut, rectified))
 
     return Comparison(
-        cortex=attempt("cortex", lambda: score_against_cortex(named, read_spikes(file), **settings), asked_for=False),
+        cortex=attempt(
+            "cortex",
+            lambda: score_against_cortex(named, _read_spikes(file, counts), **settings),
+            asked_for=counts is not None,
+        ),
         behavior=attempt(
             "behavior",
             lambda: score_against_behavior(named, read_behavior(file, series), **settings),
@@ -391,6 +402,18 @@ def _required(file: Path | None, what: str) -> Path:
             "estimates alone do not say what to compare them with", way_out=f"Give {what} too, or a file", obj=what
         )
     return file
+
+
+def _read_spikes(
+    spikes: str | Path | NWBFile | BaseSorting | SpikeTrains | xr.DataArray, counts: str | None
+) -> SpikeTrains | xr.DataArray:
+    if isinstance(spikes, SpikeTrains | xr.DataArray):
+        return spikes
+    if counts is None:
+        return read_spikes(spikes)
+    if not isinstance(spikes, str | Path | NWBFile):
+        raise SourceError(f"{type(spikes).__name__} has no paths", way_out="Give counts of an NWB file", obj=counts)
+    return read_binned_spikes(spikes, counts)
 
 
 def _read_events(file: Path | None, events: str | Events | None, around: tuple[float, float]) -> Events | None:

@@ -6,13 +6,15 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from builders import file_with_2d_series, raw_emg
+from builders import file_with_2d_series, new_nwbfile, raw_emg, save
+from pynwb import TimeSeries
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.nwb.comparison import read_comparison
 from nwb_autolfads.simulate import SimulationConfig
+from nwb_autolfads.sources.spikes import read_spikes
 
 FAST = {"n_folds": 4, "n_shuffles": 0}
 
@@ -49,6 +51,20 @@ def test_a_file_is_compared_with_its_own_units_in_one_call(result):
     assert float(scores["population_r2"].sel(estimator="LowPass")) > float(
         scores["population_r2"].sel(estimator="Slow")
     )
+
+
+def test_spike_counts_in_the_file_stand_in_for_its_units(result, tmp_path):
+    trains = read_spikes(result)
+    edges = np.arange(0, 16.0001, 0.01)
+    nwbfile = new_nwbfile()
+    series = TimeSeries(name="counts", data=trains.counts(edges), rate=100.0, unit="spikes")
+    nwbfile.create_processing_module("ecephys", "spikes").add(series)
+    counts = save(nwbfile, tmp_path / "counts.nwb")
+    binned = nal.compare_with_cortex(result, counts, counts="processing/ecephys/counts", **FAST)
+    own = nal.compare_with_cortex(result, **FAST)
+    # The bins of the counts lie 4 ms from those of the activation, so scores are alike and not the same.
+    np.testing.assert_allclose(binned["population_r2"], own["population_r2"], atol=0.05)
+    assert binned.attrs["n_units"] == own.attrs["n_units"]
 
 
 def test_a_file_is_compared_with_its_own_behaviour_in_one_call(result):
