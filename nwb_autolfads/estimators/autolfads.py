@@ -27,9 +27,6 @@ from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
 
-HIDDEN_VIEWS = 8
-"""How often `predict_hidden` draws ``posterior_samples`` samples: its one mask gets no average over masks."""
-
 
 class AutoLFADS(Estimator):
     """Activation as the expected rectified EMG under an LFADS model with gamma observations.
@@ -212,8 +209,7 @@ class AutoLFADS(Estimator):
         def views(windows: Tensor, starts: Sequence[int]) -> Iterator[View]:
             visible = 1 - chop(dark, starts, len(windows))
             share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
-            for _ in range(HIDDEN_VIEWS):
-                yield View(visible / share, torch.ones_like(visible))
+            yield View(visible / share, torch.ones_like(visible))
 
         inferred = posterior_over_time(trained, self._used(emg), views, random)
         return self._by_muscle(emg, inferred.series["mean"])
