@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
-from nwb_autolfads.compare.binning import Bins, bin_activation, estimator_window
+from nwb_autolfads.compare.binning import CLOCK_S, Bins, bin_activation, estimator_window
 from nwb_autolfads.compare.decoding import decode
 from nwb_autolfads.compare.events import Events
 from nwb_autolfads.compare.scores import (
@@ -214,7 +214,9 @@ def to_bins(values: Floats, time: Floats, rate: float, bins: Bins) -> Floats:
     if len(time) < 2:
         return np.full((len(bins.time), values.shape[1]), np.nan)
     if rate * bins.width >= 2:
-        first, last = (np.searchsorted(time, bins.time + side) for side in (-bins.width / 2, bins.width / 2))
+        # A sample on an edge belongs to the bin behind it, whatever rounding made of the two times.
+        edges = bins.time - CLOCK_S - bins.width / 2
+        first, last = np.searchsorted(time, edges), np.searchsorted(time, edges + bins.width)
         known = np.isfinite(values)
         sums, unknown = (
             np.cumsum(np.vstack([np.zeros((1, values.shape[1])), each]), axis=0)

@@ -21,7 +21,7 @@ DEFAULT_WINDOW_S = 0.5
 """Taken for the reach of an estimator that does not say its window: a zero-phase filter of 4 Hz or more fits."""
 
 _SUPPORT_SD = 4.0  # a Gaussian is cut off there
-_CLOCK_S = 1e-6  # times closer than this are the same
+CLOCK_S = 1e-6  # times closer than this are the same
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
 
 
 def _common_time(estimates: Mapping[str, xr.Dataset]) -> tuple[NDArray[np.float64], list[NDArray[np.intp]]]:
-    ticks = [np.rint(dataset["time"].values / _CLOCK_S).astype(np.int64) for dataset in estimates.values()]
+    ticks = [np.rint(dataset["time"].values / CLOCK_S).astype(np.int64) for dataset in estimates.values()]
     common = ticks[0]
     for other in ticks[1:]:
         common = np.intersect1d(common, other, assume_unique=True)
@@ -117,7 +117,7 @@ def _common_time(estimates: Mapping[str, xr.Dataset]) -> tuple[NDArray[np.float6
             f"{' and '.join(estimates)} have no time in common",
             way_out="Compare estimates of the same recording at the same rate",
         )
-    return common.astype(np.float64) * _CLOCK_S, [np.searchsorted(each, common) for each in ticks]
+    return common.astype(np.float64) * CLOCK_S, [np.searchsorted(each, common) for each in ticks]
 
 
 def _common_muscles(estimates: Mapping[str, xr.Dataset]) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -268,7 +268,7 @@ def _recount(counts: xr.DataArray, bins: Bins) -> tuple[NDArray[np.float64], NDA
             obj="spikes",
         )
     half = bins.width / 2
-    first, last = (np.searchsorted(time, bins.time + side, side="left") for side in (-half, half))
+    first, last = (np.searchsorted(time, bins.time - CLOCK_S + side) for side in (-half, half))
     sums = np.vstack([np.zeros(given.shape[1]), np.cumsum(np.nan_to_num(given.values.astype(np.float64)), axis=0)])
     seen = (last > first) & (bins.time >= time[0] - half) & (bins.time <= time[-1] + half)
     units = tuple(str(unit) for unit in given[str(given.dims[1])].values)
