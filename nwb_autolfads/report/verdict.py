@@ -97,8 +97,8 @@ def _likelihood(subject: str, held_out: xr.Dataset | None) -> Finding:
     if held_out is None or subject not in names or not others:
         return Finding(
             None,
-            "How well hidden stretches of EMG are predicted, beside the best filter, is not known: the EMG could not be "
-            "read, the file holds no trained model (--weights keeps it), or one that was not trained on hidden stretches.",
+            "How well hidden stretches of EMG are predicted, beside the best filter, is not known: the EMG could not "
+            "be read, or the file holds no trained model (--weights keeps it) or one not trained on hidden stretches.",
         )
     nll = held_out["nll"].mean("muscle")
     best = min(others, key=lambda name: float(nll.sel(estimator=name)))
