@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import xarray as xr
+from emg_examples import RATE, rectified_emg
 from scipy.integrate import quad
 from scipy.linalg import expm
 
@@ -14,25 +14,6 @@ from nwb_autolfads.estimators import forward_backward
 from nwb_autolfads.estimators.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes import MEAN_OF_RECTIFIED, BayesianFilter
 from nwb_autolfads.estimators.forward_backward import infer
-
-RATE = 500.0
-
-
-def rectified_emg(values, *, segment=None, usable=None):
-    n_bins, n_muscles = values.shape
-    return xr.DataArray(
-        values.astype(np.float32),
-        dims=("time", "muscle"),
-        name="emg",
-        coords={
-            "time": np.arange(n_bins) / RATE,
-            "muscle": [f"muscle {i}" for i in range(n_muscles)],
-            "segment": ("time", np.zeros(n_bins, int) if segment is None else segment),
-            "scale": ("muscle", np.ones(n_muscles)),
-            "usable": ("muscle", np.ones(n_muscles, bool) if usable is None else usable),
-        },
-        attrs={"rate": RATE, "unit": "V", "origin": "{}", "preprocessing": "[]"},
-    )
 
 
 def generator(n_grid, spacing, diffusion, jump):

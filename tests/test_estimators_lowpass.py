@@ -5,30 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
-import xarray as xr
+from emg_examples import RATE, rectified_emg
 from scipy.signal import butter, filtfilt, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.lowpass import CUTOFFS_HZ, LowPass
-
-RATE = 500.0
-
-
-def rectified_emg(values, *, segment=None, usable=None):
-    n_bins, n_muscles = values.shape
-    return xr.DataArray(
-        values.astype(np.float32),
-        dims=("time", "muscle"),
-        name="emg",
-        coords={
-            "time": np.arange(n_bins) / RATE,
-            "muscle": [f"muscle {i}" for i in range(n_muscles)],
-            "segment": ("time", np.zeros(n_bins, int) if segment is None else segment),
-            "scale": ("muscle", np.ones(n_muscles)),
-            "usable": ("muscle", np.ones(n_muscles, bool) if usable is None else usable),
-        },
-        attrs={"rate": RATE, "unit": "V", "origin": "{}", "preprocessing": "[]"},
-    )
 
 
 def noise_with_bandwidth(bandwidth, n_bins=10_000, n_muscles=2, seed=0):

@@ -125,4 +125,6 @@ def test_a_source_that_changes_during_training_is_refused_and_nothing_is_left(tr
 
 
 def test_link_and_in_place_are_wrong_usage(trained):
+    before = sorted(os.listdir(trained))
     call("run", trained / "walk.nwb", "--link", "--in-place", code=2)
+    assert sorted(os.listdir(trained)) == before

@@ -74,7 +74,8 @@ def read_with_pynwb_alone(python, result):
 
 
 def test_a_result_opens_with_pynwb_alone(result, tmp_path):
-    read_with_pynwb_alone(environment(tmp_path / "new", "pynwb"), result)
+    version = read_with_pynwb_alone(environment(tmp_path / "new", "pynwb"), result)
+    assert tuple(map(int, version.split(".")[:2])) >= tuple(map(int, claimed_minimum().split(".")[:2]))
 
 
 def test_a_result_opens_and_the_extension_works_with_the_oldest_pynwb_it_claims(result, tmp_path):
