@@ -13,7 +13,7 @@ def rectified_emg(values, *, segment=None, usable=None):
         dims=("time", "muscle"),
         name="emg",
         coords={
-            "time": np.arange(n_bins) / RATE,
+            "time": 10 + np.arange(n_bins) / RATE,
             "muscle": [f"muscle {i}" for i in range(n_muscles)],
             "segment": ("time", np.zeros(n_bins, int) if segment is None else segment),
             "scale": ("muscle", np.ones(n_muscles)),

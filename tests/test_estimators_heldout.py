@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import xarray as xr
+from emg_examples import rectified_emg
 from scipy.optimize import minimize_scalar
 from scipy.stats import gamma
 
@@ -10,23 +10,6 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.bayes import BayesianFilter
 from nwb_autolfads.estimators.heldout import fit_concentration, gamma_nll, hidden_blocks, score_held_out
 from nwb_autolfads.estimators.lowpass import LowPass
-
-RATE = 500.0
-
-
-def rectified_emg(values, *, segment=None, usable=None):
-    n_bins, n_muscles = values.shape
-    return xr.DataArray(
-        values.astype(np.float32),
-        dims=("time", "muscle"),
-        coords={
-            "time": 10 + np.arange(n_bins) / RATE,
-            "muscle": [f"muscle {i}" for i in range(n_muscles)],
-            "segment": ("time", np.zeros(n_bins, int) if segment is None else segment),
-            "usable": ("muscle", np.ones(n_muscles, bool) if usable is None else usable),
-        },
-        attrs={"rate": RATE},
-    )
 
 
 class Fixed:

@@ -4,29 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import xarray as xr
+from emg_examples import RATE, rectified_emg
 from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.subspace import LowPassSubspace
-
-RATE = 500.0
-
-
-def rectified_emg(values, usable=None):
-    n_bins, n_muscles = values.shape
-    return xr.DataArray(
-        values.astype(np.float32),
-        dims=("time", "muscle"),
-        coords={
-            "time": np.arange(n_bins) / RATE,
-            "muscle": [f"muscle {i}" for i in range(n_muscles)],
-            "segment": ("time", np.zeros(n_bins, int)),
-            "usable": ("muscle", np.ones(n_muscles, bool) if usable is None else usable),
-        },
-        attrs={"rate": RATE},
-    )
 
 
 def synergies(n_bins=5000, n_muscles=8, rank=2, seed=0):
