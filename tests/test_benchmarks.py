@@ -1,4 +1,4 @@
-"""The accuracy benchmark runs on a tiny session, and its measures are what they say."""
+"""The accuracy benchmark runs on a tiny session, and its measures are what they say; so are those of agreement."""
 
 import json
 import subprocess
@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+
+import nwb_autolfads as nal
+from nwb_autolfads.simulate import SimulationConfig, read_true_activation
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -19,6 +22,15 @@ def benchmark(monkeypatch):
     import accuracy
 
     return accuracy
+
+
+@pytest.fixture
+def agreement(monkeypatch):
+    """The scores that need no truth, as a module."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import agreement
+
+    return agreement
 
 
 def series(values, rate=500.0):
@@ -93,3 +105,28 @@ def test_real_recordings_give_what_their_description_says(benchmark, shared_data
     walking = real_recordings.score_walking(shared_data / "walk13", {"15 Hz": lambda: benchmark.LowPass(15.0)})
     (share,) = walking["walking, variance explained by gait phase"].values()
     assert 0.65 < share["least"] < share["mean"] < share["largest"] < 0.95
+
+
+def test_rank_agreement_is_the_mean_over_sessions_of_the_correlation_of_ranks(agreement):
+    def row(seed, r2, cortex_r2, held_out_nll):
+        return {"generator": "am", "seed": seed, "r2": r2, "cortex_r2": cortex_r2, "held_out_nll": held_out_nll}
+
+    # 1 - 6 sum d^2 / n (n^2 - 1): first session d = 0, second d = (0, 0, 1, -1) for cortex and 0 for the likelihood.
+    rows = [row(0, 0.5, 0.1, -1.0), row(0, 0.9, 0.3, -2.0), row(0, 0.7, 0.2, -1.5)]
+    rows += [row(1, 0.1, 1, 5.0), row(1, 0.2, 2, 4.0), row(1, 0.3, 4, 3.0), row(1, 0.4, 3, 2.0)]
+    assert agreement.rank_agreement(rows, "cortex_r2") == pytest.approx((1 + 0.8) / 2)
+    assert agreement.rank_agreement(rows, "held_out_nll") == pytest.approx(1.0)
+    # A session with one estimator, and a score that is not there, say nothing.
+    assert agreement.rank_agreement([*rows, row(2, 0.5, 0.5, 0.5)], "cortex_r2") == pytest.approx(0.9)
+    assert agreement.rank_agreement([*rows, row(0, 0.0, np.nan, 0.0)], "cortex_r2") == pytest.approx(0.9)
+    assert np.isnan(agreement.rank_agreement(rows, "movement_r2"))
+
+
+def test_cortex_and_movement_score_the_true_activation_above_a_noisy_one(agreement, tmp_path):
+    few = SimulationConfig(n_cortical_units=5)
+    path = nal.simulate_session(tmp_path / "session.nwb", seed=1, duration=25.0, config=few)
+    truth = read_true_activation(path).to_dataset(name="activation")
+    noise = xr.zeros_like(truth) + np.random.default_rng(0).standard_normal(truth["activation"].shape)
+    noisy = truth + 2 * truth.std("time") * noise
+    for score in (agreement.score_cortex, agreement.score_movement):
+        assert score(truth, path) > score(noisy, path) + 0.05
