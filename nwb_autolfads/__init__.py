@@ -10,7 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nwb_autolfads.comparisons import compare_with_behavior, compare_with_cortex, frequency_response
+    from nwb_autolfads.comparisons import (
+        compare_with_behavior,
+        compare_with_cortex,
+        force_coherence,
+        frequency_response,
+    )
     from nwb_autolfads.emg.preprocess import preprocess
     from nwb_autolfads.estimators.autolfads import AutoLFADS
     from nwb_autolfads.estimators.bayes import BayesianFilter
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from nwb_autolfads.report.comparison_figures import (
         plot_comparison,
         plot_event_averages,
+        plot_force_coherence,
         plot_frequency_response,
         plot_latents,
     )
@@ -42,10 +48,12 @@ _HOME = {
     "compare_with_cortex": "nwb_autolfads.comparisons",
     "compare_with_behavior": "nwb_autolfads.comparisons",
     "frequency_response": "nwb_autolfads.comparisons",
+    "force_coherence": "nwb_autolfads.comparisons",
     "plot_activation": "nwb_autolfads.report.figures",
     "plot_search": "nwb_autolfads.report.figures",
     "plot_comparison": "nwb_autolfads.report.comparison_figures",
     "plot_event_averages": "nwb_autolfads.report.comparison_figures",
+    "plot_force_coherence": "nwb_autolfads.report.comparison_figures",
     "plot_frequency_response": "nwb_autolfads.report.comparison_figures",
     "plot_latents": "nwb_autolfads.report.comparison_figures",
     "simulate_session": "nwb_autolfads.simulate",
@@ -58,11 +66,13 @@ __all__ = [
     "LowPassSubspace",
     "compare_with_behavior",
     "compare_with_cortex",
+    "force_coherence",
     "frequency_response",
     "open_emg",
     "plot_activation",
     "plot_comparison",
     "plot_event_averages",
+    "plot_force_coherence",
     "plot_frequency_response",
     "plot_latents",
     "plot_search",

@@ -245,6 +245,10 @@ def compare(
     phases: Annotated[
         str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")
     ] = None,
+    force: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="A force, or a pattern; can be given again.", show_default=False),
+    ] = None,
     folds: Annotated[int, typer.Option(help="Blocks of time held out in turn.", min=3, max=100)] = 10,
     shuffles: Annotated[int, typer.Option(help="Controls with one side in random order.", min=0, max=100)] = 1,
     seed: Seed = 0,
@@ -270,6 +274,7 @@ def compare(
         series=behavior,
         events=events,
         phases=phases,
+        forces=force,
         n_folds=folds,
         n_shuffles=shuffles,
         seed=seed,
@@ -277,7 +282,7 @@ def compare(
     )
     _show_comparison(console, found)
     if write:
-        console.tell(f"Wrote {', '.join(comparisons.write_tables(found, file, overwrite=overwrite))} to {file}")
+        console.tell(f"Wrote {', '.join(comparisons.write_tables(found.parts, file, overwrite=overwrite))} to {file}")
     if csv is not None:
         console.tell(f"Wrote {comparisons.write_csv(found.parts, csv, overwrite=overwrite)}")
     if netcdf is not None:
@@ -421,6 +426,9 @@ def _show_comparison(console: Console, found: Comparison) -> None:
     if found.response is not None:
         title = "Frequency response, rectified EMG to activation: median over muscles"
         console.table(title, tables.RESPONSE_COLUMNS, tables.response_rows(found.response))
+    if found.force is not None:
+        title = "Force: coherence with the muscle that shares most with it, and up to where it is above chance"
+        console.table(title, tables.FORCE_COLUMNS, tables.force_rows(found.force))
     for what, why in found.missing.items():
         console.tell(f"no {what}: {why}")
     for note in found.notes:

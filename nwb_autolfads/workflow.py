@@ -247,6 +247,7 @@ def render_page(
         cortex=found.cortex,
         behavior=found.behavior,
         response=found.response,
+        force=found.force,
         events=found.events,
         missing=found.missing,
         notes=found.notes,

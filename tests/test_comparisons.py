@@ -14,6 +14,7 @@ from nwb_autolfads.cli import main
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.nwb.comparison import read_comparison
 from nwb_autolfads.simulate import SimulationConfig
+from nwb_autolfads.sources.behavior import read_behavior
 from nwb_autolfads.sources.spikes import read_spikes
 
 FAST = {"n_folds": 4, "n_shuffles": 0}
@@ -86,6 +87,23 @@ def test_the_frequency_response_is_that_of_the_filters_in_every_phase(result):
         np.testing.assert_allclose(corners.sel(estimator=name), expected, rtol=0.15)
 
 
+def test_coherence_with_the_force_of_the_file_and_with_a_series_that_was_named(result):
+    found = nal.force_coherence(result)
+    assert found["target"].values.tolist() == ["force", "d force/dt"]  # and none of the angles
+    assert (found["lower"] <= found["coherence"]).all()
+    assert (found["coherence"] <= found["upper"]).all()
+    # What 3 Hz has taken away is not there to follow force.
+    reached = found["coherent_up_to"].fillna(0).median("muscle").sel(target="force")
+    assert float(reached.sel(estimator="LowPass")) > float(reached.sel(estimator="Slow")) > 0
+    named = nal.force_coherence(result, series=["*/joint_angles"], derivatives=(0,))
+    assert named["target"].values.tolist() == ["hip", "knee", "ankle"]
+    slow = nal.read_activation(result, "Slow")
+    given = nal.force_coherence(slow, read_behavior(result, ["*/ground_force"]))
+    np.testing.assert_allclose(given["coherence"].values[0], found["coherence"].sel(estimator="Slow").values)
+    with pytest.raises(SourceError, match="estimates alone do not say what to compare them with"):
+        nal.force_coherence(slow)
+
+
 def test_estimates_in_memory_need_what_they_are_compared_with(result):
     estimate = nal.read_activation(result, "LowPass")
     with pytest.raises(SourceError, match="estimates alone do not say what to compare them with"):
@@ -113,7 +131,7 @@ def test_the_command_prints_tables_and_writes_every_format(result, tmp_path, cap
         "--json",
     )
     assert code == 0, err
-    for said in ("Motor cortex", "Behaviour from all muscles", "Frequency response", "cortex_comparison"):
+    for said in ("Motor cortex", "Behaviour from all muscles", "Frequency response", "Force: ", "cortex_comparison"):
         assert said in err
     printed = json.loads(out)
     in_json = {
@@ -131,6 +149,12 @@ def test_the_command_prints_tables_and_writes_every_format(result, tmp_path, cap
             assert float(stored["r2"].sel(place)) == pytest.approx(expected)
             assert float(opened["r2"].sel(place)) == pytest.approx(expected)
     assert "r2_fold" in read_comparison(result, "behavior_comparison")
+    with xr.open_dataset(folder / "force.nc") as opened:
+        peak = opened["coherence"].max("frequency")
+        stored_peak = read_comparison(result, "force_comparison")["peak_coherence"]
+        xr.testing.assert_allclose(stored_peak.drop_vars(stored_peak.coords), peak.drop_vars(peak.coords))
+    in_json = [row["value"] for row in printed["force"]["scores"] if row["score"] == "peak_coherence"]
+    np.testing.assert_allclose(in_json, peak.values.ravel())
     code, _, err = run(capsys, "compare", result, "--folds", "4", "--shuffles", "0", "--csv", table)
     assert code == 1
     assert "exists already" in err
@@ -152,6 +176,7 @@ def test_a_file_without_units_or_behaviour_says_so_and_still_gives_the_response(
     printed = json.loads(out)
     assert "holds no spike times" in printed["missing"]["cortex"]
     assert "holds no behavioural series" in printed["missing"]["behavior"]
+    assert "holds no series that is a force by its name or unit" in printed["missing"]["force"]
     assert printed["response"]["scores"]
     with pytest.raises(SourceError, match="holds no spike times of sorted units"):
         nal.compare_with_cortex(bare)

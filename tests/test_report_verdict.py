@@ -9,6 +9,7 @@ from nwb_autolfads.compare.events import Events
 from nwb_autolfads.report.comparison_figures import (
     plot_comparison,
     plot_event_averages,
+    plot_force_coherence,
     plot_frequency_response,
     plot_latents,
 )
@@ -152,7 +153,11 @@ def test_each_figure_shows_what_it_is_given():
     assert [label.get_text() for label in drawn.get_xticklabels()] == ["TA", "$x$"]
     np.testing.assert_allclose(drawn.lines[0].get_ydata(), [0.5, 0.6])
     response = xr.Dataset(
-        {"gain": (("estimator", "phase", "muscle", "frequency"), np.full((1, 2, 2, 3), 0.5))},
+        {
+            "gain": (("estimator", "phase", "muscle", "frequency"), np.full((1, 2, 2, 3), 0.5)),
+            "coherence": (("estimator", "phase", "muscle", "frequency"), np.full((1, 2, 2, 3), 0.8)),
+            "coherence_limit": ("phase", [0.1, 0.2]),
+        },
         coords={
             "estimator": ["a"],
             "phase": ["stance", "swing"],
@@ -161,8 +166,36 @@ def test_each_figure_shows_what_it_is_given():
         },
     )
     panels = plot_frequency_response(response).axes
-    assert [panel.get_title() for panel in panels] == ["stance", "swing"]
+    assert [panel.get_title() for panel in panels] == ["stance", "swing", "", ""]
     np.testing.assert_allclose(panels[0].lines[0].get_ydata(), 20 * np.log10(0.5))
+    np.testing.assert_allclose(panels[3].lines[0].get_ydata(), 0.8)
+    np.testing.assert_allclose(panels[3].lines[1].get_ydata(), 0.2)
+
+
+def test_the_figure_of_force_draws_the_muscle_that_shares_most_with_its_confidence_limits():
+    coherence = np.stack([np.full((2, 4), 0.3), np.full((2, 4), 0.6)])[None]  # (estimator, muscle, target, frequency)
+    dims = ("estimator", "muscle", "target", "frequency")
+    force = xr.Dataset(
+        {
+            "coherence": (dims, coherence),
+            "lower": (dims, coherence - 0.1),
+            "upper": (dims, coherence + 0.2),
+            "coherence_limit": ("target", [0.05, 0.07]),
+        },
+        coords={
+            "estimator": ["a"],
+            "muscle": ["TA", "$SOL$"],
+            "target": ["Fz", "d Fz/dt"],
+            "frequency": [1.0, 2.0, 3.0, 4.0],
+        },
+    )
+    panels = plot_force_coherence(force).axes
+    assert [panel.get_title() for panel in panels] == ["Fz and $SOL$", "d Fz/dt and $SOL$"]
+    np.testing.assert_allclose(panels[1].lines[0].get_ydata(), 0.6)
+    np.testing.assert_allclose(panels[1].lines[1].get_ydata(), 0.07)
+    band = panels[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((0.5, 0.8))
+    assert len(plot_force_coherence(force, muscles=["TA", "$SOL$"]).axes) == 4
 
 
 def test_the_page_says_what_was_not_compared_and_how_often_the_model_is_right():

@@ -106,9 +106,7 @@ def score_against_behavior(
     rng = np.random.default_rng(seed)
     mixed = [[shuffled(values, bins, rng) for values in bins.values] for _ in range(n_shuffles)]
     # Coverage and gaps differ between series, so each has rows and folds of its own.
-    several = len({name for each in behavior for name in each["column"].values.tolist()}) < sum(
-        each.sizes["column"] for each in behavior
-    )
+    several = names_repeat(behavior)
     excluded: dict[str, str] = {}
     notes: list[str] = [*bins.notes, *trial_notes(events, bins)]
     parts = []
@@ -241,22 +239,16 @@ def _targets(
 ) -> tuple[Floats, list[str], list[str]]:
     """Return what of a series and its derivatives can be predicted, binned, with names and units."""
     series = series.transpose("time", "column")
-    time = series["time"].values.astype(np.float64)
-    segment = series["segment"].values if "segment" in series.coords else np.zeros(len(time), dtype=int)
-    rate = float(series.attrs.get("rate") or 1 / np.median(np.diff(time)))
+    rate = rate_of(series)
     unit, prefix = str(series.attrs.get("unit", "")), f"{str(series.name).split('/')[-1]} " if with_series else ""
     if rate < 1 / bins.width:
         notes.append(f"{series.name} has {rate:g} Hz: between its samples it was interpolated")
     n_nan = int(np.count_nonzero(~np.isfinite(series.values).all(axis=1)))
     if n_nan:
-        notes.append(f"{series.name} is NaN in {n_nan} of {len(time)} samples: those were left out")
+        notes.append(f"{series.name} is NaN in {n_nan} of {series.sizes['time']} samples: those were left out")
     columns, names, units = [], [], []
     for order in derivatives:
-        binned = np.full((len(bins.time), series.sizes["column"]), np.nan)
-        for each in np.unique(segment):
-            rows = segment == each
-            part = to_bins(differentiate(series.values[rows].astype(np.float64), rate, order), time[rows], rate, bins)
-            binned = np.where(np.isfinite(part), part, binned)
+        binned = binned_derivative(series, order, bins)
         for column, values in zip([str(name) for name in series["column"].values], binned.T, strict=True):
             name = prefix + derivative_name(column, order)
             known = np.isfinite(values)
@@ -267,8 +259,43 @@ def _targets(
             else:
                 columns.append(values)
                 names.append(name)
-                units.append(unit if order == 0 else f"{unit}/s{order if order > 1 else ''}")
+                units.append(derivative_unit(unit, order))
     return (np.stack(columns, axis=1) if columns else np.empty((len(bins.time), 0))), names, units
+
+
+def rate_of(series: xr.DataArray) -> float:
+    """Return the sampling rate of a series (Hz): what it says, or the median of its times."""
+    return float(series.attrs.get("rate") or 1 / np.median(np.diff(series["time"].values)))
+
+
+def binned_derivative(series: xr.DataArray, order: int, bins: Bins) -> Floats:
+    """Return a derivative of a series ``(time, column)`` in the bins of the activation, each gap-free stretch apart.
+
+    Returns
+    -------
+    ndarray, (bin, column)
+        NaN where the series is not known.
+    """
+    series = series.transpose("time", "column")
+    time, rate = series["time"].values.astype(np.float64), rate_of(series)
+    segment = series["segment"].values if "segment" in series.coords else np.zeros(len(time), dtype=int)
+    binned = np.full((len(bins.time), series.sizes["column"]), np.nan)
+    for each in np.unique(segment):
+        rows = segment == each
+        part = to_bins(differentiate(series.values[rows].astype(np.float64), rate, order), time[rows], rate, bins)
+        binned = np.where(np.isfinite(part), part, binned)
+    return binned
+
+
+def names_repeat(several: Sequence[xr.DataArray]) -> bool:
+    """Whether two columns of these series have one name, so that a name needs its series before it."""
+    names = [str(name) for series in several for name in series["column"].values]
+    return len(set(names)) < len(names)
+
+
+def derivative_unit(unit: str, order: int) -> str:
+    """Return the unit of a derivative: degrees, degrees/s, degrees/s2."""
+    return unit if order == 0 else f"{unit}/s{order if order > 1 else ''}"
 
 
 def derivative_name(column: str, order: int) -> str:

@@ -1,16 +1,15 @@
-"""What an estimator does to each frequency in each phase of behaviour, and what activation and force share."""
+"""What an estimator does to each frequency in each phase of behaviour, and the sums that any coherence needs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.signal.windows import hann
 
-from nwb_autolfads.compare.behavior import derivative_name, differentiate, to_bins
 from nwb_autolfads.compare.binning import bin_activation
 from nwb_autolfads.errors import ConfigError, SignalError
 
@@ -74,18 +73,19 @@ def transfer_function(
     if length < 8:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
     x = bins.values[-1]
+    known = known_stretches(np.asarray(np.isfinite(bins.values).all(axis=(0, 2))), bins.segment)
     gain, coherence, counts = [], [], []
     for name, stretches in intervals.items():
-        rows = _windows_in(stretches, bins.time, bins.segment, length)
+        rows = windows_in(stretches, bins.time, known, length)
         if not len(rows):
             raise SignalError(
                 f"no window of {window:g} s is recorded in its {len(stretches)} intervals",
                 way_out="Give a shorter window, or other phases",
                 obj=name,
             )
-        spectra = [_cross_spectra(x, y, rows) for y in bins.values[:-1]]
+        spectra = [cross_spectra(x, y, rows) for y in bins.values[:-1]]
         gain.append([np.abs(xy) / xx for xx, _, xy in spectra])
-        coherence.append([_coherence(*each) for each in spectra])
+        coherence.append([coherence_of(*each) for each in spectra])
         counts.append(len(rows))
     frequency: Floats = np.fft.rfftfreq(length, 1 / rate)[1:].astype(np.float64)
     dims = ("phase", "estimator", "frequency", "muscle")
@@ -94,7 +94,7 @@ def transfer_function(
             "gain": (dims, np.array(gain)),
             "coherence": (dims, np.array(coherence)),
             "n_windows": ("phase", counts),
-            "coherence_limit": ("phase", [coherence_limit(_independent(count), level) for count in counts]),
+            "coherence_limit": ("phase", [coherence_limit(independent_windows(count), level) for count in counts]),
         },
         coords={
             "phase": list(intervals),
@@ -111,101 +111,6 @@ def transfer_function(
         lambda each: _corner(each, frequency), result["gain"], input_core_dims=[["frequency"]], vectorize=True
     )
     return result.assign(corner=corner.assign_attrs(units="Hz"))
-
-
-def force_coherence(
-    estimates: Mapping[str, xr.Dataset],
-    force: xr.DataArray,
-    *,
-    derivatives: Sequence[int] = (0, 1),
-    window: float = 1.0,
-    level: float = 0.05,
-) -> xr.Dataset:
-    """Return the coherence of activation with force and its derivative, with confidence limits.
-
-    Parameters
-    ----------
-    estimates : mapping of str to Dataset
-        ``activation`` ``(time, muscle)`` by the name of its estimate.
-    force : DataArray, (time, column)
-        Evenly sampled; attr ``rate``. Sampled more slowly than activation, it sets the rate.
-    derivatives : sequence of int
-        Orders, 0 the force itself; see `nwb_autolfads.compare.behavior.differentiate`.
-    window : float
-        Length (s) of the Hann windows, which overlap by half.
-    level : float
-        Probability with which ``coherence_limit`` is exceeded by chance; the interval from ``lower`` to ``upper``
-        holds the true coherence with the probability ``1 - level`` (Rosenberg et al. 1989).
-
-    Returns
-    -------
-    Dataset
-        ``coherence``, ``lower``, ``upper`` ``(estimator, muscle, target, frequency)``; ``coherence_limit`` and
-        ``n_windows``.
-
-    Raises
-    ------
-    SignalError
-        If fewer than two windows of force and activation are known.
-    """
-    time = force["time"].values.astype(np.float64)
-    rate = float(force.attrs.get("rate") or 1 / np.median(np.diff(time)))
-    bins = bin_activation(estimates, 1 / rate)
-    segment = force["segment"].values if "segment" in force.coords else np.zeros(len(time), dtype=int)
-    columns = [str(name) for name in force["column"].values]
-    values = force.transpose("time", "column").values.astype(np.float64)
-    targets, names = [], []
-    for order in derivatives:
-        binned = np.full((len(bins.time), len(columns)), np.nan)
-        for each in np.unique(segment):
-            rows = segment == each
-            part = to_bins(differentiate(values[rows], rate, order), time[rows], rate, bins)
-            binned = np.where(np.isfinite(part), part, binned)
-        targets.append(binned)
-        names += [derivative_name(name, order) for name in columns]
-    target = np.hstack(targets)
-    known = np.isfinite(target).all(axis=1)
-    stretch = np.cumsum(np.diff(known, prepend=known[:1])) + 1  # a new number wherever it becomes known or unknown
-    length = round(window / bins.width)
-    rows = _windows_in(
-        np.array([[bins.time[0], bins.time[-1]]]),
-        bins.time,
-        np.where(known, bins.segment * len(known) + stretch, -1),
-        length,
-    )
-    rows = rows[known[rows].all(axis=1)]
-    if len(rows) < 2:
-        raise SignalError(
-            f"{len(rows)} windows of {window:g} s are known of force and activation",
-            way_out="Give a shorter window",
-            obj=str(force.name or "force"),
-        )
-    shared = []
-    for values_of in bins.values:
-        pairs = [
-            [_coherence(*_cross_spectra(m[:, None], t[:, None], rows))[:, 0] for t in target.T] for m in values_of.T
-        ]
-        shared.append(pairs)
-    coherence = np.array(shared)  # (estimator, muscle, target, frequency)
-    n = _independent(len(rows))
-    lower, upper = confidence_interval(coherence, n, level)
-    dims = ("estimator", "muscle", "target", "frequency")
-    return xr.Dataset(
-        {
-            "coherence": (dims, coherence),
-            "lower": (dims, lower),
-            "upper": (dims, upper),
-            "coherence_limit": coherence_limit(n, level),
-            "n_windows": len(rows),
-        },
-        coords={
-            "estimator": list(bins.estimators),
-            "muscle": list(bins.muscles),
-            "target": names,
-            "frequency": ("frequency", np.fft.rfftfreq(length, 1 / round(1 / bins.width, 6))[1:], {"units": "Hz"}),
-        },
-        attrs={"config": json.dumps({"window_s": length * bins.width, "rate_hz": 1 / bins.width, "level": level})},
-    )
 
 
 def coherence_limit(n: float, level: float = 0.05) -> float:
@@ -230,8 +135,16 @@ def _default_window(intervals: Mapping[str, Floats]) -> float:
     return float(np.clip(min(lengths, default=LONGEST_WINDOW_S), SHORTEST_WINDOW_S, LONGEST_WINDOW_S))
 
 
-def _windows_in(intervals: Floats, time: Floats, segment: NDArray[np.int64], length: int) -> NDArray[np.intp]:
-    """Return the rows of every window that lies in an interval and in one segment, (window, row)."""
+def known_stretches(known: NDArray[np.bool_], segment: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each stretch of time without a gap in which everything is known, -1 elsewhere, (time,)."""
+    begins = np.flatnonzero((np.diff(known) != 0) | (np.diff(segment) != 0)) + 1
+    numbers = np.zeros(len(known), dtype=np.int64)
+    numbers[begins] = 1
+    return np.where(known, np.cumsum(numbers), -1)
+
+
+def windows_in(intervals: Floats, time: Floats, stretch: NDArray[np.int64], length: int) -> NDArray[np.intp]:
+    """Return the rows of every window that lies in an interval and in one known stretch, (window, row)."""
     starts = []
     for start, stop in intervals:
         if not (np.isfinite(start) and np.isfinite(stop)) or stop <= start:
@@ -243,12 +156,15 @@ def _windows_in(intervals: Floats, time: Floats, segment: NDArray[np.int64], len
             starts.append(np.array([(first + last - length) // 2]))
     at = np.concatenate(starts) if starts else np.empty(0, dtype=int)
     at = at[(at >= 0) & (at + length <= len(time))]
-    same = segment[at] == segment[at + length - 1] if at.size else np.empty(0, dtype=bool)
-    return at[same][:, None] + np.arange(length)
+    whole = (stretch[at] == stretch[at + length - 1]) & (stretch[at] >= 0) if at.size else np.empty(0, dtype=bool)
+    return at[whole][:, None] + np.arange(length)
 
 
-def _cross_spectra(x: Floats, y: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.complex128]]:
-    """Return the sums over windows of ``|X|^2``, ``|Y|^2`` and ``conj(X) Y``, (frequency, column), without 0 Hz."""
+def cross_spectra(x: Floats, y: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.complex128]]:
+    """Return the sums over windows of ``|X|^2``, ``|Y|^2`` and ``conj(X) Y``, (frequency, column), without 0 Hz.
+
+    ``x`` and ``y`` are ``(time, column)``; one of them may have a single column, which is taken with all of the other.
+    """
     taper = hann(rows.shape[1], sym=False)[:, None]
     xx, yy, xy = 0.0, 0.0, 0.0
     for part in np.array_split(rows, 1 + len(rows) // 500):
@@ -260,12 +176,13 @@ def _cross_spectra(x: Floats, y: Floats, rows: NDArray[np.intp]) -> tuple[Floats
     return np.asarray(xx), np.asarray(yy), np.asarray(xy)
 
 
-def _coherence(xx: Floats, yy: Floats, xy: NDArray[np.complex128]) -> Floats:
+def coherence_of(xx: Floats, yy: Floats, xy: NDArray[np.complex128]) -> Floats:
+    """Return ``|sum conj(X) Y|^2 / (sum |X|^2 sum |Y|^2)``."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.abs(xy) ** 2 / (xx * yy)
 
 
-def _independent(n_windows: int) -> float:
+def independent_windows(n_windows: int) -> float:
     """Return how many independent windows as many that overlap by half are worth (Welch 1967)."""
     return n_windows / (1 + 2 * _HANN_OVERLAP * (1 - 1 / n_windows))
 

@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 
 from nwb_autolfads.compare.events import Events, event_averages
 from nwb_autolfads.report.figures import COLOURS, colours_of, display_unit, legend_above
+from nwb_autolfads.report.tables import closest_muscle
 
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0
+MOST_PHASES_IN_A_ROW = 4
 
 
 def plot_event_averages(
@@ -148,7 +150,7 @@ def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> F
 
 
 def plot_frequency_response(response: xr.Dataset) -> Figure:
-    """Draw the gain from rectified EMG to activation, one panel per phase; the median over muscles and its range.
+    """Draw gain and coherence from rectified EMG to activation by phase: the median over muscles, and gain's range.
 
     Parameters
     ----------
@@ -158,31 +160,88 @@ def plot_frequency_response(response: xr.Dataset) -> Figure:
     Returns
     -------
     Figure
+        A column for each phase, gain above coherence, with the coherence that unrelated signals exceed in 5 % of cases
+        as a dotted line.
     """
     phases = [str(phase) for phase in response["phase"].values]
     names = [str(name) for name in response["estimator"].values]
-    n_columns = min(4, len(phases))
+    n_columns = min(MOST_PHASES_IN_A_ROW, len(phases))
     n_rows = -(-len(phases) // n_columns)
-    figure = Figure(figsize=(9.0, 0.9 + 2.3 * n_rows), layout="constrained")
-    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    figure = Figure(figsize=(9.0, 0.9 + 3.6 * n_rows), layout="constrained")
+    heights = [1.6, 1.0] * n_rows
+    panels = figure.subplots(2 * n_rows, n_columns, sharex=True, sharey="row", squeeze=False, height_ratios=heights)
     shown = response.sel(frequency=slice(0, MOST_FREQUENCY_HZ))
     frequency = shown["frequency"].values
-    for panel, phase in zip(panels, phases, strict=False):
+    for index in range(n_rows * n_columns):
+        above, below = panels[2 * (index // n_columns) : 2 * (index // n_columns) + 2, index % n_columns]
+        if index >= len(phases):
+            above.set_visible(False)
+            below.set_visible(False)
+            continue
+        of_phase = shown.sel(phase=phases[index])
         for colour, name in zip(colours_of(len(names)), names, strict=True):
             with np.errstate(divide="ignore"):
-                decibels = 20 * np.log10(shown["gain"].sel(phase=phase, estimator=name).transpose("muscle", ...).values)
-            panel.plot(frequency, np.median(decibels, axis=0), color=colour, linewidth=1.4, label=name)
-            panel.fill_between(
+                decibels = 20 * np.log10(of_phase["gain"].sel(estimator=name).transpose("muscle", ...).values)
+            above.plot(frequency, np.median(decibels, axis=0), color=colour, linewidth=1.4, label=name)
+            above.fill_between(
                 frequency, decibels.min(axis=0), decibels.max(axis=0), color=colour, alpha=0.15, linewidth=0
             )
-        panel.axhline(-3, color="#000000", linewidth=0.6, linestyle=":")
-        panel.set_title(phase, fontsize=9, parse_math=False)
-        panel.set_ylim(-40, 6)
+            coherence = of_phase["coherence"].sel(estimator=name).median("muscle").values
+            below.plot(frequency, coherence, color=colour, linewidth=1.2)
+        above.axhline(-3, color="#000000", linewidth=0.6, linestyle=":")
+        above.set_title(phases[index], fontsize=9, parse_math=False)
+        above.set_ylim(-40, 6)
+        below.axhline(float(of_phase["coherence_limit"]), color="#000000", linewidth=0.6, linestyle=":")
+        below.set_ylim(0, 1.02)
+        above.margins(x=0)
+        if index % n_columns == 0:
+            above.set_ylabel("gain (dB)")
+            below.set_ylabel("coherence")
+    figure.supxlabel("frequency (Hz)", fontsize=10)
+    legend_above(figure, panels[0, 0])
+    return figure
+
+
+def plot_force_coherence(force: xr.Dataset, *, muscles: Sequence[str] | None = None) -> Figure:
+    """Draw the coherence of each estimate with force, with its confidence limits, one panel per target and muscle.
+
+    Parameters
+    ----------
+    force : Dataset
+        As `nwb_autolfads.force_coherence` returns it.
+    muscles : sequence of str, optional
+        A row of panels each; by default, for each target, the one that shares most with it.
+
+    Returns
+    -------
+    Figure
+        What unrelated signals exceed with the probability ``level`` is a dotted line.
+    """
+    targets = [str(name) for name in force["target"].values]
+    places = [(target, muscle) for target in targets for muscle in (muscles or [closest_muscle(force, target)])]
+    n_columns = min(2, len(places))
+    n_rows = -(-len(places) // n_columns)
+    figure = Figure(figsize=(9.0, 0.9 + 2.2 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    shown = force.sel(frequency=slice(0, MOST_FREQUENCY_HZ))
+    frequency = shown["frequency"].values
+    names = [str(name) for name in force["estimator"].values]
+    for panel, (target, muscle) in zip(panels, places, strict=False):
+        of_panel = shown.sel(target=target, muscle=muscle)
+        for colour, name in zip(colours_of(len(names)), names, strict=True):
+            one = of_panel.sel(estimator=name)
+            panel.plot(frequency, one["coherence"].values, color=colour, linewidth=1.4, label=name)
+            panel.fill_between(
+                frequency, one["lower"].values, one["upper"].values, color=colour, alpha=0.15, linewidth=0
+            )
+        panel.axhline(float(of_panel["coherence_limit"]), color="#000000", linewidth=0.6, linestyle=":")
+        panel.set_title(f"{target} and {muscle}", fontsize=9, parse_math=False)
+        panel.set_ylim(0, 1.02)
         panel.margins(x=0)
-    for panel in panels[len(phases) :]:
+    for panel in panels[len(places) :]:
         panel.set_visible(False)
     figure.supxlabel("frequency (Hz)", fontsize=10)
-    figure.supylabel("gain (dB)", fontsize=10)
+    figure.supylabel("coherence", fontsize=10)
     legend_above(figure, panels[0])
     return figure
 

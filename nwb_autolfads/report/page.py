@@ -23,6 +23,7 @@ from nwb_autolfads.report import tables
 from nwb_autolfads.report.comparison_figures import (
     plot_comparison,
     plot_event_averages,
+    plot_force_coherence,
     plot_frequency_response,
     plot_latents,
 )
@@ -31,7 +32,7 @@ from nwb_autolfads.report.verdict import explained_share, judge
 from nwb_autolfads.report.zoom import script, zoom_lines
 
 SHOWN_SECONDS = 3.0
-MOST_BEHAVIOR_TARGETS = 60  # beyond, a picture of all is not readable, and the table is enough
+MOST_BEHAVIOR_TARGETS, MOST_FORCE_TARGETS = 60, 12  # beyond, a picture of all is not readable: the table is enough
 COVERED = 0.9  # share of the EMG that must lie between the 5 % and 95 % quantiles of what the model expects
 CITATIONS = (
     "Wimalasena et al. 2022, Estimating muscle activation from EMG using deep learning-based dynamical systems "
@@ -56,6 +57,7 @@ def render_report(
     cortex: xr.Dataset | None = None,
     behavior: xr.Dataset | None = None,
     response: xr.Dataset | None = None,
+    force: xr.Dataset | None = None,
     events: Events | None = None,
     missing: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
@@ -81,8 +83,9 @@ def render_report(
         ``r2`` ``(estimator, muscle)`` to the truth.
     held_out : Dataset, optional
         ``nll`` ``(estimator, muscle)`` of hidden blocks, for the verdict.
-    cortex, behavior, response : Dataset, optional
-        Comparisons, as `nwb_autolfads.compare_with_cortex`, `compare_with_behavior` and `frequency_response` return.
+    cortex, behavior, response, force : Dataset, optional
+        Comparisons, as `nwb_autolfads.compare_with_cortex`, `compare_with_behavior`, `frequency_response` and
+        `force_coherence` return them.
     events : Events, optional
         Around which activation is averaged.
     missing : mapping of str to str, optional
@@ -135,6 +138,7 @@ def render_report(
         cortex=_cortex_part(cortex),
         behavior=_behavior_part(behavior),
         response=_response_part(response),
+        force=_force_part(force),
         missing=dict(missing or {}),
         notes=notes,
         calibration=_calibration(estimates, emg),
@@ -254,6 +258,17 @@ def _response_part(response: xr.Dataset | None) -> dict[str, Any] | None:
         return None
     picture = _data_uri(plot_frequency_response(response))
     return {"picture": picture, "columns": tables.RESPONSE_COLUMNS, "rows": tables.response_rows(response)}
+
+
+def _force_part(force: xr.Dataset | None) -> dict[str, Any] | None:
+    if force is None:
+        return None
+    readable = force.sizes["target"] <= MOST_FORCE_TARGETS
+    return {
+        "picture": _data_uri(plot_force_coherence(force)) if readable else "",
+        "columns": tables.FORCE_COLUMNS,
+        "rows": tables.force_rows(force),
+    }
 
 
 def _calibration(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None) -> list[dict[str, Any]]:

@@ -19,6 +19,18 @@ CORTEX_COLUMNS: Row = (
 BEHAVIOR_COLUMNS: Row = ("target", "estimate", "R²", "at one lag", "lead (ms)", "single trials", "shuffled")
 PAIR_COLUMNS: Row = ("pair", "difference", "effect, folds", "p, folds", "effect, items", "p, items")
 RESPONSE_COLUMNS: Row = ("phase", "estimate", "windows", "-3 dB at (Hz)", "lowest", "highest")
+FORCE_COLUMNS: Row = (
+    "target",
+    "estimate",
+    "muscle",
+    "highest coherence",
+    "at (Hz)",
+    "from",
+    "to",
+    "chance",
+    "above it up to (Hz)",
+    "all muscles (Hz)",
+)
 
 
 def cortex_rows(scores: xr.Dataset) -> list[Row]:
@@ -91,6 +103,41 @@ def response_rows(response: xr.Dataset) -> list[Row]:
                 )
             )
     return rows
+
+
+def force_rows(force: xr.Dataset) -> list[Row]:
+    """Return one row per target and estimate, of the muscle that shares most with it, under `FORCE_COLUMNS`.
+
+    "from" and "to" are the confidence limits of the highest coherence; the last column is the median over muscles.
+    """
+    rows: list[Row] = []
+    for target in [str(name) for name in force["target"].values]:
+        muscle = closest_muscle(force, target)
+        for name in force["estimator"].values:
+            every = force.sel(target=target, estimator=name)
+            one = every.sel(muscle=muscle)
+            at_peak = one.sel(frequency=one["peak_frequency"])
+            rows.append(
+                (
+                    target,
+                    str(name),
+                    muscle,
+                    number(one["peak_coherence"], 2),
+                    number(one["peak_frequency"], 1),
+                    number(at_peak["lower"], 2),
+                    number(at_peak["upper"], 2),
+                    number(one["coherence_limit"], 2),
+                    number(one["coherent_up_to"], 1),
+                    number(every["coherent_up_to"].fillna(0.0).median(), 1),
+                )
+            )
+    return rows
+
+
+def closest_muscle(force: xr.Dataset, target: str) -> str:
+    """Return the muscle whose coherence with a target is highest, averaged over frequencies and estimates."""
+    mean = force["coherence"].sel(target=target).mean(("estimator", "frequency"))
+    return str(mean["muscle"].values[int(mean.argmax("muscle"))])
 
 
 def number(value: xr.DataArray | float, digits: int = 3) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,11 +18,14 @@ from pynwb.epoch import TimeIntervals
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.candidates import EMG_SCORE, describe, shape_of, walk_series
 from nwb_autolfads.sources.names import names_of_columns, repeated
-from nwb_autolfads.sources.opening import open_nwb
+from nwb_autolfads.sources.opening import OpenedFile, open_nwb
 from nwb_autolfads.sources.timebase import read_time_base
 
 MOST_SAMPLES = 200_000_000
 """Of one series; more would not fit into the memory of a laptop."""
+
+_FORCE_UNITS = frozenset({"N", "mN", "kN", "uN", "µN", "Nm", "mNm", "N m", "N*m", "N·m"})
+_FORCE = re.compile(r"(?<![ei]n)force|torque|\bgrf\b", re.IGNORECASE)  # neither enforce nor reinforcement
 
 FEWEST_EVENTS, MOST_PHASES = 5, 10  # of a table that is chosen without being asked for
 
@@ -66,23 +70,32 @@ def read_behavior(source: str | Path | NWBFile, paths: Sequence[str] | None = No
         for cannot be used.
     """
     with open_nwb(source) as opened:
-        series = [(path, each) for path, each in walk_series(opened.nwbfile) if shape_of(each) is not None]
-        if paths is None:
-            chosen = [
-                (path, each)
-                for path, each in series
-                if path.startswith("processing/behavior/") and describe(path, [each]).score < EMG_SCORE
-            ]
-        else:
-            chosen = [pair for pattern in paths for pair in _matching(series, pattern, opened.name)]
-        if not chosen:
-            raise SourceError(
-                "holds no behavioural series",
-                file=opened.name,
-                obj="processing/behavior",
-                way_out="Name one with --behavior PATH; nwb-autolfads inspect FILE lists what is there",
-            )
-        return [_read(path, each, opened.name) for path, each in chosen]
+        return _read_all(opened, "behavioural series", "--behavior", paths, lambda path, series: True)
+
+
+def read_forces(source: str | Path | NWBFile, paths: Sequence[str] | None = None) -> list[xr.DataArray]:
+    """Read forces and torques.
+
+    Parameters
+    ----------
+    source : str, Path or pynwb.NWBFile
+        An NWB file, or one that is open already.
+    paths : sequence of str, optional
+        As for `read_behavior`. By default the series that it reads by default of which the name or the unit says that
+        they are a force or a torque.
+
+    Returns
+    -------
+    list of DataArray, (time, column)
+        See `read_behavior`.
+
+    Raises
+    ------
+    SourceError
+        As `read_behavior`.
+    """
+    with open_nwb(source) as opened:
+        return _read_all(opened, "series that is a force by its name or unit", "--force", paths, _is_force)
 
 
 def read_events(source: str | Path | NWBFile, column: str | None = None) -> EventTimes | None:
@@ -172,6 +185,38 @@ def read_phases(source: str | Path | NWBFile, column: str | None = None) -> Phas
         return Phases(
             column, {str(label): np.stack([start, stop], axis=1)[labels == label] for label in np.unique(labels)}
         )
+
+
+def _read_all(
+    opened: OpenedFile,
+    what: str,
+    option: str,
+    paths: Sequence[str] | None,
+    fits: Callable[[str, TimeSeries], bool],
+) -> list[xr.DataArray]:
+    """Read what the paths name; without any, the behaviour that fits."""
+    series = [(path, each) for path, each in walk_series(opened.nwbfile) if shape_of(each) is not None]
+    if paths is None:
+        chosen = [
+            (path, each)
+            for path, each in series
+            if path.startswith("processing/behavior/") and describe(path, [each]).score < EMG_SCORE and fits(path, each)
+        ]
+    else:
+        chosen = [pair for pattern in paths for pair in _matching(series, pattern, opened.name)]
+    if not chosen:
+        raise SourceError(
+            f"holds no {what}",
+            file=opened.name,
+            obj="processing/behavior",
+            way_out=f"Name one with {option} PATH; nwb-autolfads inspect FILE lists what is there",
+        )
+    return [_read(path, each, opened.name) for path, each in chosen]
+
+
+def _is_force(path: str, series: TimeSeries) -> bool:
+    unit = str(series.unit).strip()
+    return unit in _FORCE_UNITS or "newton" in unit.lower() or _FORCE.search(path.rpartition("/")[2]) is not None
 
 
 def _matching(series: list[tuple[str, TimeSeries]], pattern: str, file: str) -> list[tuple[str, TimeSeries]]:

@@ -1,0 +1,24 @@
+"""Estimates beside cortex, behaviour, force and the EMG they came from: read, compared, written in every format."""
+
+from nwb_autolfads.comparisons.calls import (
+    compare_with_behavior,
+    compare_with_cortex,
+    force_coherence,
+    frequency_response,
+)
+from nwb_autolfads.comparisons.file import Comparison, compare_file
+from nwb_autolfads.comparisons.formats import score_rows, write_csv, write_netcdf, write_scores, write_tables
+
+__all__ = [
+    "Comparison",
+    "compare_file",
+    "compare_with_behavior",
+    "compare_with_cortex",
+    "force_coherence",
+    "frequency_response",
+    "score_rows",
+    "write_csv",
+    "write_netcdf",
+    "write_scores",
+    "write_tables",
+]

@@ -1,0 +1,140 @@
+"""All that a file tells about its estimates, in one go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from nwb_autolfads.compare.behavior import score_against_behavior
+from nwb_autolfads.compare.cortex import score_against_cortex
+from nwb_autolfads.compare.events import Events
+from nwb_autolfads.compare.force import coherence_with_force
+from nwb_autolfads.compare.spectra import transfer_function
+from nwb_autolfads.comparisons.formats import score_rows
+from nwb_autolfads.comparisons.reading import AROUND_S, inside, read_any_spikes, read_estimates, read_rectified
+from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.sources.behavior import read_behavior, read_events, read_forces, read_phases
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that a file tells about its estimates; None what it does not, and why in ``missing``; what repeats."""
+
+    cortex: xr.Dataset | None
+    behavior: xr.Dataset | None
+    response: xr.Dataset | None
+    force: xr.Dataset | None
+    missing: dict[str, str]
+    events: Events | None
+
+    @property
+    def parts(self) -> dict[str, xr.Dataset]:
+        """What there is, by name."""
+        named = {"cortex": self.cortex, "behavior": self.behavior, "response": self.response, "force": self.force}
+        return {name: part for name, part in named.items() if part is not None}
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done otherwise than one may expect, and what was left out and why."""
+        notes: dict[str, None] = {}
+        for part in self.parts.values():
+            notes |= dict.fromkeys(json.loads(part.attrs.get("notes", "[]")))
+            for kind in ("units", "muscles", "targets"):
+                for name, why in json.loads(part.attrs.get(f"excluded_{kind}", "{}")).items():
+                    notes[f"{kind[:-1]} {name} was left out: {why}"] = None
+        return list(notes)
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything for a program, JSON-serialisable."""
+        parts = {
+            # Gain and coherence at every frequency are for --csv and --netcdf.
+            name: {
+                "config": json.loads(part.attrs["config"]),
+                "scores": list(score_rows(part.drop_dims("frequency", errors="ignore"))),
+            }
+            for name, part in self.parts.items()
+        }
+        return {**parts, "missing": self.missing, "notes": self.notes}
+
+
+def compare_file(
+    file: Path,
+    *,
+    counts: str | None = None,
+    series: Sequence[str] | None = None,
+    events: str | None = None,
+    phases: str | None = None,
+    forces: Sequence[str] | None = None,
+    n_folds: int = 10,
+    n_shuffles: int = 1,
+    seed: int = 0,
+    preprocessing: PreprocessingConfig | None = None,
+    emg: xr.DataArray | None = None,
+) -> Comparison:
+    """Compare every estimate in a file with whatever else the file holds.
+
+    Parameters
+    ----------
+    file : Path
+        With estimates.
+    counts, series, events, phases, preprocessing, emg
+        See `nwb_autolfads.compare_with_behavior`, `compare_with_cortex`, `frequency_response`.
+    forces
+        The ``series`` of `nwb_autolfads.force_coherence`.
+    n_folds, n_shuffles, seed
+        See `nwb_autolfads.compare.cortex.score_against_cortex`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, holds no estimates, or what was named is not in it.
+    """
+    named, _ = read_estimates(file)
+    found, found_phases = read_events(file, events), read_phases(file, phases)
+    repeats = None if found is None else Events(found.name, found.times, *AROUND_S)
+    missing: dict[str, str] = {}
+
+    def attempt(what: str, make: Callable[[], xr.Dataset], *, asked_for: bool) -> xr.Dataset | None:
+        try:
+            return make()
+        except (SourceError, SignalError) as error:
+            if asked_for:
+                raise
+            missing[what] = error.problem
+            return None
+
+    settings: dict[str, Any] = {"events": repeats, "n_folds": n_folds, "n_shuffles": n_shuffles, "seed": seed}
+    cut = None if found_phases is None else found_phases.intervals
+
+    def respond() -> xr.Dataset:
+        rectified = read_rectified(file, next(iter(named.values())), preprocessing) if emg is None else emg
+        return transfer_function(named, rectified, None if cut is None else inside(cut, rectified))
+
+    return Comparison(
+        cortex=attempt(
+            "cortex",
+            lambda: score_against_cortex(named, read_any_spikes(file, counts), **settings),
+            asked_for=counts is not None,
+        ),
+        behavior=attempt(
+            "behavior",
+            lambda: score_against_behavior(named, read_behavior(file, series), **settings),
+            asked_for=series is not None,
+        ),
+        response=attempt("response", respond, asked_for=phases is not None),
+        force=attempt(
+            "force", lambda: coherence_with_force(named, read_forces(file, forces)), asked_for=forces is not None
+        ),
+        missing=missing,
+        events=repeats,
+    )
