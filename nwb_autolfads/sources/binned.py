@@ -1,7 +1,8 @@
-"""Spikes that a file holds as counts in bins: a series, or BinnedAlignedSpikes around events."""
+"""Spikes that a file holds as counts in bins: a series, or the types of ndx-binned-spikes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.opening import open_nwb
 from nwb_autolfads.sources.timebase import read_time_base
 
-ALIGNED = "BinnedAlignedSpikes"
+ALIGNED, WHOLE = "BinnedAlignedSpikes", "BinnedSpikes"
 
 
 def read_binned_spikes(source: str | Path | NWBFile, path: str) -> xr.DataArray:
@@ -25,18 +26,19 @@ def read_binned_spikes(source: str | Path | NWBFile, path: str) -> xr.DataArray:
     source : str, Path or pynwb.NWBFile
         An NWB file, or one that is open already.
     path : str
-        Where the counts are: a series ``(time, unit)``, each time the start of its bin, or a ``BinnedAlignedSpikes``
-        of ndx-binned-spikes.
+        Where the counts are: a series ``(time, unit)``, each time the start of its bin, or a ``BinnedAlignedSpikes`` or
+        ``BinnedSpikes`` of ndx-binned-spikes, written by any of its versions.
 
     Returns
     -------
     DataArray, (time, unit)
         Counts by the middle of each bin (s, session clock). Where the bins of two events overlap, the earlier event's.
+        Units are named by their id in the units table where the counts refer to it, else numbered.
 
     Raises
     ------
     SourceError
-        If nothing is there, or it is neither of the two.
+        If nothing is there, or it is none of these.
     """
     with open_nwb(source) as opened:
         found = _at(opened.nwbfile, path)
@@ -46,22 +48,46 @@ def read_binned_spikes(source: str | Path | NWBFile, path: str) -> xr.DataArray:
                 base = read_time_base(found, len(counts), file=opened.name, obj=path)
                 starts = [each.start_time + np.arange(each.n_samples) / base.rate for each in base.segments]
                 return _array(counts, np.concatenate(starts) + 0.5 / base.rate)
-        elif getattr(found, "neurodata_type", "") == ALIGNED:
-            return aligned_counts(
-                np.asarray(found.data[:]),
-                np.asarray(found.event_timestamps[:], dtype=np.float64),
-                width=float(found.bin_width_in_milliseconds) / 1000,
-                first=float(found.milliseconds_from_event_to_first_bin or 0.0) / 1000,
-            )
+        elif getattr(found, "neurodata_type", "") in (ALIGNED, WHOLE):
+            return _of_extension(found, opened.name, path)
         raise SourceError(
             "holds no spike counts" if found is not None else "there is nothing of this name",
             file=opened.name,
             obj=path,
-            way_out=f"Give the path of a series (time, unit) or of {ALIGNED}",
+            way_out=f"Give the path of a series (time, unit), {ALIGNED} or {WHOLE}",
         )
 
 
-def aligned_counts(counts: NDArray[Any], events: NDArray[np.float64], *, width: float, first: float) -> xr.DataArray:
+def _of_extension(found: Any, file: str, path: str) -> xr.DataArray:
+    counts = np.asarray(found.data[:])
+    width = _milliseconds(found, "bin_width_in_ms", "bin_width_in_milliseconds") / 1000
+    region = getattr(found, "units_region", None)
+    units = None if region is None else [str(region.table.id[int(row)]) for row in region.data[:]]
+    aligned = found.neurodata_type == ALIGNED
+    events = np.asarray(found.event_timestamps[:], dtype=np.float64) if aligned else np.empty(0)
+    expected = (len(counts), len(events), counts.shape[-1]) if aligned else (len(counts), counts.shape[-1])
+    if counts.shape != expected or not width > 0 or not np.isfinite(events).all():
+        raise SourceError(
+            f"counts {counts.shape} in bins of {1000 * width:g} ms around {len(events)} events do not fit together",
+            file=file,
+            obj=path,
+            way_out="Write them again; counts are (unit, event, bin) or (unit, bin)",
+        )
+    if aligned:
+        first = _milliseconds(found, "event_to_bin_offset_in_ms", "milliseconds_from_event_to_first_bin") / 1000
+        return aligned_counts(counts, events, width=width, first=first, units=units)
+    start = _milliseconds(found, "start_time_in_ms") / 1000
+    return _array(counts.T, start + width * np.arange(0.5, counts.shape[1], dtype=np.float64), units)
+
+
+def aligned_counts(
+    counts: NDArray[Any],
+    events: NDArray[np.float64],
+    *,
+    width: float,
+    first: float,
+    units: Sequence[str] | None = None,
+) -> xr.DataArray:
     """Lay counts around events out in time.
 
     Parameters
@@ -73,6 +99,8 @@ def aligned_counts(counts: NDArray[Any], events: NDArray[np.float64], *, width: 
         Of a bin (s).
     first : float
         From the event to the start of the first bin (s), negative where it lies before.
+    units : sequence of str, optional
+        Names; by default numbers.
 
     Returns
     -------
@@ -84,12 +112,19 @@ def aligned_counts(counts: NDArray[Any], events: NDArray[np.float64], *, width: 
     ended = np.concatenate([[-np.inf], np.maximum.accumulate(middle[:, -1])[:-1]])
     new = middle > ended[:, None] + 0.5 * width
     laid = np.moveaxis(counts[:, order], 0, -1)
-    return _array(laid[new], middle[new])
+    return _array(laid[new], middle[new], units)
 
 
-def _array(counts: NDArray[Any], time: NDArray[np.float64]) -> xr.DataArray:
-    coords = {"time": time, "unit": [str(unit) for unit in range(counts.shape[1])]}
+def _array(counts: NDArray[Any], time: NDArray[np.float64], units: Sequence[str] | None = None) -> xr.DataArray:
+    names = [str(unit) for unit in range(counts.shape[1])] if units is None else list(units)
+    coords = {"time": time, "unit": names}
     return xr.DataArray(counts, dims=("time", "unit"), coords=coords, name="spike_counts")
+
+
+def _milliseconds(found: Any, *names: str) -> float:
+    """Return an attribute under the name that the file's version of the extension has for it; 0 where it is not set."""
+    given = [getattr(found, name, None) for name in names]
+    return float(next((value for value in given if value is not None), 0.0))
 
 
 def _at(nwbfile: NWBFile, path: str) -> Any:
