@@ -240,7 +240,9 @@ def compare(
     ] = None,
     events: Annotated[
         str | None,
-        typer.Option(metavar="TABLE:COLUMN", help="Times that repeat; by default the longest table's starts."),
+        typer.Option(
+            metavar="TABLE:COLUMN|PATH[:LABEL]", help="Times that repeat; by default the longest table's starts."
+        ),
     ] = None,
     phases: Annotated[
         str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")
@@ -461,6 +463,8 @@ def _show_overview(console: Console, overview: Overview) -> None:
         console.tell(f"{kind}: {series.path} ({' x '.join(map(str, series.shape))}, {series.unit}, {rate})")
     for table in contents.intervals:
         console.tell(f"table: {table.path} ({table.n_rows} rows: {', '.join(table.columns)})")
+    for events in contents.events:
+        console.tell(f"events: {events.path} ({events.n_rows})")
     console.tell(f"units: {contents.n_units} sorted")
     if overview.problem:
         console.tell(f"No EMG would be read: {overview.problem}")

@@ -82,6 +82,7 @@ class Overview:
             "behavior": [asdict(found) for found in self.contents.behavior],
             "other": [asdict(found) for found in self.contents.other],
             "intervals": [asdict(found) for found in self.contents.intervals],
+            "events": [asdict(found) for found in self.contents.events],
             "units": self.contents.n_units,
             "assumptions": self.assumptions,
             "quality": [dict(zip(QUALITY_COLUMNS, row, strict=True)) for row in self.muscle_rows()],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
@@ -184,3 +187,28 @@ def turner_lab(path: Path, emg: Emg) -> tuple[Path, None]:
 
 
 ARCHIVES = [dandi_000941, dandi_001070, dandi_000718, dandi_000473, dandi_000939, dandi_000540, turner_lab]
+
+
+def add_of_extension(path: Path, place: str, kind: dict, *, namespace: str, version: str, fields: dict) -> Path:
+    """Put an object of an extension's type into a file, with its specification beside it, without the extension.
+
+    ``kind`` is the type's specification; ``fields`` holds what is to stand in its attributes and data sets by name,
+    ``(values, attributes)`` for a data set with attributes.
+    """
+    source = f"{namespace}.extensions"
+    described = {"name": namespace, "version": version, "doc": "d", "author": "a", "contact": "c"}
+    described["schema"] = [{"namespace": "core"}, {"source": source}]
+    with h5py.File(path, "r+") as file:
+        cached = file.require_group(f"specifications/{namespace}/{version}")
+        cached["namespace"] = json.dumps({"namespaces": [described]})
+        cached[source] = json.dumps({"groups": [kind]})
+        group = file.create_group(place)
+        group.attrs["namespace"], group.attrs["neurodata_type"] = namespace, kind["neurodata_type_def"]
+        group.attrs["object_id"] = str(uuid.uuid4())
+        for each in kind.get("attributes", []):
+            group.attrs[each["name"]] = fields[each["name"]]
+        for each in kind.get("datasets", []):
+            values, attributes = fields[each["name"]] if each.get("attributes") else (fields[each["name"]], {})
+            group[each["name"]] = values
+            group[each["name"]].attrs.update(attributes)
+    return path

@@ -14,7 +14,9 @@ from nwb_autolfads.compare.behavior import differentiate, score_against_behavior
 from nwb_autolfads.compare.binning import bin_activation
 from nwb_autolfads.compare.events import Events
 from nwb_autolfads.errors import ConfigError, SignalError, SourceError
-from nwb_autolfads.sources.behavior import read_behavior, read_events, read_phases
+from nwb_autolfads.sources.behavior import read_behavior
+from nwb_autolfads.sources.events import read_events
+from nwb_autolfads.sources.phases import read_phases
 
 RATE = 500.0
 QUICK = {"n_folds": 4, "lags": (0.0, 0.02, 0.05, 0.1), "n_shuffles": 0}
@@ -215,7 +217,7 @@ def test_phases_come_from_names_or_times_or_the_intervals_themselves(session_fil
 
 def test_what_is_not_there_is_named_with_what_is(session_file, tmp_path):
     with pytest.raises(
-        SourceError, match=r"trials:start: the table has no such column. Give TABLE:COLUMN; there are .*"
+        SourceError, match=r"trials:start: the table has no such column. Give TABLE:COLUMN; its columns are .*"
     ):
         read_events(session_file, "trials:start")
     with pytest.raises(SourceError, match="reaches: there is no such table of intervals"):

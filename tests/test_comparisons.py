@@ -191,7 +191,8 @@ def test_what_was_asked_for_by_name_must_be_there(bare, result, capsys):
     assert "there is no such series of numbers" in err
     code, _, err = run(capsys, "compare", result, "--events", "reaches:start_time")
     assert code == 1
-    assert "there is no such table of intervals" in err
+    assert "there is no table or series of events of this name" in err
+    assert "steps:foot_off_time" in err
 
 
 def test_a_file_without_estimates_is_refused(tmp_path, capsys):

@@ -77,6 +77,7 @@ def room(module):
 def imports_that_run(source, module, modules):
     """Return the dotted names that a module imports at any level, except those only for the type checker."""
     names = set()
+    package = module if module in packages(modules) else module.rpartition(".")[0]
 
     def visit(node):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -86,7 +87,6 @@ def imports_that_run(source, module, modules):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = module if module in packages(modules) else module.rpartition(".")[0]
             base = node.module or ""
             if node.level:
                 anchor = package.split(".")[: len(package.split(".")) - node.level + 1]

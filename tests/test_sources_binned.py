@@ -1,16 +1,14 @@
 """Spike counts in bins, as files hold them: the same counts at the same times as the spikes they were made from."""
 
 import importlib.util
-import json
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from builders import new_nwbfile, save
+from builders import add_of_extension, new_nwbfile, save
 from pynwb import TimeSeries
 
 from nwb_autolfads.errors import SourceError
@@ -56,7 +54,7 @@ from hdmf.common import DynamicTableRegion
 from ndx_binned_spikes import BinnedAlignedSpikes, BinnedSpikes
 
 sys.path.insert(0, sys.argv[1])
-from builders import new_nwbfile, save
+from builders import add_of_extension, new_nwbfile, save
 
 nwbfile = new_nwbfile()
 for unit in range(4):
@@ -100,7 +98,26 @@ def test_files_of_ndx_binned_spikes_are_read_without_it(tmp_path):
 )
 def test_aligned_counts_are_read_as_every_published_version_names_them(tmp_path, version, width, offset):
     counts = np.arange(2 * 3 * 4).reshape(2, 3, 4)
-    path = write_aligned(tmp_path / "aligned.nwb", version, counts, {width: 20.0, offset: -50.0}, [1.0, 3.0, 5.0])
+    aligned = {
+        "neurodata_type_def": "BinnedAlignedSpikes",
+        "neurodata_type_inc": "NWBDataInterface",
+        "doc": "Counts around events.",
+        "attributes": [{"name": name, "dtype": "float64", "doc": "ms"} for name in (width, offset)],
+        "datasets": [
+            {"name": "data", "dtype": "numeric", "shape": [None, None, None], "doc": "Counts (unit, event, bin)."},
+            {"name": "event_timestamps", "dtype": "float64", "shape": [None], "doc": "Times (s)."},
+        ],
+    }
+    nwbfile = new_nwbfile()
+    nwbfile.create_processing_module("ecephys", "spikes")
+    path = add_of_extension(
+        save(nwbfile, tmp_path / "aligned.nwb"),
+        "processing/ecephys/counts",
+        aligned,
+        namespace="ndx-binned-spikes",
+        version=version,
+        fields={width: 20.0, offset: -50.0, "data": counts, "event_timestamps": [1.0, 3.0, 5.0]},
+    )
     found = read_binned_spikes(path, "processing/ecephys/counts")
     np.testing.assert_allclose(found["time"], np.add.outer([0.95, 2.95, 4.95], 0.01 + 0.02 * np.arange(4)).ravel())
     np.testing.assert_array_equal(found.values, counts.reshape(2, 12).T)
@@ -108,38 +125,3 @@ def test_aligned_counts_are_read_as_every_published_version_names_them(tmp_path,
         file["processing/ecephys/counts"].attrs[width] = 0.0
     with pytest.raises(SourceError, match=r"counts \(2, 3, 4\) in bins of 0 ms around 3 events do not fit together"):
         read_binned_spikes(path, "processing/ecephys/counts")
-
-
-def write_aligned(path, version, counts, attributes, events):
-    """Write a BinnedAlignedSpikes, and its specification beside it, as files of the extension have them."""
-    nwbfile = new_nwbfile()
-    nwbfile.create_processing_module("ecephys", "spikes")
-    save(nwbfile, path)
-    source = "ndx-binned-spikes.extensions"
-    namespace = {"name": "ndx-binned-spikes", "version": version, "doc": "d", "author": "a", "contact": "c"}
-    namespace["schema"] = [{"namespace": "core"}, {"source": source}]
-    of_type = {
-        "neurodata_type_def": "BinnedAlignedSpikes",
-        "neurodata_type_inc": "NWBDataInterface",
-        "doc": "Counts around events.",
-        "attributes": [{"name": name, "dtype": "float64", "doc": "ms"} for name in attributes],
-        "datasets": [
-            {"name": "data", "dtype": "numeric", "shape": [None, None, None], "doc": "Counts (unit, event, bin)."},
-            {"name": "event_timestamps", "dtype": "float64", "shape": [None], "doc": "Times (s)."},
-        ],
-    }
-    with h5py.File(path, "r+") as file:
-        cached = file.create_group(f"specifications/ndx-binned-spikes/{version}")
-        cached["namespace"] = json.dumps({"namespaces": [namespace]})
-        cached[source] = json.dumps({"groups": [of_type]})
-        group = file.create_group("processing/ecephys/counts")
-        group.attrs.update(
-            {
-                "namespace": "ndx-binned-spikes",
-                "neurodata_type": "BinnedAlignedSpikes",
-                "object_id": str(uuid.uuid4()),
-                **attributes,
-            }
-        )
-        group["data"], group["event_timestamps"] = counts, events
-    return path

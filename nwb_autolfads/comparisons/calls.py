@@ -28,7 +28,8 @@ from nwb_autolfads.comparisons.reading import (
 )
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.behavior import read_behavior, read_forces, read_phases
+from nwb_autolfads.sources.behavior import read_behavior, read_forces
+from nwb_autolfads.sources.phases import read_phases
 from nwb_autolfads.sources.spikes import SpikeTrains
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def compare_with_cortex(
         Where in that file spikes are as counts in bins, instead of its units; see
         `nwb_autolfads.sources.binned.read_binned_spikes`.
     events : str or Events, optional
-        ``TABLE:COLUMN`` of the file with times (s) of what repeats, to tell it from what does not; by default the
-        starts of the table of intervals with the most rows.
+        ``TABLE:COLUMN`` or ``PATH`` of the file with times (s) of what repeats, to tell it from what does not; see
+        `nwb_autolfads.sources.events.read_events`. By default the starts of the table with the most rows.
     around : tuple of float
         Time (s) before and after each event that counts.
     **settings
@@ -146,7 +147,7 @@ def frequency_response(
     emg : DataArray, (time, muscle), optional
         Rectified EMG that they were made from; by default made again from the EMG in the file.
     phases : str or mapping of str to ndarray, (interval, 2), optional
-        ``TABLE:COLUMN`` of the file, see `nwb_autolfads.sources.behavior.read_phases`, or intervals (s) by phase; by
+        ``TABLE:COLUMN`` of the file, see `nwb_autolfads.sources.phases.read_phases`, or intervals (s) by phase; by
         default what the file tells, or all of the recording as one.
     preprocessing : PreprocessingConfig, optional
         With which the EMG was preprocessed, where not with the defaults.

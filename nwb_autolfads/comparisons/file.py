@@ -19,7 +19,9 @@ from nwb_autolfads.comparisons.formats import score_rows
 from nwb_autolfads.comparisons.reading import AROUND_S, inside, read_any_spikes, read_estimates, read_rectified
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import SignalError, SourceError
-from nwb_autolfads.sources.behavior import read_behavior, read_events, read_forces, read_phases
+from nwb_autolfads.sources.behavior import read_behavior, read_forces
+from nwb_autolfads.sources.events import read_events
+from nwb_autolfads.sources.phases import read_phases
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.nwb.read import list_estimates, read_activation
 from nwb_autolfads.sources import open_emg
-from nwb_autolfads.sources.behavior import read_events
 from nwb_autolfads.sources.binned import read_binned_spikes
+from nwb_autolfads.sources.events import read_events
 from nwb_autolfads.sources.spikes import SpikeTrains, read_spikes
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ EMG_SCORE = 4  # from this score on a series is taken for EMG: its name alone is
 CLEAR_LEAD = 2  # the best candidate must lead the next by this much
 
 _NEVER_EMG = (ImageSeries, SpatialSeries, AnnotationSeries, IntervalSeries)
-_OWN_NAMESPACE = "ndx-muscle-activation"  # results written earlier are not recordings
+OWN_NAMESPACE = "ndx-muscle-activation"  # results written earlier are not recordings
 _EMG = re.compile(r"emg|electromyo", re.IGNORECASE)
 
 
@@ -82,7 +82,7 @@ def walk_series(nwbfile: NWBFile) -> list[tuple[str, TimeSeries]]:
     found: list[tuple[str, TimeSeries]] = []
 
     def descend(path: str, container: AbstractContainer) -> None:
-        if getattr(container, "namespace", "") == _OWN_NAMESPACE:
+        if getattr(container, "namespace", "") == OWN_NAMESPACE:
             return
         if isinstance(container, TimeSeries):
             found.append((path, container))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hdmf.common import DynamicTable
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import room_of
 from nwb_autolfads.sources.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
+from nwb_autolfads.sources.events import event_series, event_tables, interval_tables
 from nwb_autolfads.sources.names import normalise_unit
 from nwb_autolfads.sources.opening import OpenedFile, open_nwb
 from nwb_autolfads.sources.recording import Segment
@@ -40,11 +42,19 @@ class FoundSeries:
 
 @dataclass(frozen=True)
 class FoundTable:
-    """An interval table: path, rows and column names."""
+    """A table of intervals or events: path, rows and column names."""
 
     path: str
     n_rows: int
     columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoundEvents:
+    """A series of which the timestamps are events, or a table of kinds of events: path and how many rows it has."""
+
+    path: str
+    n_rows: int
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class Contents:
     n_units: int
     remote: bool = False
     note: str = ""
+    events: tuple[FoundEvents, ...] = ()
 
 
 def list_contents(source: str | Path | NWBFile, *, io: str | None = None, outside_links: bool = False) -> Contents:
@@ -94,8 +105,8 @@ def list_contents(source: str | Path | NWBFile, *, io: str | None = None, outsid
                 continue
             found = FoundSeries(path, shape, glance_rate(series), normalise_unit(series.unit))
             (behavior if path.startswith("processing/behavior/") else other).append(found)
-        named = ((name, getattr(nwbfile, name)) for name in ("trials", "epochs", "invalid_times"))
-        tables = {**nwbfile.intervals, **{name: table for name, table in named if table is not None}}
+        tables = {f"intervals/{name}": table for name, table in interval_tables(nwbfile).items()}
+        tables |= {f"events/{name}": table for name, table in event_tables(nwbfile).items()}
         return Contents(
             file=opened.name,
             identifier=nwbfile.identifier,
@@ -103,8 +114,11 @@ def list_contents(source: str | Path | NWBFile, *, io: str | None = None, outsid
             emg=tuple(_with_segments(each, opened) for each in candidates),
             behavior=tuple(behavior),
             other=tuple(other),
-            intervals=tuple(
-                FoundTable(f"intervals/{name}", len(table), tuple(table.colnames)) for name, table in tables.items()
+            intervals=tuple(FoundTable(path, len(table), tuple(table.colnames)) for path, table in tables.items()),
+            events=tuple(
+                FoundEvents(path, len(found if isinstance(found, DynamicTable) else found.timestamps))
+                for path, found in event_series(nwbfile).items()
+                if id(found) not in taken
             ),
             n_units=0 if nwbfile.units is None else len(nwbfile.units),
             remote=opened.remote,
