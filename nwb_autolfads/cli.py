@@ -270,6 +270,7 @@ def compare(
     from nwb_autolfads.settings import read_settings
 
     console = Console(as_json=as_json)
+    comparisons.check_outputs(csv, netcdf, overwrite=overwrite)
     found = comparisons.compare_file(
         file,
         counts=spikes,

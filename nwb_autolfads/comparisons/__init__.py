@@ -7,10 +7,18 @@ from nwb_autolfads.comparisons.calls import (
     frequency_response,
 )
 from nwb_autolfads.comparisons.file import Comparison, compare_file
-from nwb_autolfads.comparisons.formats import score_rows, write_csv, write_netcdf, write_scores, write_tables
+from nwb_autolfads.comparisons.formats import (
+    check_outputs,
+    score_rows,
+    write_csv,
+    write_netcdf,
+    write_scores,
+    write_tables,
+)
 
 __all__ = [
     "Comparison",
+    "check_outputs",
     "compare_file",
     "compare_with_behavior",
     "compare_with_cortex",

@@ -15,12 +15,13 @@ from nwb_autolfads.compare.cortex import score_against_cortex
 from nwb_autolfads.compare.events import Events
 from nwb_autolfads.compare.force import coherence_with_force
 from nwb_autolfads.compare.spectra import transfer_function
-from nwb_autolfads.comparisons.formats import score_rows
+from nwb_autolfads.comparisons.formats import PARTS, score_rows
 from nwb_autolfads.comparisons.reading import AROUND_S, inside, read_any_spikes, read_estimates, read_rectified
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.sources.behavior import read_behavior, read_forces
 from nwb_autolfads.sources.events import read_events
+from nwb_autolfads.sources.opening import open_nwb
 from nwb_autolfads.sources.phases import read_phases
 
 
@@ -38,8 +39,7 @@ class Comparison:
     @property
     def parts(self) -> dict[str, xr.Dataset]:
         """What there is, by name."""
-        named = {"cortex": self.cortex, "behavior": self.behavior, "response": self.response, "force": self.force}
-        return {name: part for name, part in named.items() if part is not None}
+        return {name: getattr(self, name) for name in PARTS if getattr(self, name) is not None}
 
     @property
     def notes(self) -> list[str]:
@@ -102,8 +102,6 @@ def compare_file(
         If the file cannot be read, holds no estimates, or what was named is not in it.
     """
     named, _ = read_estimates(file)
-    found, found_phases = read_events(file, events), read_phases(file, phases)
-    repeats = None if found is None else Events(found.name, found.times, *AROUND_S)
     missing: dict[str, str] = {}
 
     def attempt(what: str, make: Callable[[], xr.Dataset], *, asked_for: bool) -> xr.Dataset | None:
@@ -115,28 +113,32 @@ def compare_file(
             missing[what] = error.problem
             return None
 
-    settings: dict[str, Any] = {"events": repeats, "n_folds": n_folds, "n_shuffles": n_shuffles, "seed": seed}
-    cut = None if found_phases is None else found_phases.intervals
+    with open_nwb(file) as opened:  # once for everything: opening takes longer than reading
+        nwbfile = opened.nwbfile
+        found, found_phases = read_events(nwbfile, events), read_phases(nwbfile, phases)
+        repeats = None if found is None else Events(found.name, found.times, *AROUND_S)
+        cut = None if found_phases is None else found_phases.intervals
+        settings: dict[str, Any] = {"events": repeats, "n_folds": n_folds, "n_shuffles": n_shuffles, "seed": seed}
 
-    def respond() -> xr.Dataset:
-        rectified = read_rectified(file, next(iter(named.values())), preprocessing) if emg is None else emg
-        return transfer_function(named, rectified, None if cut is None else inside(cut, rectified))
+        def respond() -> xr.Dataset:
+            rectified = read_rectified(nwbfile, next(iter(named.values())), preprocessing) if emg is None else emg
+            return transfer_function(named, rectified, None if cut is None else inside(cut, rectified))
 
-    return Comparison(
-        cortex=attempt(
-            "cortex",
-            lambda: score_against_cortex(named, read_any_spikes(file, counts), **settings),
-            asked_for=counts is not None,
-        ),
-        behavior=attempt(
-            "behavior",
-            lambda: score_against_behavior(named, read_behavior(file, series), **settings),
-            asked_for=series is not None,
-        ),
-        response=attempt("response", respond, asked_for=phases is not None),
-        force=attempt(
-            "force", lambda: coherence_with_force(named, read_forces(file, forces)), asked_for=forces is not None
-        ),
-        missing=missing,
-        events=repeats,
-    )
+        return Comparison(
+            cortex=attempt(
+                "cortex",
+                lambda: score_against_cortex(named, read_any_spikes(nwbfile, counts), **settings),
+                asked_for=counts is not None,
+            ),
+            behavior=attempt(
+                "behavior",
+                lambda: score_against_behavior(named, read_behavior(nwbfile, series), **settings),
+                asked_for=series is not None,
+            ),
+            response=attempt("response", respond, asked_for=phases is not None),
+            force=attempt(
+                "force", lambda: coherence_with_force(named, read_forces(nwbfile, forces)), asked_for=forces is not None
+            ),
+            missing=missing,
+            events=repeats,
+        )

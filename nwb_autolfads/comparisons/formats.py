@@ -17,6 +17,9 @@ from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.nwb.comparison import write_comparison
 from nwb_autolfads.placing import check_new_file, write_bytes, write_text
 
+PARTS = ("cortex", "behavior", "response", "force")
+"""What estimates are compared with, each a Dataset of its own."""
+
 _IN_THE_FILE = ("estimator", "muscle", "target", "fold", "lag")
 _DESCRIPTIONS = {
     "cortex": "How well estimates of muscle activation go with motor cortex, in time held out from the fit.",
@@ -61,6 +64,21 @@ def write_tables(parts: Mapping[str, xr.Dataset], file: str | PathLike[str], *, 
     for part in scored.values():
         write_scores(part, file, overwrite=overwrite)
     return [f"processing/behavior/{name}_comparison" for name in scored]
+
+
+def check_outputs(csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> None:
+    """Refuse, before anything is computed, to write where something stands already.
+
+    Raises
+    ------
+    OutputError
+        If a file exists already, or its place cannot take it.
+    """
+    files = [] if csv is None else [csv]
+    if netcdf is not None and netcdf.is_dir():
+        files += [netcdf / f"{name}.nc" for name in PARTS]
+    for file in files:
+        check_new_file(file, 0, may_exist=overwrite)
 
 
 def score_rows(scores: xr.Dataset) -> Iterator[dict[str, Any]]:

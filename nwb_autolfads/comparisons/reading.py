@@ -82,7 +82,7 @@ def read_event_times(file: Path | None, events: str | Events | None, around: tup
     return None if found is None else Events(found.name, found.times, *around)
 
 
-def read_rectified(file: Path, estimate: xr.Dataset, config: PreprocessingConfig | None) -> xr.DataArray:
+def read_rectified(file: Path | NWBFile, estimate: xr.Dataset, config: PreprocessingConfig | None) -> xr.DataArray:
     """Return the rectified EMG that an estimate was made from, made again from the file."""
     path = json.loads(estimate.attrs.get("origin", "{}")).get("object_path")
     with open_emg(file, path=path) as recording:
@@ -91,7 +91,7 @@ def read_rectified(file: Path, estimate: xr.Dataset, config: PreprocessingConfig
         raise SourceError(
             "the EMG was preprocessed with other settings than these",
             way_out="Give the settings file of that run with --config (in Python: preprocessing=)",
-            file=str(file),
+            file=str(file.container_source if isinstance(file, NWBFile) else file),
         )
     return emg
 
