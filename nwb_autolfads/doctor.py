@@ -96,7 +96,8 @@ def _kernel() -> Fact:
     if kernel.library is not None:
         return Fact("compiled kernel", kernel.status)
     advice = "training is slower without; install a C++ compiler (g++ or clang++) to have it built"
-    return Fact("compiled kernel", f"none: {kernel.status}", advice, required=False)
+    found = f"none, torch operations take its place: {kernel.status}"
+    return Fact("compiled kernel", found, advice, required=False)
 
 
 def _version(package: str) -> str:

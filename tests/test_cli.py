@@ -161,9 +161,8 @@ def test_doctor_finds_what_is_installed_and_how_to_get_the_rest(call):
     assert answer.code == 0
     assert facts["numpy"]["found"] == np.__version__
     assert all(fact["found"] or "pip install" in fact["advice"] for fact in facts.values())
-    assert facts["compiled kernel"]["found"] == (
-        compiled.load().status if compiled.load().library else f"none: {compiled.load().status}"
-    )
+    assert facts["compiled kernel"]["found"].endswith(compiled.load().status)
+    assert facts["compiled kernel"]["found"].startswith("none") == (compiled.load().library is None)
 
 
 @pytest.mark.parametrize(

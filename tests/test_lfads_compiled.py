@@ -1,8 +1,9 @@
-"""The compiled kernel gives the numbers of the plain path, and is never needed."""
+"""The fast paths give the numbers of the plain one, and the compiled kernel is never needed."""
 
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 
 
-@pytest.fixture
-def kernel():
-    if compiled.load().library is None:
+@pytest.fixture(params=["torch", "compiled"])
+def fast_path(request):
+    if request.param == "compiled" and compiled.load().library is None:
         pytest.skip(f"no compiled kernel here: {compiled.load().status}")
+    return request.param
 
 
 def loss_and_gradients(model, hidden, noise):
@@ -39,12 +41,9 @@ def cast(value, dtype):
     return type(value)(*(cast(part, dtype) for part in value))
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
-@pytest.mark.parametrize("sizes", [ODD, NO_CONTROLLER, Sizes(12)], ids=["odd", "no controller", "usual"])
-@pytest.mark.parametrize("dropout", [True, False], ids=["dropout", "no dropout"])
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.usefixtures("kernel")
-def test_compiled_loss_and_gradients_equal_the_plain_ones(sizes, dtype, tolerance, dropout, threads):
+@cache
+def case(sizes, dtype, dropout):
+    """A model, a batch, and the loss and gradients of the plain path."""
     model = scrambled(sizes, members=2).to(dtype)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -54,17 +53,59 @@ def test_compiled_loss_and_gradients_equal_the_plain_ones(sizes, dtype, toleranc
     assert isinstance(hidden, Hidden)
     assert isinstance(noise, Noise)
     assert isinstance(noise.dropout, Dropout) == dropout
+    with recurrence.using("plain"):
+        return model, hidden, noise, *loss_and_gradients(model, hidden, noise)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("sizes", [ODD, NO_CONTROLLER, Sizes(12)], ids=["odd", "no controller", "usual"])
+@pytest.mark.parametrize("dropout", [True, False], ids=["dropout", "no dropout"])
+def test_loss_and_gradients_equal_the_plain_ones(fast_path, sizes, dtype, tolerance, dropout):
+    model, hidden, noise, expected_loss, expected = case(sizes, dtype, dropout)
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    for threads in (1, 2) if fast_path == "compiled" else (1,):  # the kernel cuts a batch up by threads
+        torch.set_num_threads(threads)
+        try:
+            with recurrence.using(fast_path):
+                assert recurrence.path_for(hidden.input) == fast_path
+                loss, gradients = loss_and_gradients(model, hidden, noise)
+        finally:
+            torch.set_num_threads(before)
+        torch.testing.assert_close(loss, expected_loss, rtol=tolerance, atol=0)
+        for name, gradient in gradients.items():
+            assert (gradient - expected[name]).norm() <= tolerance * expected[name].norm(), name
+
+
+@pytest.mark.parametrize("sizes", [ODD, NO_CONTROLLER], ids=["controller", "no controller"])
+def test_pass_without_gradients_gives_the_same_numbers(fast_path, sizes):
+    model, hidden, noise, *_ = case(sizes, torch.float64, dropout=True)
+    with torch.no_grad(), recurrence.using("plain"):
+        expected = model.decode(model.encode(hidden.input, noise), noise)
+    with torch.no_grad(), recurrence.using(fast_path):
+        decoded = model.decode(model.encode(hidden.input, noise), noise)
+    for name, series in decoded._asdict().items():
+        torch.testing.assert_close(series, getattr(expected, name), rtol=1e-10, atol=1e-12, msg=name)
+
+
+def test_states_beyond_the_clip_are_clipped_alike(fast_path):
+    model, hidden, noise, *_ = case(ODD, torch.float64, dropout=True)
+    starts = (model.ic_encoder.h0, model.ci_encoder.h0, model.controller_start, model.ic_to_generator.bias)
+    kept = [start.detach().clone() for start in starts]
     try:
-        with recurrence.plain():
+        with torch.no_grad():
+            for start in starts:
+                start.add_(7.0)
+        with recurrence.using("plain"):
             expected_loss, expected = loss_and_gradients(model, hidden, noise)
-        loss, gradients = loss_and_gradients(model, hidden, noise)
+        with recurrence.using(fast_path):
+            loss, gradients = loss_and_gradients(model, hidden, noise)
     finally:
-        torch.set_num_threads(before)
-    torch.testing.assert_close(loss, expected_loss, rtol=tolerance, atol=0)
+        with torch.no_grad():
+            for start, value in zip(starts, kept, strict=True):
+                start.copy_(value)
+    torch.testing.assert_close(loss, expected_loss, rtol=1e-10, atol=0)
     for name, gradient in gradients.items():
-        assert (gradient - expected[name]).norm() <= tolerance * expected[name].norm(), name
+        assert (gradient - expected[name]).norm() <= 1e-10 * expected[name].norm(), name
 
 
 def status(**environment):

@@ -1,7 +1,7 @@
 """The compiled kernel: built on demand with the machine's own compiler, and never needed.
 
 `kernel.cpp` becomes a shared library for this machine's instruction set, in the user's cache folder. Where there is no
-compiler, the plain PyTorch path does the same more slowly; `status` says which and why.
+compiler, `by_torch` does the same more slowly; `status` says which and why.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Kernel:
                 raise ValueError(f"{name} takes contiguous tensors of one type")
         pointers = (ctypes.c_void_p * len(tensors))(*(t.data_ptr() if t is not None else None for t in tensors))
         numbers = (ctypes.c_long * len(sizes))(*sizes)
-        function = getattr(self.library, f"{name}_{SUFFIX[first.dtype]}")
-        function(numbers, pointers, ctypes.c_long(torch.get_num_threads()))
+        getattr(self.library, f"{name}_{SUFFIX[first.dtype]}")(numbers, pointers)
 
 
 @cache

@@ -16,9 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from . import recurrence
+from .drive import HIDDEN_CLIP
 from .layers import beside, initial_weight, multiply
-
-HIDDEN_CLIP = 5.0
 
 
 class GRUWeights(nn.Module):
@@ -83,16 +82,16 @@ class GRUWeights(nn.Module):
         Tensor, (G, T, B, hidden)
             The state after each bin.
         """
-        if recurrence.usable(x):
-            U_zr, U_n = self.U_zr.flatten(0, -3), self.U_n.flatten(0, -3)
-            return recurrence.GRU.apply(self.project(x), h0, U_zr, U_n)
         h, states = h0, []
-        for projected in self.project(x).unbind(
-            1
-        ):  # unbind once: the gradient of x[:, t] would fill all of x at every t
+        # unbind once: the gradient of x[:, t] would fill all of x at every t
+        for projected in self.project(x).unbind(1):
             h = self.step(projected, h)
             states.append(h)
         return torch.stack(states, dim=1)
+
+    def stacked(self) -> Tensor:
+        """All weights in one (*lead, inputs + hidden + 1, 3 * hidden): rows meet [input, state, 1]."""
+        return torch.cat([self.W, torch.cat([self.U_zr, self.U_n], -1), self.b], -2)
 
 
 class BidirectionalGRU(nn.Module):
@@ -123,11 +122,19 @@ class BidirectionalGRU(nn.Module):
 
         Returns
         -------
-        forwards, backwards : Tensor, (P, T, B, hidden)
-            State of each direction after it has seen bin t.
+        last : Tensor, (P, B, 2 * hidden)
+            States when forwards and backwards have seen the whole window.
+        before : Tensor, (P, T, B, 2 * hidden)
+            States when forwards have seen all bins before t, and backwards all bins after t; 0 where there are none.
         """
         P, T, B, _ = x.shape
+        h0 = self.h0.expand(P, 2, B, self.hidden)
+        path = recurrence.path_for(x)
+        if path != "plain":
+            return recurrence.encode(x, h0, self.gru.stacked(), path)
         both = torch.stack([x, x.flip(1)], dim=1).flatten(0, 1)  # (P * 2, T, B, inputs)
-        h0 = self.h0.expand(P, 2, B, self.hidden).flatten(0, 1)
-        states = self.gru(both, h0).view(P, 2, T, B, self.hidden)
-        return states[:, 0], states[:, 1].flip(1)
+        states = self.gru(both, h0.flatten(0, 1)).view(P, 2, T, B, self.hidden)
+        forwards, backwards = states[:, 0], states[:, 1].flip(1)
+        nothing = torch.zeros_like(forwards[:, :1])
+        before, after = torch.cat([nothing, forwards[:, :-1]], 1), torch.cat([backwards[:, 1:], nothing], 1)
+        return torch.cat([forwards[:, -1], backwards[:, 0]], -1), torch.cat([before, after], -1)

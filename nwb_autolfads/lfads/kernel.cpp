@@ -1,8 +1,8 @@
 // The time loops of LFADS, forward and backward, for every (network, block of windows) apart.
 //
-// Only what must run bin after bin is here; products over all bins at once (input projections, gradients of weights)
-// are left to torch. Equations and names are those of gru.py and model.py. Arrays are contiguous, (network, bin,
-// window, unit); states carry one bin more than the rest, the first being the state before the first bin.
+// Equations and names are those of gru.py and model.py. Arrays are contiguous, (network, bin, window, unit). The weights
+// of a GRU are one matrix (K, 3 H) for columns z, r, n, whose rows meet [input, state, 1]: the last row is the bias. A
+// block keeps these rows, its weights and the sums of their gradients in the cache while it goes through time.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -28,145 +28,207 @@ template <class T> struct Simd {
 template <class T> long padded(long n) { return (n + Simd<T>::panel - 1) / Simd<T>::panel * Simd<T>::panel; }
 
 // ---- elementary functions -----------------------------------------------------------------------------------------
-// Cephes polynomial for 2^f e^r, without branches so that the loops around it are vectorised
-inline float exponential(float x) {
-  x = std::min(std::max(x, -87.0f), 88.0f);
-  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to the nearest integer
-  float n = (x * 1.44269504088896341f + magic) - magic;
-  float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f; p = p * r + 8.3334519073e-3f; p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f; p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-  float scale; std::memcpy(&scale, &bits, 4);
-  return p * scale;
+// e^x = 2^n 2^r with n whole and r in +-1/2, where Cephes has a polynomial; not a number stays so
+inline Simd<float>::vec exponential(Simd<float>::vec x) {
+  typedef Simd<float>::vec vec;
+  typedef int32_t ints __attribute__((vector_size(kVectorBytes)));
+  const vec low = vec{} - 87.0f, high = vec{} + 87.0f;
+  x = low > x ? low : x;
+  x = high < x ? high : x;
+  const float per_octave = 1.44269504088896341f, magic = 12582912.0f;  // adding 1.5 * 2^23 rounds to whole numbers
+  vec n = x * per_octave + magic, r = x * per_octave - (n - magic);
+  vec p = r * 1.535336188319500e-4f + 1.339887440266574e-3f;
+  p = p * r + 9.618437357674640e-3f;
+  p = p * r + 5.550332471162809e-2f;
+  p = p * r + 2.402264791363012e-1f;
+  p = p * r + 6.931472028550421e-1f;
+  p = p * r + 1.0f;
+  return p * (vec)(((ints)n + 127) << 23);  // the lowest bits of n are the whole number
 }
-inline double exponential(double x) { return std::exp(x); }
-template <class T> inline T sigmoid(T x) { return T(1) / (T(1) + exponential(-x)); }
-template <class T> inline T hyperbolic_tangent(T x) { return T(2) / (T(1) + exponential(T(-2) * x)) - T(1); }
+inline Simd<double>::vec exponential(Simd<double>::vec x) {
+  for (int i = 0; i < Simd<double>::lanes; i++) x[i] = std::exp(x[i]);
+  return x;
+}
+template <class T> void sigmoid(T* x, long n) {  // over whole vectors: rows of a Block are padded
+  for (T* p = x; p < x + n; p += Simd<T>::lanes) Simd<T>::store(p, T(1) / (T(1) + exponential(-Simd<T>::load(p))));
+}
+template <class T> void hyperbolic_tangent(T* x, long n) {
+  for (T* p = x; p < x + n; p += Simd<T>::lanes)
+    Simd<T>::store(p, T(2) / (T(1) + exponential(T(-2) * Simd<T>::load(p))) - T(1));
+}
 
 // ---- matrix products ----------------------------------------------------------------------------------------------
+// Rows with padded columns, zero at first
+template <class T> struct Block {
+  long rows, columns, stride;
+  std::vector<T> data;
+  Block(long rows, long columns)
+      : rows(rows), columns(columns), stride(padded<T>(columns)), data(rows * stride, T(0)) {}
+  T* row(long i) { return data.data() + i * stride; }
+  void set(long first, const T* source, long n, long source_stride, const T* mask = nullptr) {
+    for (long i = 0; i < rows; i++) {
+      T* to = row(i) + first;
+      const T *from = source + i * source_stride, *keep = mask + i * n;
+      if (mask) for (long j = 0; j < n; j++) to[j] = from[j] * keep[j];
+      else std::memcpy(to, from, n * sizeof(T));
+    }
+  }
+  void get(long first, T* target, long n, long target_stride, const T* mask = nullptr) {
+    for (long i = 0; i < rows; i++) {
+      T* to = target + i * target_stride;
+      const T *from = row(i) + first, *keep = mask + i * n;
+      if (mask) for (long j = 0; j < n; j++) to[j] = from[j] * keep[j];
+      else std::memcpy(to, from, n * sizeof(T));
+    }
+  }
+  void add(long first, const T* source, long n, long source_stride) {
+    for (long i = 0; i < rows; i++)
+      for (long j = 0; j < n; j++) row(i)[first + j] += source[i * source_stride + j];
+  }
+};
+
 // A weight (K, N), or the transpose of one stored (N, K), as panels of columns that a tile reads in order
 template <class T> struct Panels {
   long K, N;
   std::vector<T> data;
-  Panels(const T* W, long K, long N, bool transposed) : K(K), N(N), data(K * padded<T>(N), T(0)) {
+  Panels(const T* W, long stride, long K, long N, bool transposed) : K(K), N(N), data(K * padded<T>(N), T(0)) {
     const int width = Simd<T>::panel;
     for (long n = 0; n < N; n++)
       for (long k = 0; k < K; k++)
-        data[(n / width * K + k) * width + n % width] = transposed ? W[n * K + k] : W[k * N + n];
+        data[(n / width * K + k) * width + n % width] = transposed ? W[n * stride + k] : W[k * stride + n];
   }
 };
 
-// C (R rows, one panel) += A (R, K) B, with C in registers
-template <class T, int R> void tile(long K, const T* A, long lda, const T* B, T* C, long ldc) {
+// C (R rows, one panel) = A B, or += with kAdd. A is (R, K), or stored as its transpose (K, R) with kTransposed
+template <class T, int R, bool kAdd, bool kTransposed>
+void tile(long K, const T* A, long lda, const T* B, long ldb, T* C, long ldc) {
   typedef Simd<T> S;
   typename S::vec c0[R], c1[R];
-  for (int i = 0; i < R; i++) { c0[i] = S::load(C + i * ldc); c1[i] = S::load(C + i * ldc + S::lanes); }
-  for (long k = 0; k < K; k++) {
-    typename S::vec b0 = S::load(B + k * S::panel), b1 = S::load(B + k * S::panel + S::lanes);
+  for (int i = 0; i < R; i++) {
+    c0[i] = kAdd ? S::load(C + i * ldc) : typename S::vec{};
+    c1[i] = kAdd ? S::load(C + i * ldc + S::lanes) : typename S::vec{};
+  }
+  for (long k = 0; k < K; k++, B += ldb) {
+    typename S::vec b0 = S::load(B), b1 = S::load(B + S::lanes);
 #pragma GCC unroll 12
-    for (int i = 0; i < R; i++) { T a = A[i * lda + k]; c0[i] += a * b0; c1[i] += a * b1; }
+    for (int i = 0; i < R; i++) {
+      T a = kTransposed ? A[k * lda + i] : A[i * lda + k];
+      c0[i] += a * b0;
+      c1[i] += a * b1;
+    }
   }
   for (int i = 0; i < R; i++) { S::store(C + i * ldc, c0[i]); S::store(C + i * ldc + S::lanes, c1[i]); }
 }
 
-// C (rows, padded N) += A (rows, K) B
-template <class T> void multiply_add(long rows, const T* A, long lda, const Panels<T>& B, T* C, long ldc) {
-  for (long n = 0; n < B.N; n += Simd<T>::panel) {
-    const T* b = B.data.data() + n * B.K;
-    long m = 0;
-    for (; m + kRows <= rows; m += kRows) tile<T, kRows>(B.K, A + m * lda, lda, b, C + m * ldc + n, ldc);
-    for (; m + 4 <= rows; m += 4) tile<T, 4>(B.K, A + m * lda, lda, b, C + m * ldc + n, ldc);
-    for (; m < rows; m++) tile<T, 1>(B.K, A + m * lda, lda, b, C + m * ldc + n, ldc);
-  }
+template <class T, int R, bool kAdd, bool kTransposed>
+void tiles(long rows, long K, const T* A, long lda, const T* B, long ldb, T* C, long ldc) {
+  long m = 0;
+  for (; m + R <= rows; m += R) tile<T, R, kAdd, kTransposed>(K, A + (kTransposed ? m : m * lda), lda, B, ldb, C + m * ldc, ldc);
+  if constexpr (R > 1)
+    if (m < rows) tiles<T, R - 1, kAdd, kTransposed>(rows - m, K, A + (kTransposed ? m : m * lda), lda, B, ldb, C + m * ldc, ldc);
 }
 
-// Scratch of a block: rows with padded columns
-template <class T> struct Block {
-  long rows, stride;
-  std::vector<T> data;
-  Block(long rows, long columns) : rows(rows), stride(padded<T>(columns)), data(rows * stride, T(0)) {}
-  T* row(long i) { return data.data() + i * stride; }
-  void clear() { std::fill(data.begin(), data.end(), T(0)); }
-  void set(const T* source, long columns, long source_stride) {  // a source stride of 0 repeats one row
-    for (long i = 0; i < rows; i++) std::memcpy(row(i), source + i * source_stride, columns * sizeof(T));
-  }
-  void add_product(const T* A, long lda, const Panels<T>& B) { multiply_add(rows, A, lda, B, data.data(), stride); }
-  void add_product(const Block& A, const Panels<T>& B) { add_product(A.data.data(), A.stride, B); }
-};
+// C = A B, or C += A B
+template <class T, bool kAdd = false> void multiply(const T* A, long lda, const Panels<T>& B, Block<T>& C) {
+  for (long n = 0; n < B.N; n += Simd<T>::panel)
+    tiles<T, kRows, kAdd, false>(C.rows, B.K, A, lda, B.data.data() + n * B.K, Simd<T>::panel, C.row(0) + n, C.stride);
+}
+// C += A^T D: the gradient of a weight
+template <class T> void accumulate(const T* A, long lda, Block<T>& D, Block<T>& C) {
+  for (long n = 0; n < D.columns; n += Simd<T>::panel)
+    tiles<T, kRows, true, true>(C.rows, D.rows, A, lda, D.row(0) + n, D.stride, C.row(0) + n, C.stride);
+}
 
 // ---- one GRU ------------------------------------------------------------------------------------------------------
 constexpr int kClip = 5;
 
 template <class T> struct Gru {
-  long H;
-  Panels<T> zr, n;
-  Block<T> product, reset;
-  Gru(long rows, long H, const T* U_zr, const T* U_n, bool backward)
-      : H(H), zr(U_zr, backward ? 2 * H : H, backward ? H : 2 * H, backward), n(U_n, H, H, backward),
-        product(rows, 2 * H), reset(rows, H) {}
+  long rows, in, H, K;
+  Panels<T> W_zr, W_n;
+  Block<T> seen, reset, zr, n;  // [input, h, 1], [input, r * h, 1], gates, candidate
+  Gru(long rows, long in, long H, const T* W)
+      : rows(rows), in(in), H(H), K(in + H + 1), W_zr(W, 3 * H, K, 2 * H, false), W_n(W + 2 * H, 3 * H, K, H, false),
+        seen(rows, K), reset(rows, K), zr(rows, 2 * H), n(rows, H) {
+    for (long i = 0; i < rows; i++) seen.row(i)[K - 1] = reset.row(i)[K - 1] = 1;
+  }
+  T* state() { return seen.row(0) + in; }
 
-  // projected (rows, 3 H) is the input side; writes the gates (z, r, n) and the next state
-  void forward(long rows, const T* projected, long stride, const T* h, T* gates, T* next) {
-    product.clear();
-    product.add_product(h, H, zr);
+  // The state in `seen` becomes the next; z, r, n go to `gates` (rows, 3 H) unless null
+  void forward(T* gates) {
+    multiply(seen.row(0), seen.stride, W_zr, zr);
     for (long i = 0; i < rows; i++) {
-      const T *a = projected + i * stride, *p = product.row(i), *h_i = h + i * H;
-      T *g = gates + i * 3 * H, *rh = reset.row(i);
-      for (long j = 0; j < 2 * H; j++) g[j] = sigmoid(a[j] + p[j]);
-      for (long j = 0; j < H; j++) rh[j] = g[H + j] * h_i[j];
+      T *z = zr.row(i), *s = seen.row(i), *q = reset.row(i);
+      sigmoid(z, 2 * H);
+      std::memcpy(q, s, in * sizeof(T));
+      for (long j = 0; j < H; j++) q[in + j] = z[H + j] * s[in + j];
     }
-    product.clear();
-    product.add_product(reset, n);
+    multiply(reset.row(0), reset.stride, W_n, n);
     for (long i = 0; i < rows; i++) {
-      const T *a = projected + i * stride + 2 * H, *p = product.row(i), *h_i = h + i * H;
-      T *g = gates + i * 3 * H, *out = next + i * H;
-      for (long j = 0; j < H; j++) {
-        T candidate = hyperbolic_tangent(a[j] + p[j]);
-        g[2 * H + j] = candidate;
-        out[j] = std::min(std::max(candidate + g[j] * (h_i[j] - candidate), T(-kClip)), T(kClip));
-      }
+      T *z = zr.row(i), *c = n.row(i), *h = seen.row(i) + in;
+      hyperbolic_tangent(c, H);
+      for (long j = 0; j < H; j++) h[j] = std::min(std::max(c[j] + z[j] * (h[j] - c[j]), T(-kClip)), T(kClip));
+      if (!gates) continue;
+      std::memcpy(gates + i * 3 * H, z, 2 * H * sizeof(T));
+      std::memcpy(gates + i * 3 * H + 2 * H, c, H * sizeof(T));
     }
   }
+};
 
-  // dh (rows, H), the gradient of the next state, becomes that of h; d_projected is that of the input side
-  void backward(long rows, const T* h, const T* next, const T* gates, Block<T>& dh, T* d_projected) {
+template <class T> struct GruGradient {
+  Gru<T>& gru;
+  long rows, in, H, skipped;
+  Panels<T> W_zr, W_n;
+  Block<T> d_zr, d_n, d, sum_zr, sum_n;  // d: gradient of [input, h], without the first `skipped` columns
+  GruGradient(Gru<T>& gru, const T* W, bool of_input)
+      : gru(gru), rows(gru.rows), in(gru.in), H(gru.H), skipped(of_input ? 0 : in),
+        W_zr(W + skipped * 3 * H, 3 * H, 2 * H, in + H - skipped, true),
+        W_n(W + skipped * 3 * H + 2 * H, 3 * H, H, in + H - skipped, true), d_zr(rows, 2 * H), d_n(rows, H),
+        d(rows, in + H - skipped), sum_zr(gru.K, 2 * H), sum_n(gru.K, H) {}
+  long at_state() const { return in - skipped; }
+
+  // `d` holds the gradient of the next state and gets that of input and state, which `gru.seen` holds
+  void backward(const T* gates) {
     for (long i = 0; i < rows; i++) {
-      const T *h_i = h + i * H, *h_next = next + i * H, *z = gates + i * 3 * H, *c = z + 2 * H;
-      T *d = dh.row(i), *d_z = d_projected + i * 3 * H, *d_c = d_z + 2 * H;
+      const T *z = gates + i * 3 * H, *r = z + H, *c = r + H, *h = gru.seen.row(i) + in;
+      T *dz = d_zr.row(i), *dc = d_n.row(i), *dh = d.row(i) + at_state(), *dr = dz + H, *q = gru.reset.row(i);
+      std::memcpy(q, gru.seen.row(i), in * sizeof(T));
       for (long j = 0; j < H; j++) {
-        T through = std::fabs(h_next[j]) < T(kClip) ? d[j] : T(0);
-        d_c[j] = through * (1 - z[j]) * (1 - c[j] * c[j]);
-        d_z[j] = through * (h_i[j] - c[j]) * z[j] * (1 - z[j]);
-        d[j] = through * z[j];
+        T through = std::fabs(c[j] + z[j] * (h[j] - c[j])) <= T(kClip) ? dh[j] : T(0);
+        dc[j] = through * (1 - z[j]) * (1 - c[j] * c[j]);
+        dz[j] = through * (h[j] - c[j]) * z[j] * (1 - z[j]);
+        dr[j] = through * z[j];  // kept here until the product below has used the room of dh
+        q[in + j] = r[j] * h[j];
       }
     }
-    reset.clear();
-    reset.add_product(d_projected + 2 * H, 3 * H, n);
+    multiply(d_n.row(0), d_n.stride, W_n, d);
     for (long i = 0; i < rows; i++) {
-      const T *h_i = h + i * H, *r = gates + i * 3 * H + H, *d_rh = reset.row(i);
-      T *d = dh.row(i), *d_r = d_projected + i * 3 * H + H;
+      const T *r = gates + i * 3 * H + H, *h = gru.seen.row(i) + in;
+      T *dh = d.row(i) + at_state(), *dr = d_zr.row(i) + H;
       for (long j = 0; j < H; j++) {
-        d_r[j] = d_rh[j] * h_i[j] * r[j] * (1 - r[j]);
-        d[j] += d_rh[j] * r[j];
+        T through = dr[j], d_reset = dh[j];
+        dr[j] = d_reset * h[j] * r[j] * (1 - r[j]);
+        dh[j] = through + d_reset * r[j];
       }
     }
-    dh.add_product(d_projected, 3 * H, zr);
+    multiply<T, true>(d_zr.row(0), d_zr.stride, W_zr, d);
+    accumulate(gru.seen.row(0), gru.seen.stride, d_zr, sum_zr);
+    accumulate(gru.reset.row(0), gru.reset.stride, d_n, sum_n);
+  }
+  void get(T* d_W) {  // (K, 3 H)
+    sum_zr.get(0, d_W, 2 * H, 3 * H);
+    sum_n.get(0, d_W + 2 * H, H, 3 * H);
   }
 };
 
 // ---- work for several threads -------------------------------------------------------------------------------------
-// Calls work(network, first window, windows) for all blocks; no two write to the same place, so the order is free
-template <class Work> void in_blocks(long networks, long B, long threads, Work work) {
-  long rows = std::min(64L, std::max(8L, (networks * B + threads - 1) / threads));
+// Calls work(network, block, first window, windows) for all blocks; no two write to the same place
+template <class Work> void in_blocks(long networks, long B, long rows, long threads, Work work) {
   long blocks = (B + rows - 1) / rows, tasks = networks * blocks;
   std::atomic<long> next(0);
   auto take = [&] {
     for (long task; (task = next++) < tasks;) {
       long first = task % blocks * rows;
-      work(task / blocks, first, std::min(rows, B - first));
+      work(task / blocks, task, first, std::min(rows, B - first));
     }
   };
   std::vector<std::thread> others;
@@ -175,162 +237,204 @@ template <class Work> void in_blocks(long networks, long B, long threads, Work w
   for (auto& other : others) other.join();
 }
 
+// ---- encoder: one GRU forwards (even networks) and one backwards (odd) ---------------------------------------------
+struct EncoderSizes { long P, T, B, in, H, rows, threads; };
+
+// before (P, T, B, 2 H): the state that each direction comes to a bin with, 0 where it begins; last (P, B, 2 H)
 template <class T>
-void gru_forward(long G, long T_, long B, long H, const T* projected, const T* U_zr, const T* U_n, T* states, T* gates,
-                 long threads) {
-  in_blocks(G, B, threads, [&](long g, long first, long rows) {
-    Gru<T> gru(rows, H, U_zr + g * 2 * H * H, U_n + g * H * H, false);
-    for (long t = 0; t < T_; t++) {
-      long at = (g * T_ + t) * B + first, state = (g * (T_ + 1) + t) * B + first;
-      gru.forward(rows, projected + at * 3 * H, 3 * H, states + state * H, gates + at * 3 * H, states + (state + B) * H);
+void encoder_forward(const EncoderSizes& s, const T* x, const T* h0, const T* W, T* last, T* before, T* gates) {
+  const long H = s.H, H2 = 2 * s.H;
+  in_blocks(2 * s.P, s.B, s.rows, s.threads, [&](long network, long, long first, long rows) {
+    long p = network / 2, backwards = network % 2;
+    Gru<T> gru(rows, s.in, H, W + network * (s.in + H + 1) * 3 * H);
+    gru.seen.set(s.in, h0 + (network * s.B + first) * H, H, H);
+    for (long step = 0; step < s.T; step++) {
+      long t = backwards ? s.T - 1 - step : step, at = (p * s.T + t) * s.B + first;
+      gru.seen.set(0, x + at * s.in, s.in, s.in);
+      if (step) gru.seen.get(s.in, before + at * H2 + backwards * H, H, H2);
+      else for (long i = 0; i < rows; i++) std::fill_n(before + (at + i) * H2 + backwards * H, H, T(0));
+      gru.forward(gates ? gates + ((network * s.T + t) * s.B + first) * 3 * H : nullptr);
     }
+    gru.seen.get(s.in, last + (p * s.B + first) * H2 + backwards * H, H, H2);
   });
 }
 
+// d_last and d_before come in, or are null; d_W has one for each block
 template <class T>
-void gru_backward(long G, long T_, long B, long H, const T* U_zr, const T* U_n, const T* states, const T* gates,
-                  const T* d_states, T* d_projected, T* d_start, long threads) {
-  in_blocks(G, B, threads, [&](long g, long first, long rows) {
-    Gru<T> gru(rows, H, U_zr + g * 2 * H * H, U_n + g * H * H, true);
-    Block<T> dh(rows, H);
-    for (long t = T_ - 1; t >= 0; t--) {
-      long at = (g * T_ + t) * B + first, state = (g * (T_ + 1) + t) * B + first;
-      for (long i = 0; i < rows; i++)
-        for (long j = 0; j < H; j++) dh.row(i)[j] += d_states[(at + i) * H + j];
-      gru.backward(rows, states + state * H, states + (state + B) * H, gates + at * 3 * H, dh, d_projected + at * 3 * H);
+void encoder_backward(const EncoderSizes& s, const T* x, const T* h0, const T* W, const T* before, const T* gates,
+                      const T* d_last, const T* d_before, T* d_h0, T* d_W) {
+  const long H = s.H, H2 = 2 * s.H, size = (s.in + H + 1) * 3 * H;
+  in_blocks(2 * s.P, s.B, s.rows, s.threads, [&](long network, long task, long first, long rows) {
+    long p = network / 2, backwards = network % 2;
+    Gru<T> gru(rows, s.in, H, W + network * size);
+    GruGradient<T> gradient(gru, W + network * size, false);
+    if (d_last) gradient.d.set(0, d_last + (p * s.B + first) * H2 + backwards * H, H, H2);
+    for (long step = s.T - 1; step >= 0; step--) {
+      long t = backwards ? s.T - 1 - step : step, at = (p * s.T + t) * s.B + first;
+      gru.seen.set(0, x + at * s.in, s.in, s.in);
+      if (step) gru.seen.set(s.in, before + at * H2 + backwards * H, H, H2);
+      else gru.seen.set(s.in, h0 + (network * s.B + first) * H, H, H);
+      gradient.backward(gates + ((network * s.T + t) * s.B + first) * 3 * H);
+      if (step && d_before) gradient.d.add(0, d_before + at * H2 + backwards * H, H, H2);
     }
-    for (long i = 0; i < rows; i++) std::memcpy(d_start + (g * B + first + i) * H, dh.row(i), H * sizeof(T));
+    gradient.d.get(0, d_h0 + (network * s.B + first) * H, H, H);
+    gradient.get(d_W + task * size);
   });
 }
 
 // ---- controller, generator, factors -------------------------------------------------------------------------------
-struct DecoderSizes { long P, T, B, controller, inputs, generator, factors; };
-template <class T> struct DecoderWeights {
-  const T *W_f, *Uc_zr, *Uc_n, *W_u, *b_u, *W_g, *b_g, *Ug_zr, *Ug_n, *W_n;  // W_f: factors to controller, W_n: readers
-};
-template <class T> struct DecoderDraws { const T *noise, *keep_f, *keep_g; };  // keep_*: dropout masks, or null
-template <class T> struct DecoderSeries { T *c, *c_gates, *u_posterior, *u, *g, *g_gates, *f; };
+struct DecoderSizes { long P, T, B, encoded, controller, inputs, generator, factors, rows, threads; };
+// W_u: [controller state, 1] to the posterior of the inputs; W_f: generator to factors
+template <class T> struct DecoderWeights { const T *W_c, *W_u, *W_g, *W_f; };
+// What it is driven by; keep_*: dropout masks, or null
+template <class T> struct DecoderDrives { const T *encoded, *c0, *g0, *noise, *keep_encoded, *keep_f, *keep_g; };
+// f, posterior, u after each bin; the states and factors that come to each bin, and to the end; gates
+template <class T> struct DecoderSeries { T *f, *posterior, *u, *c, *g, *f0, *c_gates, *g_gates; };
 
-template <class T> void kept(long rows, long n, const T* x, long stride, const T* mask, Block<T>& out) {
-  for (long i = 0; i < rows; i++)
-    for (long j = 0; j < n; j++) out.row(i)[j] = mask ? x[i * stride + j] * mask[i * n + j] : x[i * stride + j];
-}
+// One block of windows of one network: its weights, and where it is
+template <class T> struct DecoderBlock {
+  const DecoderSizes& s;
+  const DecoderDrives<T>& x;
+  long p, first, rows, fed, K_c, K_g;
+  const T *W_c, *W_u, *W_g, *W_f;
+  Gru<T> controller, generator;
+  Block<T> kept;  // the generator's state after dropout
+  DecoderBlock(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x, long p, long first, long rows)
+      : s(s), x(x), p(p), first(first), rows(rows), fed(s.encoded + s.factors), K_c(fed + s.controller + 1),
+        K_g(s.inputs + s.generator + 1), W_c(w.W_c + p * K_c * 3 * s.controller),
+        W_u(w.W_u + p * (s.controller + 1) * 2 * s.inputs), W_g(w.W_g + p * K_g * 3 * s.generator),
+        W_f(w.W_f + p * s.generator * s.factors), controller(rows, fed, s.controller, W_c),
+        generator(rows, s.inputs, s.generator, W_g), kept(rows, s.generator) {}
+  long at(long t) const { return (p * s.T + t) * s.B + first; }               // in series of T bins
+  long state(long t) const { return (p * (s.T + 1) + t) * s.B + first; }      // in series of T + 1
+  long start() const { return p * s.B + first; }
+  const T* mask(const T* keep, long row, long n) const { return keep ? keep + row * n : nullptr; }
+  void set_controller_input(long t, const T* f_before) {
+    controller.seen.set(0, x.encoded + at(t) * s.encoded, s.encoded, s.encoded, mask(x.keep_encoded, at(t), s.encoded));
+    controller.seen.set(s.encoded, f_before, s.factors, s.factors, mask(x.keep_f, at(t), s.factors));
+  }
+  void keep_generator(long t) {
+    kept.set(0, generator.state(), s.generator, generator.seen.stride, mask(x.keep_g, state(t), s.generator));
+  }
+};
 
 template <class T>
-void decoder_forward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDraws<T>& draws,
-                     const T* encoded_side, const DecoderSeries<T>& out, long threads) {
+void decoder_forward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x,
+                     const DecoderSeries<T>& out) {
   const long C = s.controller, U = s.inputs, G = s.generator, F = s.factors;
-  in_blocks(s.P, s.B, threads, [&](long p, long first, long rows) {
-    Gru<T> controller(rows, C, w.Uc_zr + p * 2 * C * C, w.Uc_n + p * C * C, false);
-    Gru<T> generator(rows, G, w.Ug_zr + p * 2 * G * G, w.Ug_n + p * G * G, false);
-    Panels<T> W_f(w.W_f + p * F * 3 * C, F, 3 * C, false), W_u(w.W_u + p * C * 2 * U, C, 2 * U, false),
-        W_g(w.W_g + p * U * 3 * G, U, 3 * G, false), W_n(w.W_n + p * G * F, G, F, false);
-    Block<T> c_side(rows, 3 * C), g_side(rows, 3 * G), f_kept(rows, F), g_kept(rows, G), f(rows, F), posterior(rows, 2 * U);
-    auto read_factors = [&](long state) {
-      kept(rows, G, out.g + state * G, G, draws.keep_g ? draws.keep_g + state * G : nullptr, g_kept);
-      f.clear();
-      f.add_product(g_kept, W_n);
-      for (long i = 0; i < rows; i++) std::memcpy(out.f + (state + i) * F, f.row(i), F * sizeof(T));
-    };
-    read_factors(p * (s.T + 1) * s.B + first);
+  in_blocks(s.P, s.B, s.rows, s.threads, [&](long p, long, long first, long rows) {
+    DecoderBlock<T> b(s, w, x, p, first, rows);
+    Panels<T> W_u(b.W_u, 2 * U, C + 1, 2 * U, false), W_f(b.W_f, F, G, F, false);
+    Block<T> posterior(rows, 2 * U), f(rows, F);
+    b.controller.seen.set(b.fed, x.c0 + b.start() * C, C, C);
+    b.generator.seen.set(U, x.g0 + b.start() * G, G, G);
+    b.keep_generator(0);
+    multiply(b.kept.row(0), b.kept.stride, W_f, f);
+    f.get(0, out.f0 + b.start() * F, F, F);
     for (long t = 0; t < s.T; t++) {
-      long at = (p * s.T + t) * s.B + first, state = (p * (s.T + 1) + t) * s.B + first, next = state + s.B;
+      const long at = b.at(t);
+      if (out.c_gates) b.controller.seen.get(b.fed, out.c + b.state(t) * C, C, C);
+      if (out.g_gates) b.generator.seen.get(U, out.g + b.state(t) * G, G, G);
       if (U) {
-        kept(rows, F, out.f + state * F, F, draws.keep_f ? draws.keep_f + at * F : nullptr, f_kept);
-        c_side.set(encoded_side + at * 3 * C, 3 * C, 3 * C);
-        c_side.add_product(f_kept, W_f);
-        controller.forward(rows, c_side.row(0), c_side.stride, out.c + state * C, out.c_gates + at * 3 * C, out.c + next * C);
-        posterior.set(w.b_u + p * 2 * U, 2 * U, 0);
-        posterior.add_product(out.c + next * C, C, W_u);
-        for (long i = 0; i < rows; i++) {
-          std::memcpy(out.u_posterior + (at + i) * 2 * U, posterior.row(i), 2 * U * sizeof(T));
+        b.set_controller_input(t, t ? out.f + b.at(t - 1) * F : out.f0 + b.start() * F);
+        b.controller.forward(out.c_gates ? out.c_gates + at * 3 * C : nullptr);
+        multiply(b.controller.state(), b.controller.seen.stride, W_u, posterior);
+        posterior.get(0, out.posterior + at * 2 * U, 2 * U, 2 * U);
+        for (long i = 0; i < rows; i++)
           for (long j = 0; j < U; j++)
             out.u[(at + i) * U + j] = posterior.row(i)[j] +
-                std::exp(T(0.5) * posterior.row(i)[U + j]) * draws.noise[(at + i) * U + j];
-        }
+                std::exp(T(0.5) * posterior.row(i)[U + j]) * x.noise[(at + i) * U + j];
+        b.generator.seen.set(0, out.u + at * U, U, U);
       }
-      g_side.set(w.b_g + p * 3 * G, 3 * G, 0);
-      g_side.add_product(out.u + at * U, U, W_g);
-      generator.forward(rows, g_side.row(0), g_side.stride, out.g + state * G, out.g_gates + at * 3 * G, out.g + next * G);
-      read_factors(next);
+      b.generator.forward(out.g_gates ? out.g_gates + at * 3 * G : nullptr);
+      b.keep_generator(t + 1);
+      multiply(b.kept.row(0), b.kept.stride, W_f, f);
+      f.get(0, out.f + at * F, F, F);
     }
+    if (out.c_gates) b.controller.seen.get(b.fed, out.c + b.state(s.T) * C, C, C);
+    if (out.g_gates) b.generator.seen.get(U, out.g + b.state(s.T) * G, G, G);
   });
 }
 
-// Gradients: d_f, d_posterior, d_u come in for f (without the first bin), u_posterior and u; the rest goes out
+// Gradients: d_f, d_posterior, d_u come in; the rest goes out, those of weights one for each block
 template <class T> struct DecoderGradients {
-  const T *d_f, *d_posterior, *d_u;
-  T *c_side, *posterior, *g_side, *f, *c_start, *g_start;
+  const T *f, *posterior, *u;
+  T *encoded, *c0, *g0, *W_c, *W_u, *W_g, *W_f;
 };
 
 template <class T>
-void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDraws<T>& draws,
-                      const DecoderSeries<T>& x, const DecoderGradients<T>& d, long threads) {
+void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x,
+                      const DecoderSeries<T>& y, const DecoderGradients<T>& d) {
   const long C = s.controller, U = s.inputs, G = s.generator, F = s.factors;
-  in_blocks(s.P, s.B, threads, [&](long p, long first, long rows) {
-    Gru<T> controller(rows, C, w.Uc_zr + p * 2 * C * C, w.Uc_n + p * C * C, true);
-    Gru<T> generator(rows, G, w.Ug_zr + p * 2 * G * G, w.Ug_n + p * G * G, true);
-    Panels<T> W_f(w.W_f + p * F * 3 * C, 3 * C, F, true), W_u(w.W_u + p * C * 2 * U, 2 * U, C, true),
-        W_g(w.W_g + p * U * 3 * G, 3 * G, U, true), W_n(w.W_n + p * G * F, F, G, true);
-    Block<T> dc(rows, C), dg(rows, G), df(rows, F), du(rows, U), read(rows, G);
-    auto through_factors = [&](long state) {  // df becomes final; its share reaches dg
-      for (long i = 0; i < rows; i++) std::memcpy(d.f + (state + i) * F, df.row(i), F * sizeof(T));
-      read.clear();
-      read.add_product(df, W_n);
-      for (long i = 0; i < rows; i++)
-        for (long j = 0; j < G; j++)
-          dg.row(i)[j] += draws.keep_g ? read.row(i)[j] * draws.keep_g[(state + i) * G + j] : read.row(i)[j];
+  in_blocks(s.P, s.B, s.rows, s.threads, [&](long p, long task, long first, long rows) {
+    DecoderBlock<T> b(s, w, x, p, first, rows);
+    GruGradient<T> controller(b.controller, b.W_c, true), generator(b.generator, b.W_g, true);
+    Panels<T> W_u(b.W_u, 2 * U, 2 * U, C, true), W_f(b.W_f, F, F, G, true);
+    Block<T> df(rows, F), d_kept(rows, G), d_posterior(rows, 2 * U), dc(rows, C), sum_u(C + 1, 2 * U), sum_f(G, F);
+    auto through_factors = [&](long t) {  // from df to the generator's state that comes to bin t
+      b.keep_generator(t);
+      accumulate(b.kept.row(0), b.kept.stride, df, sum_f);
+      multiply(df.row(0), df.stride, W_f, d_kept);
+      d_kept.get(0, d_kept.row(0), G, d_kept.stride, b.mask(x.keep_g, b.state(t), G));
+      generator.d.add(U, d_kept.row(0), G, d_kept.stride);
     };
+    b.controller.seen.set(b.fed, y.c + b.state(s.T) * C, C, C);
+    b.generator.seen.set(U, y.g + b.state(s.T) * G, G, G);
     for (long t = s.T - 1; t >= 0; t--) {
-      long at = (p * s.T + t) * s.B + first, state = (p * (s.T + 1) + t) * s.B + first, next = state + s.B;
-      for (long i = 0; i < rows; i++)
-        for (long j = 0; j < F; j++) df.row(i)[j] += d.d_f[(at + i) * F + j];
-      through_factors(next);
-      generator.backward(rows, x.g + state * G, x.g + next * G, x.g_gates + at * 3 * G, dg, d.g_side + at * 3 * G);
-      df.clear();
+      const long at = b.at(t);
+      df.add(0, d.f + at * F, F, F);
+      through_factors(t + 1);
+      b.generator.seen.set(0, y.u + at * U, U, U);
+      b.generator.seen.set(U, y.g + b.state(t) * G, G, G);
+      generator.backward(y.g_gates + at * 3 * G);
+      std::fill(df.data.begin(), df.data.end(), T(0));
       if (!U) continue;
-      du.set(d.d_u + at * U, U, U);
-      du.add_product(d.g_side + at * 3 * G, 3 * G, W_g);
+      d_posterior.set(0, d.posterior + at * 2 * U, 2 * U, 2 * U);
       for (long i = 0; i < rows; i++)
         for (long j = 0; j < U; j++) {
-          long mean = (at + i) * 2 * U + j, log_variance = mean + U;
-          T sd = std::exp(T(0.5) * x.u_posterior[log_variance]), grad = du.row(i)[j];
-          d.posterior[mean] = d.d_posterior[mean] + grad;
-          d.posterior[log_variance] = d.d_posterior[log_variance] + grad * T(0.5) * sd * draws.noise[(at + i) * U + j];
+          T sd = std::exp(T(0.5) * y.posterior[(at + i) * 2 * U + U + j]);
+          T du = generator.d.row(i)[j] + d.u[(at + i) * U + j];
+          d_posterior.row(i)[j] += du;
+          d_posterior.row(i)[U + j] += du * T(0.5) * sd * x.noise[(at + i) * U + j];
         }
-      dc.add_product(d.posterior + at * 2 * U, 2 * U, W_u);
-      controller.backward(rows, x.c + state * C, x.c + next * C, x.c_gates + at * 3 * C, dc, d.c_side + at * 3 * C);
-      df.add_product(d.c_side + at * 3 * C, 3 * C, W_f);
-      if (draws.keep_f)
-        for (long i = 0; i < rows; i++)
-          for (long j = 0; j < F; j++) df.row(i)[j] *= draws.keep_f[(at + i) * F + j];
+      accumulate(b.controller.state(), b.controller.seen.stride, d_posterior, sum_u);
+      multiply(d_posterior.row(0), d_posterior.stride, W_u, dc);
+      controller.d.add(b.fed, dc.row(0), C, dc.stride);
+      b.set_controller_input(t, t ? y.f + b.at(t - 1) * F : y.f0 + b.start() * F);
+      b.controller.seen.set(b.fed, y.c + b.state(t) * C, C, C);
+      controller.backward(y.c_gates + at * 3 * C);
+      controller.d.get(0, d.encoded + at * s.encoded, s.encoded, s.encoded, b.mask(x.keep_encoded, at, s.encoded));
+      df.set(0, controller.d.row(0) + s.encoded, F, controller.d.stride, b.mask(x.keep_f, at, F));
     }
-    through_factors(p * (s.T + 1) * s.B + first);
-    for (long i = 0; i < rows; i++) {
-      std::memcpy(d.g_start + (p * s.B + first + i) * G, dg.row(i), G * sizeof(T));
-      std::memcpy(d.c_start + (p * s.B + first + i) * C, dc.row(i), C * sizeof(T));
-    }
+    through_factors(0);
+    controller.d.get(b.fed, d.c0 + b.start() * C, C, C);
+    generator.d.get(U, d.g0 + b.start() * G, G, G);
+    controller.get(d.W_c + task * b.K_c * 3 * C);
+    generator.get(d.W_g + task * b.K_g * 3 * G);
+    sum_u.get(0, d.W_u + task * (C + 1) * 2 * U, 2 * U, 2 * U);
+    sum_f.get(0, d.W_f + task * G * F, F, F);
   });
 }
 
 // ---- what Python calls --------------------------------------------------------------------------------------------
 #define FOR_TYPE(T, suffix)                                                                                            \
-  extern "C" void gru_forward_##suffix(const long* n, T* const* a, long threads) {                                     \
-    gru_forward<T>(n[0], n[1], n[2], n[3], a[0], a[1], a[2], a[3], a[4], threads);                                     \
+  extern "C" void encoder_forward_##suffix(const long* n, T* const* a) {                                               \
+    encoder_forward<T>({n[0], n[1], n[2], n[3], n[4], n[5], n[6]}, a[0], a[1], a[2], a[3], a[4], a[5]);                \
   }                                                                                                                    \
-  extern "C" void gru_backward_##suffix(const long* n, T* const* a, long threads) {                                    \
-    gru_backward<T>(n[0], n[1], n[2], n[3], a[0], a[1], a[2], a[3], a[4], a[5], a[6], threads);                        \
+  extern "C" void encoder_backward_##suffix(const long* n, T* const* a) {                                              \
+    encoder_backward<T>({n[0], n[1], n[2], n[3], n[4], n[5], n[6]}, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7],    \
+                        a[8]);                                                                                         \
   }                                                                                                                    \
-  extern "C" void decoder_forward_##suffix(const long* n, T* const* a, long threads) {                                 \
-    decoder_forward<T>({n[0], n[1], n[2], n[3], n[4], n[5], n[6]},                                                     \
-                       {a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9]}, {a[10], a[11], a[12]}, a[13],     \
-                       {a[14], a[15], a[16], a[17], a[18], a[19], a[20]}, threads);                                    \
+  extern "C" void decoder_forward_##suffix(const long* n, T* const* a) {                                               \
+    decoder_forward<T>({n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9]}, {a[0], a[1], a[2], a[3]},         \
+                       {a[4], a[5], a[6], a[7], a[8], a[9], a[10]},                                                    \
+                       {a[11], a[12], a[13], a[14], a[15], a[16], a[17], a[18]});                                      \
   }                                                                                                                    \
-  extern "C" void decoder_backward_##suffix(const long* n, T* const* a, long threads) {                                \
-    decoder_backward<T>({n[0], n[1], n[2], n[3], n[4], n[5], n[6]},                                                    \
-                        {a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9]}, {a[10], a[11], a[12]},           \
-                        {a[13], a[14], a[15], a[16], a[17], a[18], a[19]},                                             \
-                        {a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27], a[28]}, threads);                     \
+  extern "C" void decoder_backward_##suffix(const long* n, T* const* a) {                                              \
+    decoder_backward<T>({n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9]}, {a[0], a[1], a[2], a[3]},        \
+                        {a[4], a[5], a[6], a[7], a[8], a[9], a[10]},                                                   \
+                        {a[11], a[12], a[13], a[14], a[15], a[16], a[17], a[18]},                                      \
+                        {a[19], a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27], a[28]});                       \
   }
 FOR_TYPE(float, float32)
 FOR_TYPE(double, float64)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from . import recurrence
+from .drive import Drive
 from .gru import BidirectionalGRU, GRUWeights
 from .layers import Linear, initial_weight, multiply
 from .noise import Noise
@@ -93,18 +94,12 @@ class LFADS(nn.Module):
         -------
         Encoded
         """
-        forwards, backwards = self.ic_encoder(x)
-        state = torch.cat([forwards[:, -1], backwards[:, 0]], dim=-1)
+        state, _ = self.ic_encoder(x)
         if noise.dropout is not None:
             state = state * noise.dropout.ic_state
         ic_mean, ic_log_variance = self.ic_posterior(state).chunk(2, dim=-1)
         ic_sd = torch.sqrt(ic_log_variance.exp() + POSTERIOR_VARIANCE_FLOOR)
-        forwards, backwards = self.ci_encoder(x)
-        nothing = torch.zeros_like(forwards[:, :1])
-        before, after = torch.cat([nothing, forwards[:, :-1]], 1), torch.cat([backwards[:, 1:], nothing], 1)
-        controller_input = torch.cat([before, after], dim=-1)
-        if noise.dropout is not None:
-            controller_input = controller_input * noise.dropout.controller_input
+        _, controller_input = self.ci_encoder(x)
         return Encoded(ic_mean, ic_sd, controller_input)
 
     def decode(self, encoded: Encoded, noise: Noise) -> Decoded:
@@ -119,45 +114,41 @@ class LFADS(nn.Module):
         -------
         Decoded
         """
-        P, _, B, E = encoded.controller_input.shape
-        W, dropout = self.controller.W, noise.dropout
-        inputs = recurrence.DecoderInputs(
-            encoded_side=multiply(encoded.controller_input, W[:, :E]) + self.controller.b.unsqueeze(1),
+        P, _, B, _ = encoded.controller_input.shape
+        dropout, path = noise.dropout, recurrence.path_for(encoded.controller_input.detach())
+        drive = Drive(
+            W_c=self.controller.stacked(),
+            W_u=torch.cat([self.input_posterior.weight, self.input_posterior.bias], 1),
+            W_g=self.generator.stacked(),
+            W_f=nn.functional.normalize(self.factors, dim=-1).transpose(1, 2),
+            encoded=encoded.controller_input,
             c0=self.controller_start.expand(P, B, -1),
             g0=self.ic_to_generator(encoded.ic_mean + encoded.ic_sd * noise.initial_condition),
-            W_f=W[:, E:],
-            Uc_zr=self.controller.U_zr,
-            Uc_n=self.controller.U_n,
-            W_u=self.input_posterior.weight,
-            b_u=self.input_posterior.bias,
-            W_g=self.generator.W,
-            b_g=self.generator.b,
-            Ug_zr=self.generator.U_zr,
-            Ug_n=self.generator.U_n,
-            W_n=nn.functional.normalize(self.factors, dim=-1).transpose(1, 2),
             noise=noise.inputs,
+            keep_encoded=None if dropout is None else dropout.controller_input,
             keep_f=None if dropout is None else dropout.factors,
             keep_g=None if dropout is None else dropout.generator,
         )
-        run = recurrence.Decoder.apply if recurrence.usable(inputs.g0) else self._run
-        factors, posterior, sample = run(*inputs)
+        factors, posterior, sample = self._run(drive) if path == "plain" else recurrence.decode(drive, path)
         input_mean, input_log_variance = posterior.chunk(2, dim=-1)
         return Decoded(self.readout(factors), factors, input_mean, (0.5 * input_log_variance).exp(), sample)
 
-    def _run(self, *inputs: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _run(self, x: Drive) -> tuple[Tensor, Tensor, Tensor]:
         """Run controller and generator bin by bin: the definition, which a faster path must equal."""
-        x = recurrence.DecoderInputs(*inputs)  # type: ignore[arg-type]
+        E, W = x.encoded.shape[-1], self.controller.W
+        encoded = x.encoded if x.keep_encoded is None else x.encoded * x.keep_encoded
+        encoded_side = multiply(encoded, W[:, :E]) + self.controller.b.unsqueeze(1)
         c, g = x.c0, x.g0
-        f = torch.bmm(g if x.keep_g is None else g * x.keep_g[:, 0], x.W_n)
+        f = torch.bmm(g if x.keep_g is None else g * x.keep_g[:, 0], x.W_f)
         steps = []
-        for t, encoded_side in enumerate(x.encoded_side.unbind(1)):
+        for t, side in enumerate(encoded_side.unbind(1)):
             fed_back = f if x.keep_f is None else f * x.keep_f[:, t]
-            c = self.controller.step(torch.baddbmm(encoded_side, fed_back, x.W_f), c)
-            posterior = torch.baddbmm(x.b_u, c, x.W_u)
+            c = self.controller.step(torch.baddbmm(side, fed_back, W[:, E:]), c)
+            posterior = torch.baddbmm(self.input_posterior.bias, c, self.input_posterior.weight)
             u_mean, u_log_variance = posterior.chunk(2, dim=-1)
             u = u_mean + (0.5 * u_log_variance).exp() * x.noise[:, t]
-            g = self.generator.step(torch.baddbmm(x.b_g, u, x.W_g), g)
-            f = torch.bmm(g if x.keep_g is None else g * x.keep_g[:, t + 1], x.W_n)
+            g = self.generator.step(torch.baddbmm(self.generator.b, u, self.generator.W), g)
+            f = torch.bmm(g if x.keep_g is None else g * x.keep_g[:, t + 1], x.W_f)
             steps.append((f, posterior, u))
         factors, posteriors, samples = (torch.stack(series, 1) for series in zip(*steps, strict=True))
         return factors, posteriors, samples
