@@ -98,8 +98,8 @@ def test_classical_estimators_take_the_same_test_and_unusable_muscles_stay_nan()
 
 
 def test_too_few_blocks_and_settings_out_of_range_are_refused():
-    emg = rectified_emg(np.random.default_rng(2).uniform(0.1, 1, (60, 1)))
-    with pytest.raises(SignalError, match="60 bins are 5 blocks of 24 ms, too few for 5 folds"):
+    emg = rectified_emg(np.random.default_rng(2).uniform(0.1, 1, (40, 1)))
+    with pytest.raises(SignalError, match="40 bins are 8 blocks of 10 ms, too few for 5 folds"):
         hidden_blocks(emg)
     with pytest.raises(ConfigError, match=r"block_ms=0\.1"):
         hidden_blocks(emg, block_ms=0.1)

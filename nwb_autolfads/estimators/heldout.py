@@ -24,8 +24,9 @@ from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.base import gap_free_slices
 from nwb_autolfads.estimators.observed import FLOOR, observe, require_between
 
-BLOCK_MS = 24.0
-"""Default length of a hidden block (ms): longer than the noise of rectified EMG is correlated."""
+BLOCK_MS = 10.0
+"""Default length of a hidden block (ms): most of the noise of rectified EMG is correlated over less, and to predict
+across a longer gap is another task than to estimate what is there: it asks for too slow filters."""
 N_FOLDS = 5
 
 Predict = Callable[[xr.DataArray, NDArray[np.bool_]], NDArray[np.floating]]
