@@ -64,7 +64,7 @@ def test_rate_of_each_member_is_its_own_and_zero_hides_nothing():
 
 def test_blocks_hide_whole_stretches_of_all_channels_and_count_only_what_is_hidden():
     x = numbered(50, 40, 3)
-    hidden = draw(Blocks(block=8), x, [0.4])
+    hidden = draw(Blocks(block=8, together=1), x, [0.4])
     dark = hidden.input[0] == 0
     assert torch.equal(hidden.target[0], x)
     assert torch.equal(dark, hidden.weight[0] > 0)
@@ -80,12 +80,12 @@ def test_blocks_hide_whole_stretches_of_all_channels_and_count_only_what_is_hidd
 
 def test_views_hide_every_bin_once_in_each_pass_and_each_about_the_same_share():
     x = torch.ones(60, 30, 2)
-    views = list(Blocks(block=6, folds=4, passes=3).views(x, torch.Generator().manual_seed(0)))
+    views = list(Blocks(block=6, together=1, folds=4, passes=3).views(x, torch.Generator().manual_seed(0)))
     assert len(views) == 12
     for first in (0, 4, 8):
-        times_hidden = sum((view.scale == 0).int() for view in views[first : first + 4])
+        times_hidden = sum((view.gain == 0).int() for view in views[first : first + 4])
         assert (times_hidden == 1).all()
     for view in views:
-        assert torch.equal(view.weight > 0, view.scale == 0)
+        assert torch.equal(view.weight > 0, view.gain == 0)
         assert 0.1 < view.weight.mean() < 0.4
         assert view.weight.mean(0).max() < 0.55

@@ -50,13 +50,13 @@ def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
 def test_each_bin_is_averaged_over_the_views_that_hid_it():
     model = LFADS(SIZES, 1, 2, torch.Generator().manual_seed(0)).double()
     x = torch.rand(12, 3, 2, dtype=torch.float64) + 0.1
-    views = list(Blocks(block=3, folds=3, passes=2).views(x, torch.Generator().manual_seed(1)))
+    views = list(Blocks(block=3, together=1, folds=3, passes=2).views(x, torch.Generator().manual_seed(1)))
     together = infer(model, Gamma(), x, views, samples=1, random=torch.Generator().manual_seed(5))
     random = torch.Generator().manual_seed(5)
     everything = torch.ones(12, 3, 1, dtype=torch.float64)
-    apart = [infer(model, Gamma(), x, [View(view.scale, everything)], samples=1, random=random).mean for view in views]
+    apart = [infer(model, Gamma(), x, [View(view.gain, everything)], samples=1, random=random).mean for view in views]
     for t in range(12):
         for b in range(3):
-            hiding = [mean[t, b] for mean, view in zip(apart, views, strict=True) if view.scale[t, b] == 0]
+            hiding = [mean[t, b] for mean, view in zip(apart, views, strict=True) if view.gain[t, b] == 0]
             assert len(hiding) == 2  # once in each pass
             torch.testing.assert_close(together.mean[t, b], torch.stack(hiding).mean(0))

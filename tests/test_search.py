@@ -124,7 +124,7 @@ def test_best_state_is_the_one_with_the_lowest_smoothed_score():
             smoothed = row if epoch == 0 else 0.7 * row + 0.3 * smoothed
             assert scores[epoch][member] == pytest.approx(smoothed, rel=1e-5)
         best = int(torch.stack(scores)[:, member].argmin())
-        for name, value in trained.best_model(member).state_dict().items():
+        for name, value in trained.best_models([member]).state_dict().items():
             assert torch.equal(value[0], states[best][name][member])
 
 
@@ -155,7 +155,7 @@ def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_droppe
     assert "dropped after 2 restarts" in said[2]
     assert said[3:] == ["", "", ""]
     assert trained.score[1] == torch.inf
-    assert trained.best_model(0).readout.weight.isfinite().all()
+    assert trained.best_models([0]).readout.weight.isfinite().all()
 
 
 def test_run_ends_with_an_error_when_every_member_fails():

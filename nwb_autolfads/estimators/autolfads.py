@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,15 +18,28 @@ from torch import Tensor
 from nwb_autolfads.errors import ConfigError, SourceError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.config import PRESETS, AutoLFADSConfig, Preset
-from nwb_autolfads.estimators.over_time import as_tensor, bins, hiding_of, long_segments, posterior_over_time, unfit
+from nwb_autolfads.estimators.correction import Correction
+from nwb_autolfads.estimators.noise_length import noise_length
+from nwb_autolfads.estimators.over_time import (
+    OverTime,
+    as_tensor,
+    bins,
+    hiding_of,
+    long_segments,
+    posterior_over_time,
+    unfit,
+)
 from nwb_autolfads.estimators.weights import MAX_BYTES, ModelCard, TrainedModel, pack, sizes_of, unpack
-from nwb_autolfads.lfads.hiding import View
+from nwb_autolfads.lfads.hiding import Blocks, View
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.checkpoint import RunDirectory, fingerprint
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
+
+BLOCK_IN_NOISE = 3.0
+"""Length of a hidden block, in lengths of the EMG's noise, unless the configuration gives one."""
 
 
 class AutoLFADS(Estimator):
@@ -82,7 +96,8 @@ class AutoLFADS(Estimator):
         fitted = {}
         if self._trained is not None:
             card = self._trained.card
-            fitted = {"muscles": list(card.muscles), "validation_nll": card.score}
+            fitted = {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
+            fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
         return self.settings.model_dump() | fitted
 
     def fit(self, emg: xr.DataArray) -> Self:
@@ -109,8 +124,12 @@ class AutoLFADS(Estimator):
         """
         settings, rate = self.settings, float(emg.attrs["rate"])
         window = bins(settings.window_ms, rate)
-        hiding = hiding_of(settings, rate)
         used = emg[:, emg["usable"].values]
+        segments = long_segments(used, window)
+        block_ms = 0.0
+        if settings.masking == "blocks":
+            block_ms = settings.block_ms or BLOCK_IN_NOISE * noise_length(used.values, segments, rate)
+        hiding = hiding_of(settings, rate, block_ms)
         segments = long_segments(used, window + 2 * hiding.margin)
         data = torch.cat([as_tensor(used[segment]) for segment in segments])
         population = Population(
@@ -125,22 +144,24 @@ class AutoLFADS(Estimator):
         )
         search = PopulationBasedTraining(population, settings.training, torch.Generator().manual_seed(self.seed))
         if self._run_directory is None:
-            best = search.run(self._progress)
+            search.run(self._progress)
         else:
             run = {"config": settings.model_dump(), "seed": self.seed, "data": fingerprint(data)}
             directory = RunDirectory(self._run_directory, json.dumps(run, indent=1))
             directory.restore(population, search)
-            best = search.run(self._progress, keep=lambda: directory.save(population, search))
+            search.run(self._progress, keep=lambda: directory.save(population, search))
         self.history = population.history
+        members = population.best_members(settings.ensemble_margin)
         card = ModelCard(
             muscles=tuple(used["muscle"].values.tolist()),
             rate=rate,
             seed=self.seed,
             config=settings,
             trained_on=emg.attrs.get("origin", ""),
-            score=float(population.best_score[best]),
+            scores=tuple(population.best_score[members].tolist()),
+            block_ms=block_ms,
         )
-        self._trained = TrainedModel(card, population.best_model(best))
+        self._trained = TrainedModel(card, population.best_models(members))
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
@@ -154,8 +175,9 @@ class AutoLFADS(Estimator):
         Returns
         -------
         Dataset
-            ``activation``, ``activation_std`` (spread over views and posterior samples), ``concentration``,
-            ``rate_parameter`` (time, muscle); ``factors`` (time, factor); ``inputs``, ``inputs_std`` (time, input);
+            ``activation``, ``activation_std`` (its expected error; where nothing is corrected, the spread over views
+            and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
+            ``inputs``, ``inputs_std`` (time, input);
             ``initial_condition`` (window, ic) with ``window_start`` (s); after `fit` also the history of training
             (``search_*``, search_row). NaN in segments shorter than a window and for muscles that are not usable.
 
@@ -167,15 +189,14 @@ class AutoLFADS(Estimator):
             If muscles or rate are not those of the model, a value is not finite, or no segment is long enough.
         """
         trained = self._require_trained()
-        random = torch.Generator().manual_seed(self.seed)
-        hiding = hiding_of(trained.card.config, trained.card.rate)
-        inferred = posterior_over_time(trained, self._used(emg), lambda x, _: hiding.views(x, random), random)
+        inferred = self._infer(emg)
         series = inferred.series
+        activation, std = self._corrected(emg, series["mean"]) or (series["mean"], series["mean_sd"])
         variables: dict[str, Any] = {
-            "activation": self._by_muscle(emg, series["mean"]),
-            "activation_std": self._by_muscle(emg, series["mean_sd"]),
+            "activation": self._by_muscle(emg, activation),
+            "activation_std": self._by_muscle(emg, std),
             "concentration": self._by_muscle(emg, series["concentration"]),
-            "rate_parameter": self._by_muscle(emg, series["concentration"] / series["mean"]),
+            "rate_parameter": self._by_muscle(emg, series["concentration"] / activation),
             "factors": (("time", "factor"), series["factors"]),
             "initial_condition": (("window", "ic"), inferred.initial_condition),
             "window_start": (("window",), inferred.window_start),
@@ -202,17 +223,10 @@ class AutoLFADS(Estimator):
         ndarray, (time, muscle)
             NaN as in `estimate`, which also says what is raised.
         """
-        trained = self._require_trained()
-        random = torch.Generator().manual_seed(self.seed)
-        dark = torch.from_numpy(np.asarray(hidden)).float().unsqueeze(1)
-
-        def views(windows: Tensor, starts: Sequence[int]) -> Iterator[View]:
-            visible = 1 - chop(dark, starts, len(windows))
-            share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
-            yield View(visible / share, torch.ones_like(visible))
-
-        inferred = posterior_over_time(trained, self._used(emg), views, random)
-        return self._by_muscle(emg, inferred.series["mean"])
+        hidden = np.asarray(hidden)
+        predicted = self._infer(emg, hidden).series["mean"]
+        corrected = self._corrected(emg, predicted, hidden)
+        return self._by_muscle(emg, predicted if corrected is None else corrected[0])
 
     def to_bytes(self) -> bytes:
         """Return the trained model as safetensors bytes, configuration included."""
@@ -248,6 +262,39 @@ class AutoLFADS(Estimator):
             ) from error
         return cls.from_bytes(data, file=str(path))
 
+    def _infer(self, emg: xr.DataArray, hidden: NDArray[np.bool_] | None = None) -> OverTime:
+        """Infer along a recording, from views that hide what is predicted and, in all of them, ``hidden`` bins."""
+        trained = self._require_trained()
+        random = torch.Generator().manual_seed(self.seed)
+        hiding = hiding_of(trained.card.config, trained.card.rate, trained.card.block_ms)
+        if hidden is None:
+            return posterior_over_time(trained, self._used(emg), lambda x, _: hiding.views(x, random), random)
+        if isinstance(hiding, Blocks):
+            hiding = replace(hiding, passes=1)
+        dark = torch.from_numpy(hidden).float().unsqueeze(1)
+
+        def views(windows: Tensor, starts: Sequence[int]) -> Iterator[View]:
+            visible = 1 - chop(dark, starts, len(windows))
+            share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
+            for view in hiding.views(windows, random):
+                yield View(view.gain * visible / share, torch.where(visible > 0, view.weight, 1.0))
+
+        return posterior_over_time(trained, self._used(emg), views, random)
+
+    def _corrected(
+        self, emg: xr.DataArray, predicted: NDArray[np.float32], hidden: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Correct a prediction by the data; give activation and its expected error, or None where that is not asked."""
+        card = self._require_trained().card
+        if card.config.masking != "blocks" or not card.config.correct:
+            return None
+        x = self._used(emg).values
+        pieces = long_segments(self._used(emg), bins(card.config.window_ms, card.rate))
+        noise_ms = card.block_ms / BLOCK_IN_NOISE
+        correction = Correction.fit(x, predicted, pieces, rate=card.rate, noise_ms=noise_ms, hidden=hidden)
+        activation = correction.apply(x, predicted, pieces, hidden)
+        return activation, activation * correction.relative_sd()
+
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:
             raise ConfigError("there is no trained model yet", obj="AutoLFADS", way_out="Call fit or load first.")
@@ -273,7 +320,7 @@ class AutoLFADS(Estimator):
             )
         return emg.sel(muscle=list(card.muscles))
 
-    def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Put columns in the model's order where the recording has them; NaN for other muscles."""
         full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
         full[:, emg.get_index("muscle").get_indexer(list(self._require_trained().card.muscles))] = values

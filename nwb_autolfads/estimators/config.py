@@ -28,14 +28,28 @@ class AutoLFADSConfig(BaseModel):
     window_overlap_ms: float = Field(50.0, ge=0, le=60_000, description="Overlap of neighbouring windows (ms).")
     merge_power: float = Field(1.0, gt=0, le=10, description="Exponent of the ramp that merges windows.")
     masking: Literal["blocks", "elements"] = Field(
-        "elements", description="What is hidden: blocks of time on all muscles, or single elements with temporal shift."
+        "blocks", description="What is hidden: blocks of time, or single elements with temporal shift as published."
     )
-    block_ms: float = Field(24.0, gt=0, le=10_000, description="Length of a hidden block (ms); masking blocks.")
+    block_ms: float | None = Field(
+        None, gt=0, le=10_000, description="Length of a hidden block (ms); unset: three times that of the EMG's noise."
+    )
+    together: float = Field(
+        0.5, ge=0, le=1, description="Share of windows whose muscles are hidden at the same times; masking blocks."
+    )
+    correct: bool = Field(
+        True, description="Whether predicted bins are corrected by the muscle's own data around them; masking blocks."
+    )
     inference_folds: int = Field(4, ge=2, le=100, description="Parts hidden in turn at inference; masking blocks.")
-    inference_passes: int = Field(4, ge=1, le=1000, description="Passes over them; masking blocks.")
+    inference_passes: int = Field(2, ge=1, le=1000, description="Passes over them; masking blocks.")
     shift_sd_ms: float = Field(6.0, ge=0, le=1000, description="Spread of the shift (ms), 0: none; masking elements.")
     shift_max_ms: float = Field(12.0, ge=0, le=1000, description="Largest shift (ms); masking elements.")
 
+    reading: Literal["logarithmic", "linear"] = Field(
+        "logarithmic", description="How the encoders are given the EMG: its logarithm and what is visible, or itself."
+    )
+    ensemble_margin: float = Field(
+        0.02, ge=0, le=10, description="Members whose score is within so much of the best (nats) are averaged."
+    )
     posterior_samples: int = Field(50, ge=1, le=10_000, description="Posterior samples averaged for each view.")
     inference_windows: int = Field(256, ge=1, le=65536, description="Windows estimated at once; bounds the memory.")
     training: TrainingConfig = TrainingConfig()
@@ -50,10 +64,15 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
     "quick": AutoLFADSConfig(
         window_ms=300.0,
         window_overlap_ms=100.0,
-        posterior_samples=20,
-        training=TrainingConfig(steps_per_epoch=25, max_epochs=30, ramp_epochs=8),
+        posterior_samples=2,
+        training=TrainingConfig(
+            members=4, batch_windows=16, steps_per_epoch=25, max_epochs=30, ramp_epochs=8, decay_epochs=8
+        ),
     ),
     "paper": AutoLFADSConfig(
+        masking="elements",
+        reading="linear",
+        ensemble_margin=0,
         training=TrainingConfig(
             members=20,
             batch_windows=256,

@@ -90,11 +90,12 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
     return OverTime(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
 
 
-def hiding_of(settings: AutoLFADSConfig, rate: float) -> Hiding:
-    """Make what the configuration says is hidden, at a rate (Hz)."""
+def hiding_of(settings: AutoLFADSConfig, rate: float, block_ms: float) -> Hiding:
+    """Make what the configuration says is hidden, at a rate (Hz); blocks of ``block_ms``."""
     if settings.masking == "elements":
         return Elements(settings.shift_sd_ms * rate / 1000, bins(settings.shift_max_ms, rate))
-    return Blocks(max(bins(settings.block_ms, rate), 1), settings.inference_folds, settings.inference_passes)
+    block = max(bins(block_ms, rate), 1)
+    return Blocks(block, settings.together, settings.inference_folds, settings.inference_passes)
 
 
 def bins(ms: float, rate: float) -> int:

@@ -36,12 +36,15 @@ class ModelCard(BaseModel):
     seed: int = Field(description="Seed it was trained with.")
     config: AutoLFADSConfig = Field(description="Configuration it was trained with.")
     trained_on: str = Field("", max_length=65536, description="Origin of the EMG it was trained on (JSON).")
-    score: float = Field(description="Validation NLL per hidden element (nats).")
+    scores: tuple[float, ...] = Field(
+        min_length=1, max_length=1024, description="Validation NLL per hidden element (nats) of each model, best first."
+    )
+    block_ms: float = Field(0, ge=0, le=10_000, description="Length of the blocks that were hidden (ms); 0: none.")
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """One LFADS model and its card."""
+    """The LFADS models that are averaged, the best one first, and their card."""
 
     card: ModelCard
     model: LFADS
@@ -49,7 +52,7 @@ class TrainedModel:
 
 def sizes_of(config: AutoLFADSConfig, channels: int) -> Sizes:
     """Sizes of the model that a configuration describes."""
-    names = ("ic_encoder", "ci_encoder", "initial_condition", "controller", "inputs", "generator", "factors")
+    names = ("ic_encoder", "ci_encoder", "initial_condition", "controller", "inputs", "generator", "factors", "reading")
     return Sizes(channels=channels, **{name: getattr(config, name) for name in names})
 
 
@@ -108,7 +111,7 @@ def unpack(data: bytes, file: str) -> TrainedModel:
         ) from error
     sizes = sizes_of(card.config, len(card.muscles))
     with torch.device("meta"):  # shapes only: nothing is allocated before they are known to agree
-        expected = LFADS(sizes, 1, Gamma.parameters, None).state_dict()
+        expected = LFADS(sizes, len(card.scores), Gamma.parameters, None).state_dict()
     if expected.keys() != tensors.keys():
         raise refuse(f"its tensors are not those of the model it describes: {sorted(expected.keys() ^ tensors.keys())}")
     for name, value in tensors.items():
@@ -116,6 +119,6 @@ def unpack(data: bytes, file: str) -> TrainedModel:
             raise refuse(f"tensor {name} is {value.dtype} {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
         if not value.isfinite().all():
             raise refuse(f"tensor {name} has values that are not finite")
-    model = LFADS(sizes, 1, Gamma.parameters, torch.Generator())
+    model = LFADS(sizes, len(card.scores), Gamma.parameters, torch.Generator())
     model.load_state_dict(tensors)
     return TrainedModel(card, model)

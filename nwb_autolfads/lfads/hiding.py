@@ -3,7 +3,7 @@
 A hiding draws, for a batch of windows, what the encoders see, what the loss compares with, and where it counts; and,
 for inference, through which views of the windows each bin is estimated. It decides what is learnt: noise that is
 shared by neighbouring bins or channels is learnt too when a hidden part can be told from it (Batson & Royer 2019).
-`Blocks` hides stretches of time of all channels at once; `Elements` is the published setting, coordinated dropout
+`Blocks` hides stretches of time; `Elements` is the published setting, coordinated dropout
 (Keshtkaran & Pandarinath 2019) with temporal shift (Wimalasena et al. 2022).
 """
 
@@ -21,7 +21,8 @@ from torch import Tensor
 class Hidden(NamedTuple):
     """A batch with part of it hidden."""
 
-    input: Tensor  # (P, T, B, N), what the encoders see
+    input: Tensor  # (P, T, B, N), the data times the gain
+    gain: Tensor  # (P, T, B, N), 0 where hidden from the encoders, 1 / (share visible) elsewhere
     target: Tensor  # (P, T, B, N), what the read-out is compared with
     weight: Tensor  # (P, T, B, N), 0 where the target was visible or does not count
 
@@ -29,8 +30,8 @@ class Hidden(NamedTuple):
 class View(NamedTuple):
     """One way to look at windows (T, B, N) at inference."""
 
-    scale: Tensor  # (T, B, 1), what the encoders' input is multiplied by: 0 where hidden
-    weight: Tensor  # (T, B, 1), how much each bin's estimate from this view counts
+    gain: Tensor  # (T, B, N or 1), 0 where hidden from the encoders, 1 / (share visible) elsewhere
+    weight: Tensor  # (T, B, N or 1), how much each estimate from this view counts
 
 
 class Hiding(Protocol):
@@ -89,18 +90,20 @@ class Elements:
         x = windows.unsqueeze(0).expand(len(rate), W, B, N)
         uniform = torch.rand(x.shape, generator=random, dtype=x.dtype, device=x.device)
         hidden = (uniform < rate).to(x.dtype)
-        seen = self._shift(x * (1 - hidden) / (1 - rate), random)
-        shift = self._draw_shift(x, random)
+        gain = (1 - hidden) / (1 - rate)
+        input_shift, shift = self._draw_shift(x, random), self._draw_shift(x, random)
         weight = torch.where(rate > 0, hidden, torch.ones_like(hidden))
-        return Hidden(seen, self._moved(x, shift), self._moved(weight, shift))
+        return Hidden(
+            self._moved(x * gain, input_shift),
+            self._moved(gain, input_shift),
+            self._moved(x, shift),
+            self._moved(weight, shift),
+        )
 
     def views(self, windows: Tensor, random: torch.Generator) -> Iterator[View]:
         """Give the one view in which everything is visible and counts."""
         everything = torch.ones_like(windows[..., :1])
         yield View(everything, everything)
-
-    def _shift(self, x: Tensor, random: torch.Generator) -> Tensor:
-        return self._moved(x, self._draw_shift(x, random))
 
     def _draw_shift(self, x: Tensor, random: torch.Generator) -> Tensor:
         """Draw shifts (P, B, N) in bins, by the inverse of the truncated normal's distribution function."""
@@ -120,15 +123,19 @@ class Elements:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks of time are hidden, all channels at once; only what was hidden counts.
+    """Blocks of time are hidden; only what was hidden counts.
 
     The carrier of rectified EMG is correlated over several bins and, through cross-talk and transients, over channels.
-    A block longer than that, hidden on all channels, can only be predicted from the signal.
+    A block that is longer than that can only be predicted from the signal; and, where all channels are hidden at the
+    same times, from the signal at other times. Channels with times of their own also tell of each other what happens
+    within a block.
 
     Attributes
     ----------
     block : int
         Length of a block in bins; blocks start at a random phase in each window.
+    together : float
+        Share of windows all of whose channels are hidden at the same times. In the others each has times of its own.
     folds : int
         At inference the blocks are dealt into so many folds, each hidden once in a pass.
     passes : int
@@ -136,8 +143,9 @@ class Blocks:
     """
 
     block: int
+    together: float = 0.5
     folds: int = 4
-    passes: int = 4
+    passes: int = 2
 
     @property
     def margin(self) -> int:
@@ -150,29 +158,40 @@ class Blocks:
         P = len(rate)
         x = windows.unsqueeze(0).expand(P, T, B, N)
         rate = rate.view(P, 1, 1, 1)
-        chance = torch.rand(P, self._count(T), B, generator=random, dtype=x.dtype, device=x.device)
-        index = self._block_of_bin(T, P * B, random, x.device).view(T, P, B).transpose(0, 1)
-        hidden = (chance.gather(1, index).unsqueeze(-1) < rate).to(x.dtype)
+        C = self._columns(N)
+        chance = torch.rand(self._count(T), P * B * C, generator=random, dtype=x.dtype, device=x.device)
+        chance = chance.gather(0, self._block_of_bin(T, P * B * C, random, x.device))
+        hidden = (chance.view(T, P, B, C).transpose(0, 1) < rate).to(x.dtype)
+        if 0 < self.together < 1:
+            same = torch.rand(P, 1, B, 1, generator=random, device=x.device) < self.together
+            hidden = torch.where(same, hidden[..., :1], hidden)
+        hidden = hidden.expand(P, T, B, N)
         counts = torch.where(rate > 0, hidden, torch.ones_like(hidden))
         weight = counts / counts.mean((1, 2, 3), keepdim=True).clamp_min(1e-6)  # the NLL is a mean over hidden bins
-        return Hidden(x * (1 - hidden) / (1 - rate), x, weight.expand(P, T, B, N))
+        gain = (1 - hidden) / (1 - rate)
+        return Hidden(x * gain, gain, x, weight)
 
     def views(self, windows: Tensor, random: torch.Generator) -> Iterator[View]:
         """Give views that hide a fold each: a bin's estimate comes from views that did not show it."""
-        T, B, _ = windows.shape
+        T, B, N = windows.shape
+        C = self._columns(N)
         for _ in range(self.passes):
             # blocks are dealt in turn from a shuffled deck, so that a window's folds are as even as can be
-            deck = torch.rand(self._count(T), B, generator=random, dtype=windows.dtype, device=windows.device)
+            deck = torch.rand(self._count(T), B * C, generator=random, dtype=windows.dtype, device=windows.device)
             fold = deck.argsort(0).argsort(0) % self.folds
-            fold_of_bin = fold.gather(0, self._block_of_bin(T, B, random, windows.device)).unsqueeze(-1)
+            fold_of_bin = fold.gather(0, self._block_of_bin(T, B * C, random, windows.device)).view(T, B, C)
             for k in range(self.folds):
                 hidden = (fold_of_bin == k).to(windows.dtype)
                 yield View((1 - hidden) * self.folds / (self.folds - 1), hidden)
 
+    def _columns(self, channels: int) -> int:
+        """Give how many times of their own the channels of a window may have."""
+        return 1 if self.together >= 1 else channels
+
     def _count(self, bins: int) -> int:
         return bins // self.block + 2
 
-    def _block_of_bin(self, bins: int, windows: int, random: torch.Generator, device: torch.device) -> Tensor:
-        """Give the number of the block that each bin lies in, (bins, windows)."""
-        phase = torch.randint(self.block, (windows,), generator=random, device=device)
+    def _block_of_bin(self, bins: int, columns: int, random: torch.Generator, device: torch.device) -> Tensor:
+        """Give the number of the block that each bin lies in, (bins, columns)."""
+        phase = torch.randint(self.block, (columns,), generator=random, device=device)
         return (torch.arange(bins, device=device).unsqueeze(1) + phase) // self.block

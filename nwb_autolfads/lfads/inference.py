@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from .hiding import View
-from .model import LFADS, Decoded
+from .model import LFADS
 from .noise import draw_noise, no_noise
 from .observation import Gamma
 
 
 class Posterior(NamedTuple):
-    """Averages over views and posterior samples, of one model; time first."""
+    """Averages over members, views and posterior samples; time first. What is latent is that of the first member."""
 
     mean: Tensor  # (T, B, N), expected observation alpha / beta
-    mean_sd: Tensor  # (T, B, N), its spread over views and posterior samples
+    mean_sd: Tensor  # (T, B, N), its spread over members, views and posterior samples
     concentration: Tensor  # (T, B, N), alpha
     factors: Tensor  # (T, B, factors)
     inputs: Tensor  # (T, B, inputs)
@@ -30,17 +30,17 @@ class Posterior(NamedTuple):
 def infer(
     model: LFADS, observation: Gamma, x: Tensor, views: Iterable[View], *, samples: int, random: torch.Generator
 ) -> Posterior:
-    """Average over views and posterior samples; the encoders run once for each view.
+    """Average over members, views and posterior samples; the encoders run once for each view.
 
     Parameters
     ----------
     model : LFADS
-        Of one member.
+        Its members are an ensemble, the best one first: each has latents of its own, which cannot be averaged.
     observation : Gamma
     x : Tensor, (T, B, N)
         Windows.
     views : iterable of View
-        What is hidden, and which bins count; see `Hiding.views`.
+        What is hidden, and which estimates count; see `Hiding.views`.
     samples : int
         Posterior samples for each view, at least 1.
     random : torch.Generator
@@ -50,18 +50,25 @@ def infer(
     Posterior
     """
     T, B, _ = x.shape
-    no_dropout = x.new_zeros(1)
-    totals: list[Tensor] = []
-    ic_mean, weights, count = x.new_zeros(B, model.sizes.initial_condition), x.new_zeros(T, B, 1), 0
+    every = x.unsqueeze(0).expand(model.members, *x.shape)
+    no_dropout = x.new_zeros(model.members)
+    observed, latent = _Average(), _Average()
+    ic_mean, count = x.new_zeros(B, model.sizes.initial_condition), 0
     for view in views:
-        quiet = no_noise(model.sizes, T, B, x, 1)
-        encoded = model.encode((x * view.scale).unsqueeze(0), quiet)
-        ic_mean, weights, count = ic_mean + encoded.ic_mean[0], weights + view.weight, count + 1
+        quiet = no_noise(model.sizes, T, B, x, model.members)
+        encoded = model.encode(model.reading(every * view.gain, view.gain), quiet)
+        ic_mean, count = ic_mean + encoded.ic_mean[0], count + 1
         for _ in range(samples):
             noise = draw_noise(model.sizes, T, B, no_dropout, random, dropout=False)
-            drawn = [series[0] * view.weight for series in _moments(observation, model.decode(encoded, noise))]
-            totals = [a + b for a, b in zip(totals, drawn, strict=True)] if totals else drawn
-    mean, mean_square, concentration, factors, inputs, inputs_square = (t / (weights * samples) for t in totals)
+            decoded = model.decode(encoded, noise)
+            mean = observation.mean(decoded.readout)
+            concentration = observation.concentration(decoded.readout).mean(0)
+            observed.add(view.weight, mean.mean(0), mean.square().mean(0), concentration)
+            inputs, inputs_sd = decoded.input_mean[0], decoded.input_sd[0]
+            inputs_square = inputs.square() + inputs_sd.square()
+            latent.add(view.weight.mean(-1, keepdim=True), decoded.factors[0], inputs, inputs_square)
+    mean, mean_square, concentration = observed.averages()
+    factors, inputs, inputs_square = latent.averages()
     return Posterior(
         mean=mean,
         mean_sd=(mean_square - mean.square()).clamp_min(0).sqrt(),
@@ -73,13 +80,17 @@ def infer(
     )
 
 
-def _moments(observation: Gamma, decoded: Decoded) -> tuple[Tensor, ...]:
-    mean = observation.mean(decoded.readout)
-    return (
-        mean,
-        mean.square(),
-        observation.concentration(decoded.readout),
-        decoded.factors,
-        decoded.input_mean,
-        decoded.input_mean.square() + decoded.input_sd.square(),
-    )
+class _Average:
+    """Weighted averages of several series that are added one after the other."""
+
+    def __init__(self) -> None:
+        self._totals: list[Tensor] = []
+        self._weight = torch.zeros(())
+
+    def add(self, weight: Tensor, *series: Tensor) -> None:
+        weighted = [weight * values for values in series]
+        self._totals = [a + b for a, b in zip(self._totals, weighted, strict=True)] if self._totals else weighted
+        self._weight = self._weight + weight
+
+    def averages(self) -> list[Tensor]:
+        return [total / self._weight for total in self._totals]

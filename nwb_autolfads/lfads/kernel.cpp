@@ -66,19 +66,17 @@ template <class T> struct Block {
       : rows(rows), columns(columns), stride(padded<T>(columns)), data(rows * stride, T(0)) {}
   T* row(long i) { return data.data() + i * stride; }
   void set(long first, const T* source, long n, long source_stride, const T* mask = nullptr) {
-    for (long i = 0; i < rows; i++) {
-      T* to = row(i) + first;
-      const T *from = source + i * source_stride, *keep = mask + i * n;
-      if (mask) for (long j = 0; j < n; j++) to[j] = from[j] * keep[j];
-      else std::memcpy(to, from, n * sizeof(T));
-    }
+    copy(row(0) + first, stride, source, source_stride, n, mask);
   }
   void get(long first, T* target, long n, long target_stride, const T* mask = nullptr) {
+    copy(target, target_stride, row(0) + first, stride, n, mask);
+  }
+  void copy(T* to, long to_stride, const T* from, long from_stride, long n, const T* mask) {
     for (long i = 0; i < rows; i++) {
-      T* to = target + i * target_stride;
-      const T *from = row(i) + first, *keep = mask + i * n;
-      if (mask) for (long j = 0; j < n; j++) to[j] = from[j] * keep[j];
-      else std::memcpy(to, from, n * sizeof(T));
+      T* __restrict a = to + i * to_stride;
+      const T *__restrict b = from + i * from_stride, *__restrict keep = mask + i * n;
+      if (mask) for (long j = 0; j < n; j++) a[j] = b[j] * keep[j];
+      else for (long j = 0; j < n; j++) a[j] = b[j];
     }
   }
   void add(long first, const T* source, long n, long source_stride) {
@@ -157,19 +155,20 @@ template <class T> struct Gru {
   void forward(T* gates) {
     multiply(seen.row(0), seen.stride, W_zr, zr);
     for (long i = 0; i < rows; i++) {
-      T *z = zr.row(i), *s = seen.row(i), *q = reset.row(i);
+      T *__restrict z = zr.row(i), *__restrict s = seen.row(i), *__restrict q = reset.row(i);
       sigmoid(z, 2 * H);
-      std::memcpy(q, s, in * sizeof(T));
+      for (long j = 0; j < in; j++) q[j] = s[j];
       for (long j = 0; j < H; j++) q[in + j] = z[H + j] * s[in + j];
     }
     multiply(reset.row(0), reset.stride, W_n, n);
     for (long i = 0; i < rows; i++) {
-      T *z = zr.row(i), *c = n.row(i), *h = seen.row(i) + in;
+      T *__restrict z = zr.row(i), *__restrict c = n.row(i), *__restrict h = seen.row(i) + in;
       hyperbolic_tangent(c, H);
       for (long j = 0; j < H; j++) h[j] = std::min(std::max(c[j] + z[j] * (h[j] - c[j]), T(-kClip)), T(kClip));
       if (!gates) continue;
-      std::memcpy(gates + i * 3 * H, z, 2 * H * sizeof(T));
-      std::memcpy(gates + i * 3 * H + 2 * H, c, H * sizeof(T));
+      T* __restrict kept = gates + i * 3 * H;
+      for (long j = 0; j < 2 * H; j++) kept[j] = z[j];
+      for (long j = 0; j < H; j++) kept[2 * H + j] = c[j];
     }
   }
 };
@@ -189,9 +188,10 @@ template <class T> struct GruGradient {
   // `d` holds the gradient of the next state and gets that of input and state, which `gru.seen` holds
   void backward(const T* gates) {
     for (long i = 0; i < rows; i++) {
-      const T *z = gates + i * 3 * H, *r = z + H, *c = r + H, *h = gru.seen.row(i) + in;
-      T *dz = d_zr.row(i), *dc = d_n.row(i), *dh = d.row(i) + at_state(), *dr = dz + H, *q = gru.reset.row(i);
-      std::memcpy(q, gru.seen.row(i), in * sizeof(T));
+      const T *__restrict z = gates + i * 3 * H, *__restrict r = z + H, *__restrict c = r + H;
+      const T *__restrict s = gru.seen.row(i), *__restrict h = s + in, *__restrict dh = d.row(i) + at_state();
+      T *__restrict dz = d_zr.row(i), *__restrict dr = dz + H, *__restrict dc = d_n.row(i), *__restrict q = gru.reset.row(i);
+      for (long j = 0; j < in; j++) q[j] = s[j];
       for (long j = 0; j < H; j++) {
         T through = std::fabs(c[j] + z[j] * (h[j] - c[j])) <= T(kClip) ? dh[j] : T(0);
         dc[j] = through * (1 - z[j]) * (1 - c[j] * c[j]);
@@ -202,8 +202,8 @@ template <class T> struct GruGradient {
     }
     multiply(d_n.row(0), d_n.stride, W_n, d);
     for (long i = 0; i < rows; i++) {
-      const T *r = gates + i * 3 * H + H, *h = gru.seen.row(i) + in;
-      T *dh = d.row(i) + at_state(), *dr = d_zr.row(i) + H;
+      const T *__restrict r = gates + i * 3 * H + H, *__restrict h = gru.seen.row(i) + in;
+      T *__restrict dh = d.row(i) + at_state(), *__restrict dr = d_zr.row(i) + H;
       for (long j = 0; j < H; j++) {
         T through = dr[j], d_reset = dh[j];
         dr[j] = d_reset * h[j] * r[j] * (1 - r[j]);

@@ -56,7 +56,7 @@ def terms(model: LFADS, observation: Gamma, hidden: Hidden, noise: Noise, penalt
     -------
     Terms
     """
-    encoded = model.encode(hidden.input, noise)
+    encoded = model.encode(model.reading(hidden.input, hidden.gain), noise)
     decoded = model.decode(encoded, noise)
     nll = (observation.nll(hidden.target, decoded.readout) * hidden.weight).mean((1, 2, 3))
     kl_ic = kl_initial_condition(encoded.ic_mean, encoded.ic_sd, model.ic_prior_mean)
@@ -88,6 +88,6 @@ def hidden_nll(model: LFADS, observation: Gamma, hidden: Hidden) -> Tensor:
     """Mean NLL of the hidden elements only, at the posterior means; (P,). The score to select by."""
     P, T, B, _ = hidden.input.shape
     noise = no_noise(model.sizes, T, B, hidden.input, P)
-    readout = model.decode(model.encode(hidden.input, noise), noise).readout
+    readout = model.decode(model.encode(model.reading(hidden.input, hidden.gain), noise), noise).readout
     nll = observation.nll(hidden.target, readout)
     return (nll * hidden.weight).sum((1, 2, 3)) / hidden.weight.sum((1, 2, 3))

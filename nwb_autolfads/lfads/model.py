@@ -22,6 +22,7 @@ from .drive import Drive
 from .gru import BidirectionalGRU, GRUWeights
 from .layers import Linear, initial_weight, multiply
 from .noise import Noise
+from .reading import Reading
 from .sizes import Sizes
 
 POSTERIOR_VARIANCE_FLOOR = 1e-4
@@ -65,13 +66,15 @@ class LFADS(nn.Module):
         super().__init__()
         self.sizes, self.members = sizes, members
         s, P = sizes, members
-        self.ic_encoder = BidirectionalGRU(P, s.channels, s.ic_encoder, random)
+        self.reading = Reading(P, s.channels, s.reading)
+        read = Reading.width(s.channels, s.reading)
+        self.ic_encoder = BidirectionalGRU(P, read, s.ic_encoder, random)
         self.ic_posterior = Linear(P, 2 * s.ic_encoder, 2 * s.initial_condition, random)
         self.ic_prior_mean = nn.Parameter(torch.zeros(P, 1, s.initial_condition))
         self.ic_to_generator = Linear(P, s.initial_condition, s.generator, random)
         # without inputs the controller and its encoder have no units, and everything below still holds
         ci, co = (s.ci_encoder, s.controller) if s.inputs else (0, 0)
-        self.ci_encoder = BidirectionalGRU(P, s.channels, ci, random)
+        self.ci_encoder = BidirectionalGRU(P, read, ci, random)
         self.controller = GRUWeights((P,), 2 * ci + s.factors, co, (2 * ci + s.factors, co), random)
         self.controller_start = nn.Parameter(torch.zeros(P, 1, co))
         self.input_posterior = Linear(P, co, 2 * s.inputs, random)
@@ -86,7 +89,8 @@ class LFADS(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, (P, T, B, N)
+        x : Tensor, (P, T, B, channels of the reading)
+            What the reading makes of the data.
         noise : Noise
             Only its dropout masks are used here.
 

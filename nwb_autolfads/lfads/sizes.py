@@ -1,8 +1,10 @@
-"""Numbers of units of an LFADS model."""
+"""What an LFADS model is built of: numbers of units, and how its encoders read the data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from .reading import Kind
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Sizes:
         Inferred inputs; 0 means no controller: the generator runs on its own.
     generator, factors : int
         Units of the generator; latent factors read from it.
+    reading : {"linear", "logarithmic"}
+        How the encoders are given the data; see `nwb_autolfads.lfads.reading`.
     """
 
     channels: int
@@ -33,3 +37,4 @@ class Sizes:
     inputs: int = 3
     generator: int = 64
     factors: int = 10
+    reading: Kind = "linear"

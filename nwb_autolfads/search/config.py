@@ -88,6 +88,9 @@ class TrainingConfig(BaseModel):
     gradient_norm: float = Field(200.0, gt=0, description="Largest norm of a member's gradient of the scaled loss.")
     ramp_start_epoch: int = Field(0, ge=0, description="Epoch at which the KL and L2 terms start to grow.")
     ramp_epochs: int = Field(10, ge=0, description="Epochs over which they grow to their full weight.")
+    decay_epochs: int = Field(
+        0, ge=0, description="Last epochs, over which the learning rate falls linearly towards 0."
+    )
     max_restarts: int = Field(3, ge=0, description="Times a member is restarted after a number that is not finite.")
     threads: int = Field(1, ge=1, le=256, description="CPU threads; small models on a busy machine are fastest with 1.")
     space: SearchSpace = Field(SearchSpace(), description="Hyperparameters that members may have of their own.")
@@ -104,3 +107,7 @@ class TrainingConfig(BaseModel):
     def ramp(self, epoch: int) -> float:
         """Weight in 0..1 of the KL and L2 terms at an epoch (counted from 0)."""
         return min(max((epoch + 1 - self.ramp_start_epoch) / (self.ramp_epochs + 1), 0.0), 1.0)
+
+    def decay(self, epoch: int) -> float:
+        """Factor in 0..1 of the learning rate at an epoch (counted from 0)."""
+        return min((self.max_epochs - epoch) / (self.decay_epochs + 1), 1.0)

@@ -70,6 +70,7 @@ class Population:
         self.model = LFADS(sizes, config.members, observation.parameters, self.random)
         with torch.no_grad():
             self.model.readout.bias[:] = observation.initial_bias(data)
+        self.model.reading.fit(data)
         self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
         self.hyperparameters = Hyperparameters.draw(config.space, config.members, self.random)
         self.validation = self._draw_validation(validation_starts)
@@ -146,7 +147,7 @@ class Population:
             noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, self.random, dropout=True)
             batch = terms(self.model, self.observation, hidden, noise, hp.penalties)
             total(batch, hp.penalties, ramp).sum().backward()
-            finite &= self.optimiser.step(hp.learning_rate)
+            finite &= self.optimiser.step(hp.learning_rate * config.decay(self.epoch))
             nll_sum += batch.nll.detach() / hidden.weight.mean((1, 2, 3))
         return nll_sum / self.steps_per_epoch, finite
 
@@ -222,8 +223,14 @@ class Population:
         }
         return {f"{group}.{name}": tensor for group, parts in groups.items() for name, tensor in parts.items()}
 
-    def best_model(self, member: int) -> LFADS:
-        """Return one member at its best state, as a model of its own."""
-        alone = LFADS(self.model.sizes, 1, self.observation.parameters, torch.Generator())
-        alone.load_state_dict({name: value[member : member + 1] for name, value in self.best_state.items()})
-        return alone
+    def best_members(self, margin: float) -> list[int]:
+        """Give the members whose best score is within ``margin`` of the population's, the best one first."""
+        order = self.best_score.argsort(stable=True).tolist()
+        return [member for member in order if self.best_score[member] <= self.best_score[order[0]] + margin]
+
+    def best_models(self, members: Sequence[int]) -> LFADS:
+        """Return some members at their best states, as a population of their own."""
+        chosen = torch.tensor(members)
+        some = LFADS(self.model.sizes, len(members), self.observation.parameters, torch.Generator())
+        some.load_state_dict({name: value[chosen] for name, value in self.best_state.items()})
+        return some
