@@ -1,0 +1,55 @@
+"""How long the noise of rectified EMG lasts, from the recording itself.
+
+Rectified EMG is its mean times a noise of mean 1, and the noise of one bin is like that of the next. What is hidden
+from a model must be longer than that, or the model learns to predict noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+SLOW_MS = 20.0
+"""Width (standard deviation) of the average that is taken for the mean."""
+LEFT_OVER_MS = (25.0, 40.0)
+"""Lags at which what is still correlated is taken for activation that the average did not follow."""
+LEAST = 0.1
+"""Correlation that no longer counts."""
+LARGEST_RATIO = 10.0
+
+
+def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> float:
+    """Find the lag from which on the noise of rectified EMG is no longer correlated.
+
+    The ratio of EMG to a slow average of it has an autocorrelation rho. Noise is what exceeds its level at long lags:
+    ``(rho(l) - level) / (1 - level)``, which is compared with `LEAST`.
+
+    Parameters
+    ----------
+    x : array, (time, muscle)
+        Rectified EMG, positive.
+    pieces : list of slice
+        The gap-free segments.
+    rate : float
+        Hz.
+
+    Returns
+    -------
+    float
+        ms, at least one bin and at most the first of `LEFT_OVER_MS`; the median over muscles.
+    """
+    bins = [max(1, round(ms * rate / 1000)) for ms in LEFT_OVER_MS]
+    products = np.zeros((bins[1] + 1, x.shape[1]))
+    for piece in pieces:
+        segment = np.asarray(x[piece], np.float64)
+        ratio = segment / gaussian_filter1d(segment, SLOW_MS * rate / 1000, axis=0)
+        ratio = np.minimum(ratio, LARGEST_RATIO)
+        ratio -= ratio.mean(axis=0)
+        for lag in range(min(bins[1] + 1, len(ratio))):
+            products[lag] += (ratio[: len(ratio) - lag] * ratio[lag:]).sum(axis=0)
+    correlation = products / products[0]
+    level = correlation[bins[0] : bins[1] + 1].mean(axis=0)
+    noise = (correlation - level) / (1 - level)
+    first = [next((lag for lag in range(1, bins[0]) if column[lag] < LEAST), bins[0]) for column in noise.T]
+    return float(np.median(first)) * 1000 / rate
