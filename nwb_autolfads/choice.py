@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
@@ -14,6 +15,8 @@ from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.settings import RunSettings, described
 
 if TYPE_CHECKING:
+    from xarray import Dataset
+
     from nwb_autolfads.estimators.base import Estimator
     from nwb_autolfads.estimators.config import Preset
     from nwb_autolfads.search.progress import ProgressCallback
@@ -113,3 +116,50 @@ def _known_arguments(part: str, maker: type, arguments: Mapping[str, Any]) -> di
     if unknown:
         raise ConfigError(f"there is no setting {unknown[0]}", way_out=f"Known are {', '.join(known)}", obj=part)
     return dict(arguments)
+
+
+def choice_of(estimate: Dataset) -> tuple[Choice, dict[str, Any]] | None:
+    """Return the choice and the settings of the estimator with which `make_estimators` makes this estimate's again.
+
+    Parameters
+    ----------
+    estimate : Dataset
+        As an estimator returns it or a file holds it.
+
+    Returns
+    -------
+    tuple of Choice and dict, or None
+        The settings are only those that differ from what is taken without them. None for an estimator that `run` has
+        not.
+    """
+    from nwb_autolfads.estimators.bayes import BayesianFilter
+    from nwb_autolfads.estimators.config import PRESETS
+    from nwb_autolfads.estimators.lowpass import LowPass
+
+    config, seed = json.loads(estimate.attrs.get("config", "{}")), int(estimate.attrs.get("seed", 0))
+    named = estimate.attrs.get("estimator")
+    if named == "AutoLFADS":
+        changes = {preset: _changes(base.model_dump(mode="json"), config) for preset, base in PRESETS.items()}
+        nearest = min(changes, key=lambda preset: len(str(changes[preset])))
+        return Choice("autolfads", nearest, seed), changes[nearest]
+    makers: dict[Any, tuple[Literal["lowpass", "bayes"], type, dict[str, Any]]] = {
+        "LowPass": ("lowpass", LowPass, {}),
+        "BayesianFilter": ("bayes", BayesianFilter, {"smooth": True}),
+    }
+    if named not in makers:
+        return None
+    key, maker, ours = makers[named]
+    defaults = {name: each.default for name, each in signature(maker).parameters.items()} | ours
+    return Choice(key, seed=seed), _changes(defaults, config)
+
+
+def _changes(base: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `_merged` must lay over ``base`` to get ``config``, as far as ``base`` has it."""
+    changes = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            if inner := _changes(base[key], value):
+                changes[key] = inner
+        elif key in base and value != base[key]:
+            changes[key] = value
+    return changes

@@ -70,7 +70,7 @@ def run_demo(
         If a file exists already, or cannot be written.
     """
     from nwb_autolfads.report.figures import busiest_stretch, plot_activation
-    from nwb_autolfads.report.page import SHOWN_SECONDS
+    from nwb_autolfads.report.parts import SHOWN_SECONDS
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from nwb_autolfads.emg.quality import assess_quality
+from nwb_autolfads.emg.quality import assess_quality, middle_stretch
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.placing import check_new_file, write_bytes
 from nwb_autolfads.settings import RunSettings, Source
@@ -132,19 +131,6 @@ def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None 
 def _draw(recording: EmgRecording, quality: xr.Dataset, picture: Path) -> None:
     from nwb_autolfads.report.quality import plot_quality
 
-    segment = max(recording.segments, key=lambda each: each.n_samples)
-    count = min(segment.n_samples, round(PICTURE_S * recording.rate))
-    skipped = (segment.n_samples - count) // 2
-    start = segment.first_sample + skipped
-    signals = xr.DataArray(
-        recording.read(start, start + count),
-        dims=("time", "muscle"),
-        coords={
-            "time": segment.start_time + (skipped + np.arange(count)) / recording.rate,
-            "muscle": list(recording.muscles),
-        },
-        attrs={"unit": recording.unit},
-    )
     drawn = BytesIO()
-    plot_quality(quality, signals).savefig(drawn, format="png", dpi=120)
+    plot_quality(quality, middle_stretch(recording, PICTURE_S)).savefig(drawn, format="png", dpi=120)
     write_bytes(picture, drawn.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import warnings
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import xarray as xr
 
-from nwb_autolfads.choice import Choice, make_estimators
+from nwb_autolfads.choice import Choice, choice_of, make_estimators
 from nwb_autolfads.emg.preprocess import preprocess
+from nwb_autolfads.emg.quality import assess_quality, middle_stretch
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError
 from nwb_autolfads.nwb.inside import FileState
 from nwb_autolfads.nwb.read import list_estimates, read_activation, read_weights
@@ -26,6 +28,9 @@ from nwb_autolfads.sources.recording import EmgRecording
 
 JUDGED_S = 60.0
 """Of EMG, from its start, are enough to tell estimators apart by what they predict of hidden blocks."""
+
+SHOWN_S = 5.0
+"""Of the EMG as it was recorded, on the page."""
 
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.autolfads import AutoLFADS
@@ -196,10 +201,70 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
-    command = f"nwb-autolfads report {shlex.quote(file.name)}"
-    page = render_page(file, estimates, emg, emg_note=note, assumptions=assumptions, commands=[command])
+    commands, settings_files = how_to_make(estimates, settings, file)
+    commands.append(shlex.join(["nwb-autolfads", "report", file.name]))
+    page = render_page(
+        file,
+        estimates,
+        emg,
+        emg_note=note,
+        assumptions=assumptions,
+        commands=commands,
+        settings_files=settings_files,
+        settings=settings,
+    )
     write_text(out, page)
     return out
+
+
+def how_to_make(
+    estimates: Mapping[str, xr.Dataset], settings: RunSettings, out: Path
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command lines that make estimates again, and the settings files that these name, by their names.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        By their names in the file. What `run` cannot make has no command.
+    settings : RunSettings
+        Of the preprocessing.
+    out : Path
+        The file that holds them.
+    """
+    preprocessing = settings.preprocessing.model_dump(exclude_defaults=True, mode="json")
+    origins = {name: json.loads(estimate.attrs.get("origin", "{}")) for name, estimate in estimates.items()}
+    files_read = [str(origin["file"]) for origin in origins.values() if origin.get("file")]
+    files_read = [file if "://" in file else Path(file).name for file in files_read]
+    # What was made in place names the result itself; the recording is what any other was made from.
+    recorded = next((file for file in files_read if file != out.name), None)
+    commands: list[str] = []
+    files: dict[str, str] = {}
+    for name, estimate in estimates.items():
+        chosen = choice_of(estimate)
+        if chosen is None or not origins[name].get("file"):
+            continue
+        choice, changes = chosen
+        in_place = bool(commands) or recorded is None
+        command = ["nwb-autolfads", "run", out.name if in_place else str(recorded)]
+        command += ["--emg", origins[name]["object_path"]]
+        command += ["--estimator", choice.estimator, "--seed", str(choice.seed), "--name", name]
+        command += ["--preset", choice.preset] if choice.estimator == "autolfads" else []
+        parts = {"preprocessing": preprocessing, choice.estimator: changes}
+        if any(parts.values()):
+            files[f"{name}.yaml"] = _as_yaml({part: values for part, values in parts.items() if values})
+            command += ["--config", f"{name}.yaml"]
+        command += ["--in-place"] if in_place else ["--out", out.name]
+        commands.append(shlex.join([*command, *(["--overwrite"] if recorded is None else [])]))
+    return commands, files
+
+
+def _as_yaml(values: dict[str, Any]) -> str:
+    from ruamel.yaml import YAML
+
+    text, writer = io.StringIO(), YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.dump(values, text)
+    return text.getvalue()
 
 
 def render_page(
@@ -212,6 +277,8 @@ def render_page(
     truth: xr.DataArray | None = None,
     scores: xr.Dataset | None = None,
     commands: Sequence[str] = (),
+    settings_files: Mapping[str, str] | None = None,
+    settings: RunSettings | None = None,
 ) -> str:
     """Return the report page on estimates, beside whatever else their file holds.
 
@@ -223,8 +290,10 @@ def render_page(
         By their names in it.
     emg : DataArray, (time, muscle), optional
         The rectified EMG they were made from.
-    emg_note, assumptions, truth, scores, commands
+    emg_note, assumptions, truth, scores, commands, settings_files
         See `nwb_autolfads.report.page.render_report`.
+    settings : RunSettings, optional
+        How the EMG was preprocessed, where not with the defaults.
 
     Returns
     -------
@@ -234,7 +303,9 @@ def render_page(
     from nwb_autolfads.comparisons import compare_file
     from nwb_autolfads.report.page import render_report
 
-    found = compare_file(file, emg=emg)
+    settings = settings or RunSettings()
+    found = compare_file(file, emg=emg, preprocessing=settings.preprocessing)
+    quality, signals = _quality(file, next(iter(estimates.values())), settings)
     return render_report(
         estimates,
         title=file.name,
@@ -243,7 +314,9 @@ def render_page(
         assumptions=assumptions,
         truth=truth,
         scores=scores,
-        held_out=None if emg is None else _held_out(file, estimates, emg),
+        quality=quality,
+        signals=signals,
+        held_out="the EMG could not be read" if emg is None else _held_out(file, estimates, emg),
         cortex=found.cortex,
         behavior=found.behavior,
         response=found.response,
@@ -252,11 +325,21 @@ def render_page(
         missing=found.missing,
         notes=found.notes,
         commands=commands,
+        settings_files=settings_files,
     )
 
 
-def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> xr.Dataset | None:
-    """Let the trained model in the file and filters predict the same hidden blocks; None where there is no model."""
+def _quality(file: Path, estimate: xr.Dataset, settings: RunSettings) -> tuple[xr.Dataset | None, xr.DataArray | None]:
+    """Judge the EMG that an estimate was made from, and take a stretch of it to show; None where it cannot be read."""
+    try:
+        with open_emg(file, path=json.loads(estimate.attrs["origin"])["object_path"]) as recording:
+            return assess_quality(recording, settings.preprocessing), middle_stretch(recording, SHOWN_S)
+    except NwbAutolfadsError:  # said on the page already, where the EMG would be drawn
+        return None, None
+
+
+def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> xr.Dataset | str:
+    """Let the trained model in the file and filters predict the same hidden blocks; else say why it cannot be done."""
     from nwb_autolfads.estimators.autolfads import AutoLFADS
     from nwb_autolfads.estimators.bayes import BayesianFilter
     from nwb_autolfads.estimators.heldout import PredictsHidden, score_held_out
@@ -264,20 +347,24 @@ def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray
 
     trained = [name for name, estimate in estimates.items() if "search_valid_nll" in estimate]
     if not trained:
-        return None
+        return "nothing was trained"
     try:
         model = AutoLFADS.from_bytes(read_weights(file, trained[-1]), str(file))
-        if model.settings.masking != "blocks":
-            return None  # it never learned to bridge what is hidden on all muscles at once: no question to ask of it
-        part = emg.isel(time=slice(0, round(JUDGED_S * float(emg.attrs["rate"]))))
+    except NwbAutolfadsError:
+        return "the file does not keep the trained model (run with --weights)"
+    if model.settings.masking != "blocks":
+        # It never learned to bridge what is hidden on all muscles at once: no question to ask of it.
+        return "not asked, because single values were hidden from it in training and not stretches of time"
+    part = emg.isel(time=slice(0, round(JUDGED_S * float(emg.attrs["rate"]))))
+    try:
         predict: dict[str, PredictsHidden] = {
             "LowPass": LowPass().fit(part),
             "BayesianFilter": BayesianFilter(smooth=True).fit(part),
             trained[-1]: model,
         }
         return score_held_out(predict, part)
-    except NwbAutolfadsError:  # no model in the file, or one that these muscles or so short a recording do not suit
-        return None
+    except NwbAutolfadsError as error:  # these muscles, or so short a recording, do not suit the model
+        return error.problem
 
 
 def write_estimates(

@@ -1,8 +1,11 @@
 """How the settings of a run become estimators."""
 
-import pytest
+import json
 
-from nwb_autolfads.choice import Choice, make_estimators
+import pytest
+import xarray as xr
+
+from nwb_autolfads.choice import Choice, choice_of, make_estimators
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators.config import AutoLFADSConfig
 from nwb_autolfads.settings import RunSettings
@@ -37,3 +40,29 @@ def test_option_of_training_is_refused_for_an_estimator_without(option, tmp_path
 def test_setting_that_cannot_be_is_named(given, message):
     with pytest.raises(ConfigError, match=message):
         make_estimators(Choice("autolfads"), RunSettings(autolfads=given))
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings"),
+    [
+        (Choice("lowpass"), {}),
+        (Choice("lowpass", seed=4), {"cutoff": "auto", "order": 2, "block_ms": 12.0}),
+        (Choice("bayes"), {}),
+        (Choice("bayes"), {"smooth": False, "observation": "gauss", "diffusion": 0.5}),
+        (Choice("autolfads"), {}),
+        (Choice("autolfads", "paper", seed=7), {"factors": 7, "training": {"space": {"dropout": {"start": 0.2}}}}),
+    ],
+)
+def test_choice_and_settings_of_an_estimate_make_its_estimator_again(choice, settings):
+    (estimator,) = make_estimators(choice, RunSettings(**{choice.estimator: settings}))
+    # What a fit adds to the configuration is no setting.
+    config = estimator.config | {"fitted_diffusion_and_jump": {}, "muscles": ["TA"], "validation_nll": -0.9}
+    attrs = {"estimator": estimator.name, "config": json.dumps(config), "seed": choice.seed}
+    found, changes = choice_of(xr.Dataset(attrs=attrs))
+    assert (found, changes) == (choice, settings)
+    (again,) = make_estimators(found, RunSettings(**{found.estimator: changes}))
+    assert again.config == estimator.config
+
+
+def test_an_estimator_that_run_has_not_has_no_choice():
+    assert choice_of(xr.Dataset(attrs={"estimator": "LowPassSubspace", "config": "{}", "seed": 0})) is None

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from nwb_autolfads.compare.truth import score_against_truth
 from nwb_autolfads.report.figures import busiest_stretch, plot_activation, plot_scores, plot_search
 from nwb_autolfads.report.page import render_report
+from nwb_autolfads.report.parts import in_order_of
 
 RATE = 500.0
 
@@ -105,6 +106,9 @@ def test_a_muscle_named_like_a_script_shows_as_text(page):
 def test_the_page_loads_nothing_from_elsewhere(page):
     _, tags = visible_text(page)
     addresses = [attrs[key] for _, attrs in tags for key in ("src", "href") if key in attrs]
+    places = {address[1:] for address in addresses if address.startswith("#")}
+    assert places <= {attrs.get("id") for _, attrs in tags}
+    addresses = [address for address in addresses if not address.startswith("#")]
     assert len(addresses) == 5  # activation twice, scores, search history, and an icon so that browsers do not ask
     assert all(address.startswith("data:") for address in addresses)
     assert "url(" not in page
@@ -135,6 +139,59 @@ def test_a_file_without_history_or_truth_makes_a_page_without_those_parts():
     text, _ = visible_text(render_report({"LowPass": made_up_estimate(emg, history=False)}, title="t"))
     assert "Search history" not in text
     assert "true activation" not in text
+
+
+def test_the_page_shows_the_quality_of_each_muscle_in_numbers_and_as_a_picture():
+    emg, _ = made_up_emg(("TA", "SOL", "GM"))
+    quality = xr.Dataset(
+        {
+            "usable": ("muscle", [True, True]),
+            "reason": ("muscle", ["", ""]),
+            "snr_db": ("muscle", [21.34, np.nan]),
+            "movement_share": ("muscle", [0.071, 0.2]),
+            "mains_share": ("muscle", [0.016, 0.3]),
+            "saturated_share": ("muscle", [0.0, 0.001]),
+            "crosstalk": ("muscle", [0.31, 0.31]),
+            "crosstalk_with": ("muscle", ["<SOL>", "TA"]),
+        },
+        coords={"muscle": ["TA", "SOL"]},
+    )
+    signals = emg.sel(muscle=["TA", "SOL"])
+    html = render_report(
+        {"LowPass": made_up_estimate(emg, history=False)}, title="t", emg=emg, quality=quality, signals=signals
+    )
+    rows = re.findall(r"<tr><td>(TA|SOL|GM)</td>(.*?)</tr>", html)
+    cells = {muscle: re.findall(r'<td class="number">([^<]*)</td>', row) for muscle, row in rows}
+    assert cells["TA"][:5] == ["21.3", "7.1 %", "1.6 %", "0.0 %", "0.31 (&lt;SOL&gt;)"]
+    assert cells["SOL"][:5] == ["-", "20.0 %", "30.0 %", "0.1 %", "0.31 (TA)"]
+    assert cells["GM"][:5] == ["-"] * 5
+    assert "as it was recorded, beside the shares that tell its quality" in html
+
+
+def test_the_page_names_the_hyperparameters_of_the_best_member():
+    emg, _ = made_up_emg()
+    estimate = made_up_estimate(emg)
+    member = estimate["search_member"].values
+    estimate["search_learning_rate"] = ("search_row", np.where(member == 1, 0.0123, 0.004))
+    html = render_report({"AutoLFADS": estimate}, title="t")
+    row = re.search(r"<tr><td>learning rate</td>(.*?)</tr>", html).group(1)
+    # Member 1 ends lowest; chosen, then the lowest and the highest at the start.
+    assert re.findall(r'<td class="number">([^<]*)</td>', row) == ["0.0123", "0.004", "0.0123"]
+
+
+def test_each_estimate_keeps_its_place_and_so_its_colour_in_comparisons():
+    scores = xr.Dataset({"r2": ("estimator", [0.1, 0.2, 0.3])}, coords={"estimator": ["AutoLFADS", "Bayes", "Gone"]})
+    ordered = in_order_of({"LowPass": None, "Bayes": None, "AutoLFADS": None}, scores)
+    assert ordered["estimator"].values.tolist() == ["Bayes", "AutoLFADS", "Gone"]
+    assert ordered["r2"].values.tolist() == [0.2, 0.1, 0.3]
+    assert in_order_of({}, None) is None
+
+
+def test_an_estimate_that_does_not_say_where_it_is_from_makes_a_page():
+    emg, _ = made_up_emg()
+    estimate = made_up_estimate(emg, history=False)
+    del estimate.attrs["origin"]
+    assert "identifier of the file" not in render_report({"LowPass": estimate}, title="t")
 
 
 def test_busiest_stretch_finds_the_burst():

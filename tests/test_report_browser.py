@@ -52,7 +52,7 @@ def html():
 def test_the_page_opens_without_errors_and_with_its_headings(html, tmp_path):
     dom, console = open_page(html, tmp_path)
     assert console == []
-    headings = re.findall(r"<h[123]>([^<]+)</h[123]>", dom)
+    headings = re.findall(r"<h[123][^>]*>([^<]+)</h[123]>", dom)
     for heading in (
         "Can it be trusted?",
         "Quality of each muscle",

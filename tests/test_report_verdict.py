@@ -36,12 +36,17 @@ FALLEN = [1.0, 0.5, 0.4, 0.39, 0.385, 0.384, 0.384, 0.384, 0.384, 0.384]
 FALLING = list(np.linspace(1.0, 0.1, 10))
 
 
-def comparison(first, second, p, prefix="population_", item="unit", score="unit_r2"):
+def comparison(first, second, p, p_items=None, prefix="population_", item="unit", score="unit_r2"):
     rng = np.random.default_rng(0)
     values = np.array([[first], [second]]) + 0.01 * rng.normal(size=(2, 6))
     coords = {"estimator": ["AutoLFADS", "LowPass"], "first": ("pair", ["AutoLFADS"]), "second": ("pair", ["LowPass"])}
     return xr.Dataset(
-        {score: (("estimator", item), values), f"{prefix}p_folds_corrected": ("pair", [p])}, coords=coords
+        {
+            score: (("estimator", item), values),
+            f"{prefix}p_folds_corrected": ("pair", [p]),
+            f"{prefix}p_items_corrected": ("pair", [p if p_items is None else p_items]),
+        },
+        coords=coords,
     )
 
 
@@ -94,10 +99,22 @@ def test_inputs_that_do_nothing_speak_against_the_fit():
 
 def test_cortex_speaks_only_where_the_difference_is_certain():
     emg, _ = made_up_emg()
-    for first, p, good in ((0.5, 0.2, None), (0.5, 0.01, True), (0.1, 0.01, False)):
-        finding = judge({"AutoLFADS": trained(emg, FALLEN)}, cortex=comparison(first, 0.3, p)).findings[-1]
+    for first, p, p_items, good in (
+        (0.5, 0.2, 0.01, None),
+        (0.5, 0.01, 0.2, None),
+        (0.5, 0.01, 0.02, True),
+        (0.1, 0.01, 0.02, False),
+    ):
+        finding = judge({"AutoLFADS": trained(emg, FALLEN)}, cortex=comparison(first, 0.3, p, p_items)).findings[-1]
         assert finding.good is good
-        assert f"p {p:g} over folds" in finding.text
+        assert f"p {p:g} over folds, {p_items:g} over units" in finding.text
+
+
+def test_a_likelihood_that_is_not_known_says_why():
+    emg, _ = made_up_emg()
+    finding = judge({"AutoLFADS": trained(emg, FALLEN)}, held_out="the file holds no trained model").findings[0]
+    assert finding.good is None
+    assert finding.text.endswith("beside the best filter: the file holds no trained model.")
 
 
 def test_filters_alone_are_not_judged():

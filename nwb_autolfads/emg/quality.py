@@ -118,3 +118,26 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
         crosstalk_with=("muscle", crosstalk_with),
         snr_db=("muscle", burst_snr(recording, config)),
     )
+
+
+def middle_stretch(recording: EmgRecording, seconds: float) -> xr.DataArray:
+    """Return the signal as it was recorded, from the middle of the longest gap-free stretch.
+
+    Returns
+    -------
+    DataArray, (time, muscle)
+        Coordinates ``time`` (s, session clock) and ``muscle``; attr ``unit``. Shorter, where the stretch is.
+    """
+    segment = max(recording.segments, key=lambda each: each.n_samples)
+    count = min(segment.n_samples, round(seconds * recording.rate))
+    skipped = (segment.n_samples - count) // 2
+    start = segment.first_sample + skipped
+    return xr.DataArray(
+        recording.read(start, start + count),
+        dims=("time", "muscle"),
+        coords={
+            "time": segment.start_time + (skipped + np.arange(count)) / recording.rate,
+            "muscle": list(recording.muscles),
+        },
+        attrs={"unit": recording.unit},
+    )

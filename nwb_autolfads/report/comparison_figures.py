@@ -15,6 +15,7 @@ from nwb_autolfads.report.tables import closest_muscle
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0
 MOST_PHASES_IN_A_ROW = 4
+LOWEST_SHOWN = -1.0  # of R2: below, a prediction is worse than none, whatever the number
 
 
 def plot_event_averages(
@@ -130,6 +131,7 @@ def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> F
     names = [str(name) for name in scores["estimator"].values]
     n = len(names)
     positions = np.arange(scores.sizes[item])
+    lowest = float(scores["r2"].min().clip(max=-0.1).fillna(-0.1))
     for index, (colour, name) in enumerate(zip(colours_of(n), names, strict=True)):
         one = scores.sel(estimator=name)
         at = positions + 0.5 * (index - (n - 1) / 2) / max(n, 1)
@@ -138,12 +140,13 @@ def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> F
         axis.plot(at, one["r2"].values, MARKERS[index % len(MARKERS)], color=colour, label=name)
         if control and "control_r2" in one:
             shuffled = one["control_r2"].mean("shuffle").values
-            axis.plot(at, shuffled, "x", color="#999999", markersize=4, label="shuffled" if index == 0 else None)
+            lowest = min(lowest, float(np.nanmin(shuffled, initial=0.0)))
+            axis.plot(at, shuffled, "x", color="#999999", markersize=4, label="shuffled" if index == n - 1 else None)
     axis.axhline(0, color="#000000", linewidth=0.6)
     axis.set_xticks(positions, [str(name) for name in scores[item].values], rotation=45, ha="right")
     for label in axis.get_xticklabels():
         label.set_parse_math(False)
-    axis.set_ylim(-0.6, 1.02)
+    axis.set_ylim(max(lowest, LOWEST_SHOWN) - 0.05, 1.02)
     axis.set_ylabel("R² in held-out time\n(all folds; line: middle half of folds)")
     legend_above(figure, axis)
     return figure

@@ -120,9 +120,8 @@ def plot_search(estimate: xr.Dataset) -> Figure:
     )
     figure = Figure(figsize=(9.0, 3.2), layout="constrained")
     axis = figure.subplots()
-    last = {m: score[member == m][np.isfinite(score[member == m])][-1:] for m in np.unique(member)}
-    best = min((m for m in last if last[m].size), key=lambda m: last[m][0], default=None)
-    for m in last:
+    best = best_member(estimate)
+    for m in np.unique(member):
         chosen = m == best
         axis.plot(
             epoch[member == m],
@@ -137,6 +136,15 @@ def plot_search(estimate: xr.Dataset) -> Figure:
     axis.set_ylabel("held-out negative log-likelihood\n(nats per hidden bin and muscle)")
     legend_above(figure, axis)
     return figure
+
+
+def best_member(estimate: xr.Dataset) -> float | None:
+    """Return the number of the member of a search with the lowest last validation score; None where none is finite."""
+    member, score = (
+        np.asarray(estimate[f"search_{column}"].values, dtype=np.float64) for column in ("member", "valid_nll")
+    )
+    last = {float(m): score[(member == m) & np.isfinite(score)][-1:] for m in np.unique(member)}
+    return min((m for m in last if last[m].size), key=lambda m: float(last[m][0]), default=None)
 
 
 def plot_scores(scores: xr.Dataset) -> Figure:

@@ -7,6 +7,9 @@ import xarray as xr
 
 Row = tuple[str, ...]
 
+TEXT_COLUMNS = ("target", "estimate", "phase", "pair", "muscle")
+"""Columns of words; all others are numbers."""
+
 CORTEX_COLUMNS: Row = (
     "estimate",
     "muscles from spikes",
@@ -144,6 +147,12 @@ def number(value: xr.DataArray | float, digits: int = 3) -> str:
     """Return a number for a table; "-" for NaN."""
     given = float(value)
     return f"{given:.{digits}f}" if np.isfinite(given) else "-"
+
+
+def percent(value: xr.DataArray | float) -> str:
+    """Return a share in percent for a table; "-" for NaN."""
+    given = 100 * float(value)
+    return f"{given:.1f} %" if np.isfinite(given) else "-"
 
 
 def _p_value(value: xr.DataArray) -> str:

@@ -15,6 +15,7 @@ EXPLAINED = 0.5  # share of smoothed EMG that activation must explain for a musc
 MOST_MUSCLES = 0.8
 STILL_FALLING = 0.05  # share of all improvement that came in the last fifth of training
 CERTAIN = 0.05
+_OVER = ("folds", "items")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def judge(
     estimates: Mapping[str, xr.Dataset],
     *,
     emg: xr.DataArray | None = None,
-    held_out: xr.Dataset | None = None,
+    held_out: xr.Dataset | str = "",
     cortex: xr.Dataset | None = None,
     behavior: xr.Dataset | None = None,
 ) -> Verdict:
@@ -50,9 +51,9 @@ def judge(
         The one with a search history or factors is judged, the others are what it must beat.
     emg : DataArray, (time, muscle), optional
         Rectified EMG that they were made from.
-    held_out : Dataset, optional
+    held_out : Dataset or str
         ``nll`` ``(estimator, muscle)`` of hidden blocks, the same for all, as
-        `nwb_autolfads.estimators.heldout.score_held_out` returns it.
+        `nwb_autolfads.estimators.heldout.score_held_out` returns it; or why there is none.
     cortex, behavior : Dataset, optional
         Comparisons; see `nwb_autolfads.comparisons`.
 
@@ -85,21 +86,22 @@ def judge(
     elif against == 1:
         headline = f"Use {subject} with care: one of {len(findings)} checks speaks against it."
     elif speaking_for >= 2:
-        headline = f"{subject} looks trustworthy: {speaking_for} of {len(findings)} checks speak for it, none against."
+        open_ones = len(findings) - speaking_for
+        rest = f", {open_ones} undecided" if open_ones else ""
+        headline = (
+            f"{subject} looks trustworthy: {speaking_for} of {len(findings)} checks speak for it, none against{rest}."
+        )
     else:
         headline = f"Too little is known to trust or distrust {subject}."
     return Verdict(subject, headline, findings)
 
 
-def _likelihood(subject: str, held_out: xr.Dataset | None) -> Finding:
-    names = [] if held_out is None else [str(name) for name in held_out["estimator"].values]
+def _likelihood(subject: str, held_out: xr.Dataset | str) -> Finding:
+    names = [] if isinstance(held_out, str) else [str(name) for name in held_out["estimator"].values]
     others = [name for name in names if name != subject]
-    if held_out is None or subject not in names or not others:
-        return Finding(
-            None,
-            "How well hidden stretches of EMG are predicted, beside the best filter, is not known: the EMG could not "
-            "be read, or the file holds no trained model (--weights keeps it) or one not trained on hidden stretches.",
-        )
+    if isinstance(held_out, str) or subject not in names or not others:
+        why = held_out if isinstance(held_out, str) and held_out else "nobody looked"
+        return Finding(None, f"How well it predicts EMG that was hidden from it, beside the best filter: {why}.")
     nll = held_out["nll"].mean("muscle")
     best = min(others, key=lambda name: float(nll.sel(estimator=name)))
     own, other = float(nll.sel(estimator=subject)), float(nll.sel(estimator=best))
@@ -189,16 +191,17 @@ def _against_others(subject: str, scores: xr.Dataset | None, score: str, prefix:
     others = [str(name) for name in scores["estimator"].values if name != subject]
     best = max(others, key=lambda name: float(means.sel(estimator=name)))
     own, other = float(means.sel(estimator=subject)), float(means.sel(estimator=best))
-    p = _corrected_p(scores, prefix, subject, best)
-    text = f"(R² {own:.3f} against {other:.3f}; p {p:.3g} over folds)"
-    if not p < CERTAIN:
+    over_folds, over_items = (_corrected_p(scores, f"{prefix}p_{over}_corrected", subject, best) for over in _OVER)
+    text = f"(R² {own:.3f} against {other:.3f}; p {over_folds:.2g} over folds, {over_items:.2g} over {item}s)"
+    # Neither is a sample of independent numbers, so a difference must hold in both to be believed.
+    if not (over_folds < CERTAIN and over_items < CERTAIN):
         return Finding(None, f"It {what} about as well as {best} {text}.")
     return Finding(own > other, f"It {what} {'better' if own > other else 'less well'} than {best} {text}.")
 
 
-def _corrected_p(scores: xr.Dataset, prefix: str, one: str, other: str) -> float:
+def _corrected_p(scores: xr.Dataset, name: str, one: str, other: str) -> float:
     for pair in range(scores.sizes["pair"]):
         each = scores.isel(pair=pair)
         if {each["first"].item(), each["second"].item()} == {one, other}:
-            return float(each[f"{prefix}p_folds_corrected"])
+            return float(each[name])
     return float("nan")

@@ -66,8 +66,12 @@ def zoom_lines(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None, mi
         top = max((float(np.nanmax(each.values, initial=0.0)) for _, _, each in signals), default=0.0) or 1.0
         scale = float(first["scale"].sel(muscle=muscle)) if "scale" in first.coords else 1.0
         lines = tuple(Line(colour, label, _path(each.values / top)) for colour, label, each in signals)
-        rows.append((muscle, f"0 to {top * scale * factor:.3g} {unit}", lines))
+        rows.append((muscle, f"0 to {_readable(top * scale * factor)} {unit}", lines))
     return Zoom(shown.start, shown.stop, n_bins, tuple(rows))
+
+
+def _readable(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _path(values: NDArray[np.floating]) -> str:
