@@ -5,3 +5,9 @@ a whole population and member p of it computes exactly what that model alone wou
 is then one batched product without a copy. Equations: Pandarinath et al. 2018 (Online Methods, LFADS), Wimalasena et
 al. 2022 (gamma observation model).
 """
+
+import os
+
+# What one pass keeps is large and lives for one step. In small pages Linux spends a good part of that step on giving
+# the memory out; torch asks for large ones where this is set before its first tensor.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -53,7 +53,7 @@ def draw_noise(
     Noise
     """
     P, rate = len(dropout_rate), dropout_rate.view(-1, 1, 1, 1)
-    # Masks are most of what is drawn: 16 bits for each element, four from one draw, are enough for rates of 1 / 65536
+    # Masks are most of what is drawn, and 16 bits are enough for one element: four come from one draw
     dropped = (rate * 2**16).round()
     first_kept, kept = (dropped - 2**15).to(torch.int16), 1 / (1 - dropped / 2**16)
 
@@ -62,8 +62,9 @@ def draw_noise(
 
     def mask(*shape: int) -> Tensor:
         count = math.prod(shape)
-        draws = torch.empty(-(-count // 4), dtype=torch.int64, device=rate.device).random_(-(2**63), None, generator=random)
-        return (draws.view(torch.int16)[:count].view(shape) >= first_kept) * kept
+        words = torch.empty(-(-count // 4), dtype=torch.int64, device=rate.device)
+        draws = words.random_(-(2**63), None, generator=random).view(torch.int16)[:count].view(shape)
+        return (draws >= first_kept) * kept
 
     return Noise(
         initial_condition=normal(P, windows, sizes.initial_condition),
