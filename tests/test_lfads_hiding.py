@@ -89,3 +89,27 @@ def test_views_hide_every_bin_once_in_each_pass_and_each_about_the_same_share():
         assert torch.equal(view.weight > 0, view.gain == 0)
         assert 0.1 < view.weight.mean() < 0.4
         assert view.weight.mean(0).max() < 0.55
+
+
+def test_in_some_windows_channels_are_hidden_together_in_the_others_each_at_times_of_its_own():
+    x = torch.ones(48, 2000, 3, dtype=torch.float64)
+    hidden = draw(Blocks(block=6, together=0.3), x, [0.5])
+    dark = hidden.input[0] == 0
+    assert torch.equal(dark, hidden.weight[0] > 0)
+    assert torch.equal(dark, hidden.gain[0] == 0)
+    same = (dark == dark[..., :1]).all(-1).all(0)
+    assert abs(same.double().mean() - 0.3) < 0.05
+    assert abs(dark[:, ~same].double().mean() - 0.5) < 0.02
+    a, b = dark[:, ~same, 0].double().flatten(), dark[:, ~same, 1].double().flatten()
+    assert abs(torch.corrcoef(torch.stack([a, b]))[0, 1]) < 0.05
+
+
+def test_views_of_channels_with_times_of_their_own_hide_each_element_once_in_each_pass():
+    x = torch.ones(60, 30, 4)
+    views = list(Blocks(block=6, together=0.5, folds=4, passes=2).views(x, torch.Generator().manual_seed(0)))
+    assert len(views) == 8
+    for first in (0, 4):
+        times_hidden = sum((view.gain == 0).int() for view in views[first : first + 4])
+        assert times_hidden.shape == x.shape
+        assert (times_hidden == 1).all()
+    assert (views[0].gain != views[0].gain[..., :1]).any()
