@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from agreement import rank_agreement, score_cortex, score_movement
 from real_recordings import score_knee_sessions, score_walking
 from scipy import signal
 
@@ -58,17 +59,22 @@ COLUMNS = {
     "r2_below_10_hz": "R2 < 10 Hz",
     "r2_above_10_hz": "R2 > 10 Hz",
     "onset_ms": "onset (ms)",
+    "covered": "in 90 % interval",
+    "cortex_r2": "spikes R2",
+    "movement_r2": "movement R2",
     "held_out_nll": "held-out NLL",
     "seconds": "CPU (s)",
 }
+RANKED_BY = ("held_out_nll", "cortex_r2", "movement_r2")
 MARK = "<!-- tables of benchmarks/accuracy.py -->"
 MAX_LAG_S = 0.05
 SPLIT_HZ = 10.0
+IN_90_PERCENT = 1.645  # standard deviations on both sides
 ONSET_QUIET_S, ONSET_SEARCH_S = 0.03, 0.1
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray) -> dict[str, float]:
+def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray, session: Path) -> dict[str, float]:
     """Fit, estimate, and score one estimator on one session; means over muscles."""
     cpu, wall = time.process_time(), time.perf_counter()
     estimate = estimator.fit(emg).estimate(emg)
@@ -88,10 +94,28 @@ def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray) -> d
         "r2_below_10_hz": bands[0],
         "r2_above_10_hz": bands[1],
         "onset_ms": onset_error_ms(activation, true),
+        "covered": coverage(estimate, true),
+        "cortex_r2": score_cortex(estimate, session),
+        "movement_r2": score_movement(estimate, session),
         "held_out_nll": float(held_out_likelihood(estimator.predict_hidden, emg)["nll"].mean()),
         "seconds": cpu,
         "wall_seconds": wall,
     }
+
+
+def coverage(estimate: xr.Dataset, truth: xr.DataArray) -> float:
+    """Return the share of the truth within 1.645 standard deviations of the estimate; NaN where it gives none.
+
+    The estimate is first put on the scale of the truth by least squares.
+    """
+    if "activation_std" not in estimate:
+        return float("nan")
+    inside = []
+    at = estimate.sel(time=truth["time"])
+    for e, sd, t in zip(at["activation"].values.T, at["activation_std"].values.T, truth.values.T, strict=True):
+        slope, offset = np.polyfit(e.astype(float), t, 1)
+        inside.append(np.mean(np.abs(slope * e + offset - t) <= IN_90_PERCENT * slope * sd))
+    return float(np.mean(inside))
 
 
 def split_bands(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
@@ -141,7 +165,7 @@ def run_simulated(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 truth = read_true_activation(path)
                 for name in options.estimators:
                     estimator = ESTIMATORS[name](seed, options.preset)
-                    scores = score_simulated(estimator, emg, truth)
+                    scores = score_simulated(estimator, emg, truth, path)
                     print(generator, seed, name, f"R2 {scores['r2']:.3f}", f"{scores['seconds']:.1f} s", flush=True)
                     asked = {"estimator": name, "generator": generator, "seed": seed, "duration_s": options.duration}
                     yield asked | scores | {"config": estimator.config}
@@ -158,6 +182,19 @@ def simulated_tables(rows: list[dict[str, Any]], names: list[str]) -> str:
             lines += [f"| {name} | " + " | ".join(_mean_and_spread(mine, column) for column in COLUMNS) + " |"]
         lines += [""]
     return "\n".join(lines)
+
+
+def agreement_table(rows: list[dict[str, Any]], names: list[str]) -> str:
+    """Write how well scores without truth rank the estimators as R2 to the truth does (Spearman), per generator."""
+    lines = ["**Do scores without truth rank estimators as the truth does?** Rank correlation, mean over sessions", ""]
+    lines += [
+        "| generator | " + " | ".join(COLUMNS[by] for by in RANKED_BY) + " |",
+        "|---" * (1 + len(RANKED_BY)) + "|",
+    ]
+    for generator in dict.fromkeys(row["generator"] for row in rows):
+        mine = [row for row in rows if row["generator"] == generator and row["estimator"] in names]
+        lines += [f"| {generator} | " + " | ".join(f"{rank_agreement(mine, by):.2f}" for by in RANKED_BY) + " |"]
+    return "\n".join([*lines, ""])
 
 
 def real_tables(real: dict[str, dict[str, dict[str, float]]]) -> str:
@@ -182,6 +219,8 @@ def put_tables(page: Path, tables: str) -> None:
 
 def _mean_and_spread(rows: list[dict[str, Any]], column: str) -> str:
     values = np.array([row[column] for row in rows])
+    if not np.isfinite(values).any():
+        return "-"
     digits = 1 if column in ("best_lag_ms", "onset_ms", "seconds") else 3
     spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
     return f"{values.mean():.{digits}f}{spread}"
@@ -224,7 +263,8 @@ def main(arguments: list[str] | None = None) -> None:
             real.setdefault(title, {}).update(scores)
     options.json.write_text(json.dumps(result, indent=1))
     present = [name for name in ESTIMATORS if any(row["estimator"] == name for row in simulated)]
-    tables = (simulated_tables(simulated, present) if simulated else "") + "\n" + (real_tables(real) if real else "")
+    parts = [simulated_tables(simulated, present), agreement_table(simulated, present)] if simulated else []
+    tables = "\n".join([*parts, real_tables(real)] if real else parts)
     print("\n" + tables)
     if options.markdown:
         put_tables(options.markdown, tables)
