@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DURATION_S = 40.0
 # A few minutes on two slow cores: enough to see the program work, too little for AutoLFADS at its best.
-SHORT_TRAINING = {"posterior_samples": 10, "training": {"steps_per_epoch": 20, "max_epochs": 12, "ramp_epochs": 4}}
+SHORT_TRAINING = {"training": {"members": 2, "max_epochs": 14, "ramp_epochs": 4, "decay_epochs": 4}}
 SHOWN_MUSCLES = 4
 
 
