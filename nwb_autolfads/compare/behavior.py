@@ -108,7 +108,7 @@ def score_against_behavior(
     # Coverage and gaps differ between series, so each has rows and folds of its own.
     several = names_repeat(behavior)
     excluded: dict[str, str] = {}
-    notes: list[str] = [*bins.notes, *trial_notes(events, bins)]
+    notes: list[str] = [*bins.notes, *trial_notes(events, bins), *unusable_notes(behavior)]
     parts = []
     for series in behavior:
         targets, names, units = _targets(series, derivatives, bins, excluded, notes, with_series=several)
@@ -291,6 +291,12 @@ def names_repeat(several: Sequence[xr.DataArray]) -> bool:
     """Whether two columns of these series have one name, so that a name needs its series before it."""
     names = [str(name) for series in several for name in series["column"].values]
     return len(set(names)) < len(names)
+
+
+def unusable_notes(several: Sequence[xr.DataArray]) -> list[str]:
+    """Say which series could not be read beside these, and why."""
+    reasons = {path: why for series in several for path, why in series.attrs.get("unusable", {}).items()}
+    return [f"{path} was left out: {why}" for path, why in reasons.items()]
 
 
 def derivative_unit(unit: str, order: int) -> str:

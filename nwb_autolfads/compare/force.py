@@ -16,6 +16,7 @@ from nwb_autolfads.compare.behavior import (
     derivative_unit,
     names_repeat,
     rate_of,
+    unusable_notes,
 )
 from nwb_autolfads.compare.binning import Bins, bin_activation
 from nwb_autolfads.compare.spectra import (
@@ -125,7 +126,7 @@ def coherence_with_force(
         "config": config,
         "excluded_targets": excluded,
         "excluded_muscles": bins.left_out,
-        "notes": list(bins.notes),
+        "notes": [*bins.notes, *unusable_notes(forces)],
     }
     result = xr.concat(found, dim="target").assign_coords(
         target=[str(each["target"].item()) for each in found],

@@ -39,7 +39,8 @@ def read_behavior(source: str | Path | NWBFile, paths: Sequence[str] | None = No
     -------
     list of DataArray, (time, column)
         In the unit of the file. Coordinates ``time`` (s, session clock), ``segment`` (along time, gap-free stretches)
-        and ``column``. Named by the path; attrs ``rate`` (Hz) and ``unit``.
+        and ``column``. Named by the path; attrs ``rate`` (Hz) and ``unit`` and, where series that nobody named could
+        not be used, ``unusable``: why, by their paths.
 
     Raises
     ------
@@ -100,7 +101,16 @@ def _read_all(
             obj="processing/behavior",
             way_out=f"Name one with {option} PATH; nwb-autolfads inspect FILE lists what is there",
         )
-    return [_read(path, each, opened.name) for path, each in chosen]
+    found: list[xr.DataArray] = []
+    unusable: dict[str, str] = {}
+    for path, each in chosen:
+        try:
+            found.append(_read(path, each, opened.name))
+        except SourceError as error:
+            if paths is not None or len(unusable) == len(chosen) - 1:
+                raise
+            unusable[path] = error.problem
+    return [each.assign_attrs(unusable=unusable) for each in found] if unusable else found
 
 
 def _is_force(path: str, series: TimeSeries) -> bool:
