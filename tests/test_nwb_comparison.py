@@ -14,7 +14,7 @@ from pynwb import NWBHDF5IO
 from nwb_autolfads.compare.truth import score_against_truth
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.nwb import version
-from nwb_autolfads.nwb.comparison import read_comparison, write_comparison
+from nwb_autolfads.nwb.comparison import read_comparison, write_comparison, write_comparisons
 from nwb_autolfads.nwb.read import list_estimates
 from nwb_autolfads.nwb.write import write_activation
 
@@ -113,3 +113,17 @@ def test_names_that_are_taken_and_scores_without_a_place_are_refused(result):
         write_comparison(xr.Dataset(), result, name="other")
     with pytest.raises(SourceError, match=r"no comparison is called 'other'\. In the file there are comparison"):
         read_comparison(result, "other")
+
+
+@pytest.mark.usefixtures("_without_validation")
+def test_several_are_written_together_or_not_at_all(result):
+    both = {name: scores().assign_attrs(description=name) for name in ("cortex", "force")}
+    write_comparisons(both, result)
+    for name in both:
+        xr.testing.assert_identical(read_comparison(result, name), scores())
+    before = result.read_bytes()
+    with pytest.raises(OutputError, match="processing/behavior/force: the name is in the file already"):
+        write_comparisons({"new": both["cortex"], "force": both["force"]}, result)
+    assert result.read_bytes() == before
+    write_comparisons(both | {"new": both["cortex"]}, result, overwrite=True)
+    xr.testing.assert_identical(read_comparison(result, "new"), scores())

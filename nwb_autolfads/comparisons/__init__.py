@@ -12,7 +12,6 @@ from nwb_autolfads.comparisons.formats import (
     score_rows,
     write_csv,
     write_netcdf,
-    write_scores,
     write_tables,
 )
 
@@ -27,6 +26,5 @@ __all__ = [
     "score_rows",
     "write_csv",
     "write_netcdf",
-    "write_scores",
     "write_tables",
 ]

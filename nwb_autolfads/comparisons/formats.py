@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import xarray as xr
 
 from nwb_autolfads.errors import OutputError, SourceError
-from nwb_autolfads.nwb.comparison import write_comparison
+from nwb_autolfads.nwb.comparison import write_comparisons
 from nwb_autolfads.placing import check_new_file, write_bytes, write_text
 
 PARTS = ("cortex", "behavior", "response", "force")
@@ -29,41 +28,31 @@ _DESCRIPTIONS = {
 """Of the tables that are written; the response has only spectra, for which a table has no place."""
 
 
-def write_scores(scores: xr.Dataset, file: str | PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write the scores of a comparison into the file of the estimates, in a table named after what was compared.
-
-    What has no place in the table (single units, shuffles, tests between pairs, spectra) is left to the other formats.
-    """
-    other = json.loads(scores.attrs["config"])["compared_with"]
-    fitting = [name for name, score in scores.data_vars.items() if "estimator" in score.dims]
-    fitting = [name for name in fitting if set(scores[name].dims) <= set(_IN_THE_FILE)]
-    return write_comparison(
-        scores[fitting],
-        file,
-        name=f"{other}_comparison",
-        description=_DESCRIPTIONS[other],
-        overwrite=overwrite,
-    )
-
-
 def write_tables(parts: Mapping[str, xr.Dataset], file: str | PathLike[str], *, overwrite: bool = False) -> list[str]:
-    """Write the scores with cortex, behaviour and force into the file; return what was written.
+    """Write the scores with cortex, behaviour and force into the file of the estimates; return what was written.
+
+    What has no place in a table (single units, shuffles, tests between pairs, spectra) is left to the other formats.
 
     Raises
     ------
     SourceError
         If there is none of them.
     """
-    scored = {name: part for name, part in parts.items() if name in _DESCRIPTIONS}
+    scored = {f"{name}_comparison": _fitting(name, part) for name, part in parts.items() if name in _DESCRIPTIONS}
     if not scored:
         raise SourceError(
             "neither cortex nor behaviour could be compared, so there is no score to write",
             way_out="Leave out --write",
             file=str(file),
         )
-    for part in scored.values():
-        write_scores(part, file, overwrite=overwrite)
-    return [f"processing/behavior/{name}_comparison" for name in scored]
+    write_comparisons(scored, file, overwrite=overwrite)
+    return [f"processing/behavior/{name}" for name in scored]
+
+
+def _fitting(name: str, scores: xr.Dataset) -> xr.Dataset:
+    names = [key for key, score in scores.data_vars.items() if "estimator" in score.dims]
+    names = [key for key in names if set(scores[key].dims) <= set(_IN_THE_FILE)]
+    return scores[names].assign_attrs(description=_DESCRIPTIONS[name])
 
 
 def check_outputs(csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> None:

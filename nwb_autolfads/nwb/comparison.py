@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,32 +72,60 @@ def write_comparison(
     OutputError
         If a score has other dimensions, the place cannot take the file, or the name is taken or unfit.
     """
+    return write_comparisons({name: comparison.assign_attrs(description=description)}, file, overwrite=overwrite)
+
+
+def write_comparisons(
+    comparisons: Mapping[str, xr.Dataset], file: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write several comparisons into a file at once: all of them, or none.
+
+    Parameters
+    ----------
+    comparisons : mapping of str to Dataset
+        As for `write_comparison`, by the names of their tables; attr ``description``.
+    file : path
+        The NWB file that holds the estimates.
+    overwrite : bool
+        Replace earlier comparisons of the same names.
+
+    Returns
+    -------
+    Path
+        ``file``.
+
+    Raises
+    ------
+    OutputError
+        As `write_comparison`.
+    """
     path = Path(file).resolve()  # a link must not be replaced by a file
-    columns = _columns(comparison)
-    check_name(name, path)
+    columns = {name: _columns(comparison) for name, comparison in comparisons.items()}
+    for name in comparisons:
+        check_name(name, path)
     facts = look_inside(path)
-
-    def build(_: Any) -> ActivationComparisonTable:
-        config = comparison.attrs.get("config")
-        return ActivationComparisonTable(
-            name=name,
-            description=description,
-            columns=[VectorData(name=key, description=_COLUMNS[key], data=values) for key, values in columns.items()],
-            software=SOFTWARE,
-            software_version=str(comparison.attrs.get("version", version("nwb-autolfads"))),
-            configuration=None if config is None else str(config),
-        )
-
+    taken = [check_taken_name(facts, name, "ActivationComparisonTable", overwrite=overwrite) for name in comparisons]
     write_version(
         path,
         path,
-        name,
-        build,
-        n_bytes=100 * len(columns["score"]) * len(columns),
-        replaces=check_taken_name(facts, name, "ActivationComparisonTable", overwrite=overwrite),
+        {name: partial(_build, name, comparison, columns[name]) for name, comparison in comparisons.items()},
+        n_bytes=sum(100 * len(each["score"]) * len(each) for each in columns.values()),
+        replaces=any(taken),
         may_exist=True,
     )
     return path
+
+
+def _build(name: str, comparison: xr.Dataset, columns: Mapping[str, Any], _: Any) -> ActivationComparisonTable:
+    config = comparison.attrs.get("config")
+    return ActivationComparisonTable(
+        name=name,
+        description=str(comparison.attrs["description"]),
+        columns=[VectorData(name=key, description=_COLUMNS[key], data=values) for key, values in columns.items()],
+        software=SOFTWARE,
+        software_version=str(comparison.attrs.get("version", version("nwb-autolfads"))),
+        configuration=None if config is None else str(config),
+    )
 
 
 def read_comparison(path: str | os.PathLike[str], name: str | None = None) -> xr.Dataset:

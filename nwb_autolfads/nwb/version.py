@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +99,14 @@ def check_taken_name(facts: SourceFacts, name: str, kind: str, *, overwrite: boo
 def write_version(
     source: Path,
     result: Path,
-    name: str,
-    build: Callable[[Any], Any],
+    builds: Mapping[str, Callable[[Any], Any]],
     *,
     n_bytes: int,
     replaces: bool = False,
     may_exist: bool = False,
     bare: bool = False,
 ) -> None:
-    """Write ``source`` with an object more, complete or not at all.
+    """Write ``source`` with one or more objects more, complete or not at all.
 
     Parameters
     ----------
@@ -115,14 +114,12 @@ def write_version(
         An NWB file.
     result : Path
         The file to make; may be the source.
-    name : str
-        Name of the object in ``processing/behavior``.
-    build : callable
-        Takes the processing module and returns the object.
+    builds : mapping of str to callable
+        By the object's name in ``processing/behavior``: what takes the processing module and returns the object.
     n_bytes : int
-        Size of the object.
+        Size of all objects.
     replaces : bool
-        Whether an object of this name is there; it is removed, with its room.
+        Whether an object of one of these names is there; it is removed, with its room.
     may_exist : bool
         Whether ``result`` may exist.
     bare : bool
@@ -144,7 +141,7 @@ def write_version(
         else:
             _copy(source, partial)
         reserve(partial, n_bytes + OVERHEAD_BYTES)
-        _add(partial, name, build)
+        _add(partial, builds)
         if replaces:
             _drop_free_room(partial)
         _require_valid(partial, source)
@@ -157,14 +154,16 @@ def _copy(source: Path, partial: Path) -> None:
         shutil.copyfile(source, partial)
 
 
-def _add(path: Path, name: str, build: Callable[[Any], Any]) -> None:
+def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]]) -> None:
     with h5py.File(path, "r+") as file:
-        if f"{MODULE}/{name}" in file:
-            remove_object(file, name)
+        for name in builds:
+            if f"{MODULE}/{name}" in file:
+                remove_object(file, name)
         with NWBHDF5IO(file=file, mode="a") as io:
             nwbfile = io.read()
             module = _behavior_module(nwbfile)
-            module.add(build(module))
+            for build in builds.values():
+                module.add(build(module))
             io.write(nwbfile)
 
 

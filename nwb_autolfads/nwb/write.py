@@ -80,8 +80,7 @@ def write_activation(
     write_version(
         source,
         result,
-        name,
-        build,
+        {name: build},
         n_bytes=estimate.nbytes + sum(len(str(text)) for text in estimate.attrs.values()) + len(weights or b""),
         replaces=replaces,
         may_exist=overwrite or in_place,
