@@ -11,7 +11,7 @@ import nwb_autolfads as nal
 from nwb_autolfads.cli import main
 from nwb_autolfads.errors import SignalError, SourceError
 
-SECONDS = 10
+SECONDS = 14
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,13 @@ def result(tmp_path_factory):
 
 def test_the_command_compares_what_it_can_and_says_the_rest(result, capsys):
     command = ["compare", str(result), "--events", "trials", "--folds", "4", "--shuffles", "0", "--json"]
+    command += ["--bin-width", "0.02"]
     with pytest.raises(SystemExit) as ended:
         main(command)
     printed = capsys.readouterr()
     assert not ended.value.code, printed.err
     found = json.loads(printed.out)
+    assert found["behavior"]["config"]["bin_width_s"] == 0.02
     scored = {row["target"] for row in found["behavior"]["scores"] if row["score"] == "r2"}
     assert scored >= {"hip", "knee"}
     assert not {name for name in scored if "force" in name}
@@ -58,11 +60,11 @@ def test_the_command_compares_what_it_can_and_says_the_rest(result, capsys):
     notes = "\n".join(found["notes"])
     for said in (
         "angle has 20 Hz: between its samples it was interpolated",
-        "angle is NaN in 20 of 200 samples",
+        "angle is NaN in 20 of 280 samples",
         "target ground_force was left out: does not vary",
         "target later was left out: known in 0 % of the time of the estimates",
         "target never was left out: known in 0 % of the time of the estimates",
-        "target strikes was left out: known in 8 % of the time of the estimates",
+        "target strikes was left out: known in 6 % of the time of the estimates",
         "processing/behavior/once was left out: has 1 sample(s): too few for a rate",
         "muscle GM was left out: unusable EMG",
         "1 of trials:start_time in the time of the estimates: too few for an average",

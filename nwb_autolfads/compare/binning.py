@@ -264,7 +264,7 @@ def _recount(counts: xr.DataArray, bins: Bins) -> tuple[NDArray[np.float64], NDA
     if step > 1.01 * bins.width:
         raise SignalError(
             f"spikes are counted in bins of {1000 * step:g} ms, activation in {1000 * bins.width:g} ms",
-            way_out=f"Give bin_width={step:g}, or spike times",
+            way_out=f"Give --bin-width {step:g} (in Python: bin_width={step:g}), or spike times",
             obj="spikes",
         )
     half = bins.width / 2

@@ -73,6 +73,7 @@ def compare_file(
     events: str | None = None,
     phases: str | None = None,
     forces: Sequence[str] | None = None,
+    bin_width: float = 0.01,
     n_folds: int = 10,
     n_shuffles: int = 1,
     seed: int = 0,
@@ -89,7 +90,7 @@ def compare_file(
         See `nwb_autolfads.compare_with_behavior`, `compare_with_cortex`, `frequency_response`.
     forces
         The ``series`` of `nwb_autolfads.force_coherence`.
-    n_folds, n_shuffles, seed
+    bin_width, n_folds, n_shuffles, seed
         See `nwb_autolfads.compare.cortex.score_against_cortex`.
 
     Returns
@@ -118,7 +119,8 @@ def compare_file(
         found, found_phases = read_events(nwbfile, events), read_phases(nwbfile, phases)
         repeats = None if found is None else Events(found.name, found.times, *AROUND_S)
         cut = None if found_phases is None else found_phases.intervals
-        settings: dict[str, Any] = {"events": repeats, "n_folds": n_folds, "n_shuffles": n_shuffles, "seed": seed}
+        settings: dict[str, Any] = {"events": repeats, "bin_width": bin_width, "n_folds": n_folds}
+        settings |= {"n_shuffles": n_shuffles, "seed": seed}
 
         def respond() -> xr.Dataset:
             rectified = read_rectified(nwbfile, next(iter(named.values())), preprocessing) if emg is None else emg
