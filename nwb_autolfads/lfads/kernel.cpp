@@ -173,6 +173,29 @@ template <class T> struct Gru {
   }
 };
 
+// Functions of their own, so that the compiler believes that rows do not overlap and takes whole vectors.
+// From the gradient dh of the next state to those of z and the candidate; what goes straight to h waits in `through`
+template <class T>
+void before_reset(long H, const T* __restrict z, const T* __restrict r, const T* __restrict c, const T* __restrict h,
+                  const T* __restrict dh, T* __restrict dz, T* __restrict through, T* __restrict dc, T* __restrict reset) {
+  for (long j = 0; j < H; j++) {
+    T free = dh[j] * (1 - z[j]);
+    dc[j] = free * (1 - c[j] * c[j]);
+    dz[j] = free * (h[j] - c[j]) * z[j];
+    through[j] = dh[j] * z[j];
+    reset[j] = r[j] * h[j];
+  }
+}
+// dh comes in as the gradient of r * h, dr as what `before_reset` left there
+template <class T>
+void after_reset(long H, const T* __restrict r, const T* __restrict h, T* __restrict dh, T* __restrict dr) {
+  for (long j = 0; j < H; j++) {
+    T through = dr[j], d_reset = dh[j];
+    dr[j] = d_reset * h[j] * r[j] * (1 - r[j]);
+    dh[j] = through + d_reset * r[j];
+  }
+}
+
 template <class T> struct GruGradient {
   Gru<T>& gru;
   long rows, in, H, skipped;
@@ -185,31 +208,24 @@ template <class T> struct GruGradient {
         d(rows, in + H - skipped), sum_zr(gru.K, 2 * H), sum_n(gru.K, H) {}
   long at_state() const { return in - skipped; }
 
-  // `d` holds the gradient of the next state and gets that of input and state, which `gru.seen` holds
-  void backward(const T* gates) {
+  // `d` holds the gradient of the next state and gets that of input and state, which `gru.seen` holds. A state within the
+  // clip stays there, so that only the one which the first bin begins with can be clipped
+  void backward(const T* gates, bool first_bin) {
+    if (first_bin)
+      for (long i = 0; i < rows; i++)
+        for (long j = 0; j < H; j++) {
+          T z = gates[i * 3 * H + j], c = gates[i * 3 * H + 2 * H + j], h = gru.seen.row(i)[in + j];
+          if (std::fabs(c + z * (h - c)) > T(kClip)) d.row(i)[at_state() + j] = 0;
+        }
     for (long i = 0; i < rows; i++) {
-      const T *__restrict z = gates + i * 3 * H, *__restrict r = z + H, *__restrict c = r + H;
-      const T *__restrict s = gru.seen.row(i), *__restrict h = s + in, *__restrict dh = d.row(i) + at_state();
-      T *__restrict dz = d_zr.row(i), *__restrict dr = dz + H, *__restrict dc = d_n.row(i), *__restrict q = gru.reset.row(i);
-      for (long j = 0; j < in; j++) q[j] = s[j];
-      for (long j = 0; j < H; j++) {
-        T through = std::fabs(c[j] + z[j] * (h[j] - c[j])) <= T(kClip) ? dh[j] : T(0);
-        dc[j] = through * (1 - z[j]) * (1 - c[j] * c[j]);
-        dz[j] = through * (h[j] - c[j]) * z[j] * (1 - z[j]);
-        dr[j] = through * z[j];  // kept here until the product below has used the room of dh
-        q[in + j] = r[j] * h[j];
-      }
+      const T *z = gates + i * 3 * H, *s = gru.seen.row(i);
+      T *dz = d_zr.row(i), *q = gru.reset.row(i);
+      std::copy_n(s, in, q);
+      before_reset(H, z, z + H, z + 2 * H, s + in, d.row(i) + at_state(), dz, dz + H, d_n.row(i), q + in);
     }
     multiply(d_n.row(0), d_n.stride, W_n, d);
-    for (long i = 0; i < rows; i++) {
-      const T *__restrict r = gates + i * 3 * H + H, *__restrict h = gru.seen.row(i) + in;
-      T *__restrict dh = d.row(i) + at_state(), *__restrict dr = d_zr.row(i) + H;
-      for (long j = 0; j < H; j++) {
-        T through = dr[j], d_reset = dh[j];
-        dr[j] = d_reset * h[j] * r[j] * (1 - r[j]);
-        dh[j] = through + d_reset * r[j];
-      }
-    }
+    for (long i = 0; i < rows; i++)
+      after_reset(H, gates + i * 3 * H + H, gru.seen.row(i) + in, d.row(i) + at_state(), d_zr.row(i) + H);
     multiply<T, true>(d_zr.row(0), d_zr.stride, W_zr, d);
     accumulate(gru.seen.row(0), gru.seen.stride, d_zr, sum_zr);
     accumulate(gru.reset.row(0), gru.reset.stride, d_n, sum_n);
@@ -274,7 +290,7 @@ void encoder_backward(const EncoderSizes& s, const T* x, const T* h0, const T* W
       gru.seen.set(0, x + at * s.in, s.in, s.in);
       if (step) gru.seen.set(s.in, before + at * H2 + backwards * H, H, H2);
       else gru.seen.set(s.in, h0 + (network * s.B + first) * H, H, H);
-      gradient.backward(gates + ((network * s.T + t) * s.B + first) * 3 * H);
+      gradient.backward(gates + ((network * s.T + t) * s.B + first) * 3 * H, step == 0);
       if (step && d_before) gradient.d.add(0, d_before + at * H2 + backwards * H, H, H2);
     }
     gradient.d.get(0, d_h0 + (network * s.B + first) * H, H, H);
@@ -386,7 +402,7 @@ void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const D
       through_factors(t + 1);
       b.generator.seen.set(0, y.u + at * U, U, U);
       b.generator.seen.set(U, y.g + b.state(t) * G, G, G);
-      generator.backward(y.g_gates + at * 3 * G);
+      generator.backward(y.g_gates + at * 3 * G, t == 0);
       std::fill(df.data.begin(), df.data.end(), T(0));
       if (!U) continue;
       d_posterior.set(0, d.posterior + at * 2 * U, 2 * U, 2 * U);
@@ -402,7 +418,7 @@ void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const D
       controller.d.add(b.fed, dc.row(0), C, dc.stride);
       b.set_controller_input(t, t ? y.f + b.at(t - 1) * F : y.f0 + b.start() * F);
       b.controller.seen.set(b.fed, y.c + b.state(t) * C, C, C);
-      controller.backward(y.c_gates + at * 3 * C);
+      controller.backward(y.c_gates + at * 3 * C, t == 0);
       controller.d.get(0, d.encoded + at * s.encoded, s.encoded, s.encoded, b.mask(x.keep_encoded, at, s.encoded));
       df.set(0, controller.d.row(0) + s.encoded, F, controller.d.stride, b.mask(x.keep_f, at, F));
     }
