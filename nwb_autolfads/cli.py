@@ -88,6 +88,15 @@ Name = Annotated[str | None, typer.Option(help="Name of the estimate in the file
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file or estimate of this name.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 Config = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Settings; see docs/getting-started.md.")]
+Events = Annotated[
+    str | None,
+    typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Times that repeat; by default the longest table's starts."),
+]
+Before = Annotated[float, typer.Option(metavar="SECONDS", help="Shown and compared before an event.", min=0.0)]
+After = Annotated[float, typer.Option(metavar="SECONDS", help="Shown and compared after an event.", min=0.0)]
+Phases = Annotated[
+    str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, for programs.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
 
@@ -238,15 +247,10 @@ def compare(
             metavar="PATH", help="A behavioural series, or a pattern; can be given again.", show_default=False
         ),
     ] = None,
-    events: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TABLE:COLUMN|PATH[:LABEL]", help="Times that repeat; by default the longest table's starts."
-        ),
-    ] = None,
-    phases: Annotated[
-        str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")
-    ] = None,
+    events: Events = None,
+    before: Before = 0.1,
+    after: After = 0.25,
+    phases: Phases = None,
     force: Annotated[
         list[str] | None,
         typer.Option(metavar="PATH", help="A force, or a pattern; can be given again.", show_default=False),
@@ -279,6 +283,7 @@ def compare(
         counts=spikes,
         series=behavior,
         events=events,
+        around=(before, after),
         phases=phases,
         forces=force,
         bin_width=bin_width,
@@ -304,6 +309,10 @@ def report(
     out: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="Page to write; by default <stem>.html beside FILE.")
     ] = None,
+    events: Events = None,
+    before: Before = 0.1,
+    after: After = 0.25,
+    phases: Phases = None,
     overwrite: Overwrite = False,
     config: Config = None,
     as_json: Json = False,
@@ -315,7 +324,8 @@ def report(
     from nwb_autolfads.settings import read_settings
 
     console = Console(as_json=as_json)
-    page = workflow.report(file, out or file.with_suffix(".html"), read_settings(config), overwrite=overwrite)
+    asked = {"events": events, "around": (before, after), "phases": phases}
+    page = workflow.report(file, out or file.with_suffix(".html"), read_settings(config), asked, overwrite=overwrite)
     console.tell(f"Wrote {page}")
     console.result({"report": str(page)})
 

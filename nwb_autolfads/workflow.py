@@ -157,7 +157,14 @@ def apply(
     return Result(target.file, estimates, emg, recording.assumptions)
 
 
-def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = False) -> Path:
+def report(
+    file: Path,
+    out: Path,
+    settings: RunSettings,
+    asked: Mapping[str, Any] | None = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
     """Write the report page on the estimates in a file.
 
     Parameters
@@ -168,6 +175,8 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
         The HTML file to write.
     settings : RunSettings
         How the EMG was preprocessed, so that it can be drawn behind the estimates.
+    asked : mapping, optional
+        What was asked for of `nwb_autolfads.comparisons.compare_file`: ``events``, ``around``, ``phases``.
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -202,7 +211,7 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
     commands, settings_files = how_to_make(estimates, settings, file)
-    commands.append(shlex.join(["nwb-autolfads", "report", file.name]))
+    commands.append(shlex.join(["nwb-autolfads", "report", file.name, *_options(asked or {})]))
     page = render_page(
         file,
         estimates,
@@ -212,6 +221,7 @@ def report(file: Path, out: Path, settings: RunSettings, *, overwrite: bool = Fa
         commands=commands,
         settings_files=settings_files,
         settings=settings,
+        asked=asked,
     )
     write_text(out, page)
     return out
@@ -258,6 +268,15 @@ def how_to_make(
     return commands, files
 
 
+def _options(asked: Mapping[str, Any]) -> list[str]:
+    """Return what was asked of `report` as it stands on a command line."""
+    before, after = asked.get("around", (None, None))
+    given = {"--events": asked.get("events"), "--phases": asked.get("phases")}
+    if given["--events"] is not None:
+        given |= {"--before": before, "--after": after}
+    return [text for option, value in given.items() if value is not None for text in (option, str(value))]
+
+
 def _as_yaml(values: dict[str, Any]) -> str:
     from ruamel.yaml import YAML
 
@@ -279,6 +298,7 @@ def render_page(
     commands: Sequence[str] = (),
     settings_files: Mapping[str, str] | None = None,
     settings: RunSettings | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the report page on estimates, beside whatever else their file holds.
 
@@ -294,6 +314,8 @@ def render_page(
         See `nwb_autolfads.report.page.render_report`.
     settings : RunSettings, optional
         How the EMG was preprocessed, where not with the defaults.
+    asked
+        See `report`.
 
     Returns
     -------
@@ -304,7 +326,7 @@ def render_page(
     from nwb_autolfads.report.page import render_report
 
     settings = settings or RunSettings()
-    found = compare_file(file, emg=emg, preprocessing=settings.preprocessing)
+    found = compare_file(file, emg=emg, preprocessing=settings.preprocessing, **(asked or {}))
     quality, signals = _quality(file, next(iter(estimates.values())), settings)
     return render_report(
         estimates,

@@ -9,6 +9,7 @@ from pynwb import TimeSeries
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
+from nwb_autolfads.comparisons import compare_file
 from nwb_autolfads.errors import SignalError, SourceError
 
 SECONDS = 14
@@ -70,6 +71,12 @@ def test_the_command_compares_what_it_can_and_says_the_rest(result, capsys):
         "1 of trials:start_time in the time of the estimates: too few for an average",
     ):
         assert said in notes, notes
+
+
+def test_the_stretch_around_events_is_the_one_asked_for(result):
+    found = compare_file(result, events="processing/behavior/strikes", around=(0.2, 0.3), n_folds=4, n_shuffles=0)
+    assert (found.events.before, found.events.after) == (0.2, 0.3)
+    assert found.events.times.tolist() == [0.3, 1.0, 1.1, 5.0]
 
 
 def test_each_call_says_what_it_cannot_do(result):

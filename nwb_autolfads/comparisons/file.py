@@ -71,6 +71,7 @@ def compare_file(
     counts: str | None = None,
     series: Sequence[str] | None = None,
     events: str | None = None,
+    around: tuple[float, float] = AROUND_S,
     phases: str | None = None,
     forces: Sequence[str] | None = None,
     bin_width: float = 0.01,
@@ -86,7 +87,7 @@ def compare_file(
     ----------
     file : Path
         With estimates.
-    counts, series, events, phases, preprocessing, emg
+    counts, series, events, around, phases, preprocessing, emg
         See `nwb_autolfads.compare_with_behavior`, `compare_with_cortex`, `frequency_response`.
     forces
         The ``series`` of `nwb_autolfads.force_coherence`.
@@ -117,7 +118,7 @@ def compare_file(
     with open_nwb(file) as opened:  # once for everything: opening takes longer than reading
         nwbfile = opened.nwbfile
         found, found_phases = read_events(nwbfile, events), read_phases(nwbfile, phases)
-        repeats = None if found is None else Events(found.name, found.times, *AROUND_S)
+        repeats = None if found is None else Events(found.name, found.times, *around)
         cut = None if found_phases is None else found_phases.intervals
         settings: dict[str, Any] = {"events": repeats, "bin_width": bin_width, "n_folds": n_folds}
         settings |= {"n_shuffles": n_shuffles, "seed": seed}
