@@ -38,8 +38,8 @@ from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
 
-BLOCK_IN_NOISE = 3.0
-"""Length of a hidden block, in lengths of the EMG's noise, unless the configuration gives one."""
+BLOCK_IN_NOISE, SHORTEST_BLOCK_MS = 3.0, 20.0
+"""Length of a hidden block in lengths of the EMG's noise, and the least (ms), unless the configuration gives one."""
 
 
 class AutoLFADS(Estimator):
@@ -128,7 +128,8 @@ class AutoLFADS(Estimator):
         segments = long_segments(used, window)
         block_ms = 0.0
         if settings.masking == "blocks":
-            block_ms = settings.block_ms or BLOCK_IN_NOISE * noise_length(used.values, segments, rate)
+            noise_ms = noise_length(used.values, segments, rate)
+            block_ms = settings.block_ms or max(BLOCK_IN_NOISE * noise_ms, SHORTEST_BLOCK_MS)
         hiding = hiding_of(settings, rate, block_ms)
         segments = long_segments(used, window + 2 * hiding.margin)
         data = torch.cat([as_tensor(used[segment]) for segment in segments])
@@ -286,14 +287,17 @@ class AutoLFADS(Estimator):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Correct a prediction by the data; give activation and its expected error, or None where that is not asked."""
         card = self._require_trained().card
-        if card.config.masking != "blocks" or not card.config.correct:
+        settings = card.config
+        if settings.masking != "blocks" or not settings.correction_ms:
             return None
         x = self._used(emg).values
-        pieces = long_segments(self._used(emg), bins(card.config.window_ms, card.rate))
-        noise_ms = card.block_ms / BLOCK_IN_NOISE
-        correction = Correction.fit(x, predicted, pieces, rate=card.rate, noise_ms=noise_ms, hidden=hidden)
+        pieces = long_segments(self._used(emg), bins(settings.window_ms, card.rate))
+        correction = Correction(
+            *(ms * card.rate / 1000 for ms in (settings.correction_ms, settings.prediction_weight_ms))
+        )
         activation = correction.apply(x, predicted, pieces, hidden)
-        return activation, activation * correction.relative_sd()
+        noise_bins = max(1, bins(noise_length(x, pieces, card.rate), card.rate))
+        return activation, activation * correction.relative_error(x, predicted, pieces, noise_bins)
 
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:

@@ -31,13 +31,16 @@ class AutoLFADSConfig(BaseModel):
         "blocks", description="What is hidden: blocks of time, or single elements with temporal shift as published."
     )
     block_ms: float | None = Field(
-        None, gt=0, le=10_000, description="Length of a hidden block (ms); unset: three times that of the EMG's noise."
+        None, gt=0, le=10_000, description="Length of a hidden block (ms); unset: from the noise of the EMG."
     )
     together: float = Field(
         0.5, ge=0, le=1, description="Share of windows whose muscles are hidden at the same times; masking blocks."
     )
-    correct: bool = Field(
-        True, description="Whether predicted bins are corrected by the muscle's own data around them; masking blocks."
+    correction_ms: float = Field(
+        16.0, ge=0, le=1000, description="Width of the data that correct a bin (ms), 0: no correction; masking blocks."
+    )
+    prediction_weight_ms: float = Field(
+        30.0, gt=0, le=10_000, description="How much data a prediction weighs as much as (ms) in its correction."
     )
     inference_folds: int = Field(4, ge=2, le=100, description="Parts hidden in turn at inference; masking blocks.")
     inference_passes: int = Field(2, ge=1, le=1000, description="Passes over them; masking blocks.")
@@ -66,7 +69,7 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
         window_overlap_ms=100.0,
         posterior_samples=2,
         training=TrainingConfig(
-            members=4, batch_windows=16, steps_per_epoch=25, max_epochs=30, ramp_epochs=8, decay_epochs=8
+            members=4, batch_windows=16, steps_per_epoch=25, max_epochs=20, ramp_epochs=8, decay_epochs=8
         ),
     ),
     "paper": AutoLFADSConfig(
