@@ -3,153 +3,32 @@
 // Equations and names are those of gru.py and model.py. Arrays are contiguous, (network, bin, window, unit). The weights
 // of a GRU are one matrix (K, 3 H) for columns z, r, n, whose rows meet [input, state, 1]: the last row is the bias. A
 // block keeps these rows, its weights and the sums of their gradients in the cache while it goes through time.
-#include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
 #include <thread>
-#include <vector>
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64, kRows = 12;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32, kRows = 6;
-#else
-constexpr int kVectorBytes = 16, kRows = 6;
-#endif
-
-template <class T> struct Simd {
-  typedef T vec __attribute__((vector_size(kVectorBytes)));
-  static constexpr int lanes = kVectorBytes / sizeof(T), panel = 2 * lanes;  // a panel: columns of one tile
-  static vec load(const T* p) { vec v; std::memcpy(&v, p, sizeof v); return v; }
-  static void store(T* p, vec v) { std::memcpy(p, &v, sizeof v); }
-};
-template <class T> long padded(long n) { return (n + Simd<T>::panel - 1) / Simd<T>::panel * Simd<T>::panel; }
-
-// ---- elementary functions -----------------------------------------------------------------------------------------
-// e^x = 2^n 2^r with n whole and r in +-1/2, where Cephes has a polynomial; not a number stays so
-inline Simd<float>::vec exponential(Simd<float>::vec x) {
-  typedef Simd<float>::vec vec;
-  typedef int32_t ints __attribute__((vector_size(kVectorBytes)));
-  const vec low = vec{} - 87.0f, high = vec{} + 87.0f;
-  x = low > x ? low : x;
-  x = high < x ? high : x;
-  const float per_octave = 1.44269504088896341f, magic = 12582912.0f;  // adding 1.5 * 2^23 rounds to whole numbers
-  vec n = x * per_octave + magic, r = x * per_octave - (n - magic);
-  vec p = r * 1.535336188319500e-4f + 1.339887440266574e-3f;
-  p = p * r + 9.618437357674640e-3f;
-  p = p * r + 5.550332471162809e-2f;
-  p = p * r + 2.402264791363012e-1f;
-  p = p * r + 6.931472028550421e-1f;
-  p = p * r + 1.0f;
-  return p * (vec)(((ints)n + 127) << 23);  // the lowest bits of n are the whole number
-}
-inline Simd<double>::vec exponential(Simd<double>::vec x) {
-  for (int i = 0; i < Simd<double>::lanes; i++) x[i] = std::exp(x[i]);
-  return x;
-}
-template <class T> void sigmoid(T* x, long n) {  // over whole vectors: rows of a Block are padded
-  for (T* p = x; p < x + n; p += Simd<T>::lanes) Simd<T>::store(p, T(1) / (T(1) + exponential(-Simd<T>::load(p))));
-}
-template <class T> void hyperbolic_tangent(T* x, long n) {
-  for (T* p = x; p < x + n; p += Simd<T>::lanes)
-    Simd<T>::store(p, T(2) / (T(1) + exponential(T(-2) * Simd<T>::load(p))) - T(1));
-}
-
-// ---- matrix products ----------------------------------------------------------------------------------------------
-// Rows with padded columns, zero at first
-template <class T> struct Block {
-  long rows, columns, stride;
-  std::vector<T> data;
-  Block(long rows, long columns)
-      : rows(rows), columns(columns), stride(padded<T>(columns)), data(rows * stride, T(0)) {}
-  T* row(long i) { return data.data() + i * stride; }
-  void set(long first, const T* source, long n, long source_stride, const T* mask = nullptr) {
-    copy(row(0) + first, stride, source, source_stride, n, mask);
-  }
-  void get(long first, T* target, long n, long target_stride, const T* mask = nullptr) {
-    copy(target, target_stride, row(0) + first, stride, n, mask);
-  }
-  void copy(T* to, long to_stride, const T* from, long from_stride, long n, const T* mask) {
-    for (long i = 0; i < rows; i++) {
-      T* __restrict a = to + i * to_stride;
-      const T *__restrict b = from + i * from_stride, *__restrict keep = mask + i * n;
-      if (mask) for (long j = 0; j < n; j++) a[j] = b[j] * keep[j];
-      else for (long j = 0; j < n; j++) a[j] = b[j];
-    }
-  }
-  void add(long first, const T* source, long n, long source_stride) {
-    for (long i = 0; i < rows; i++)
-      for (long j = 0; j < n; j++) row(i)[first + j] += source[i * source_stride + j];
-  }
-};
-
-// A weight (K, N), or the transpose of one stored (N, K), as panels of columns that a tile reads in order
-template <class T> struct Panels {
-  long K, N;
-  std::vector<T> data;
-  Panels(const T* W, long stride, long K, long N, bool transposed) : K(K), N(N), data(K * padded<T>(N), T(0)) {
-    const int width = Simd<T>::panel;
-    for (long n = 0; n < N; n++)
-      for (long k = 0; k < K; k++)
-        data[(n / width * K + k) * width + n % width] = transposed ? W[n * stride + k] : W[k * stride + n];
-  }
-};
-
-// C (R rows, one panel) = A B, or += with kAdd. A is (R, K), or stored as its transpose (K, R) with kTransposed
-template <class T, int R, bool kAdd, bool kTransposed>
-void tile(long K, const T* A, long lda, const T* B, long ldb, T* C, long ldc) {
-  typedef Simd<T> S;
-  typename S::vec c0[R], c1[R];
-  for (int i = 0; i < R; i++) {
-    c0[i] = kAdd ? S::load(C + i * ldc) : typename S::vec{};
-    c1[i] = kAdd ? S::load(C + i * ldc + S::lanes) : typename S::vec{};
-  }
-  for (long k = 0; k < K; k++, B += ldb) {
-    typename S::vec b0 = S::load(B), b1 = S::load(B + S::lanes);
-#pragma GCC unroll 12
-    for (int i = 0; i < R; i++) {
-      T a = kTransposed ? A[k * lda + i] : A[i * lda + k];
-      c0[i] += a * b0;
-      c1[i] += a * b1;
-    }
-  }
-  for (int i = 0; i < R; i++) { S::store(C + i * ldc, c0[i]); S::store(C + i * ldc + S::lanes, c1[i]); }
-}
-
-template <class T, int R, bool kAdd, bool kTransposed>
-void tiles(long rows, long K, const T* A, long lda, const T* B, long ldb, T* C, long ldc) {
-  long m = 0;
-  for (; m + R <= rows; m += R) tile<T, R, kAdd, kTransposed>(K, A + (kTransposed ? m : m * lda), lda, B, ldb, C + m * ldc, ldc);
-  if constexpr (R > 1)
-    if (m < rows) tiles<T, R - 1, kAdd, kTransposed>(rows - m, K, A + (kTransposed ? m : m * lda), lda, B, ldb, C + m * ldc, ldc);
-}
-
-// C = A B, or C += A B
-template <class T, bool kAdd = false> void multiply(const T* A, long lda, const Panels<T>& B, Block<T>& C) {
-  for (long n = 0; n < B.N; n += Simd<T>::panel)
-    tiles<T, kRows, kAdd, false>(C.rows, B.K, A, lda, B.data.data() + n * B.K, Simd<T>::panel, C.row(0) + n, C.stride);
-}
-// C += A^T D: the gradient of a weight
-template <class T> void accumulate(const T* A, long lda, Block<T>& D, Block<T>& C) {
-  for (long n = 0; n < D.columns; n += Simd<T>::panel)
-    tiles<T, kRows, true, true>(C.rows, D.rows, A, lda, D.row(0) + n, D.stride, C.row(0) + n, C.stride);
-}
+#include "blocks.hpp"
 
 // ---- one GRU ------------------------------------------------------------------------------------------------------
 constexpr int kClip = 5;
 
 template <class T> struct Gru {
   long rows, in, H, K;
-  Panels<T> W_zr, W_n;
-  Block<T> seen, reset, zr, n;  // [input, h, 1], [input, r * h, 1], gates, candidate
-  Gru(long rows, long in, long H, const T* W)
-      : rows(rows), in(in), H(H), K(in + H + 1), W_zr(W, 3 * H, K, 2 * H, false), W_n(W + 2 * H, 3 * H, K, H, false),
-        seen(rows, K), reset(rows, K), zr(rows, 2 * H), n(rows, H) {
-    for (long i = 0; i < rows; i++) seen.row(i)[K - 1] = reset.row(i)[K - 1] = 1;
+  const T* W;
+  Block<T> seen, reset;  // [input, h, 1], [input, r * h, 1]
+  Gru(long rows, long in, long H, const T* W, long places = 1)
+      : rows(rows), in(in), H(H), K(in + H + 1), W(W), seen(rows, K, places), reset(rows, K, places) {
+    for (long i = 0; i < rows * places; i++) seen.row(i)[K - 1] = reset.row(i)[K - 1] = 1;
   }
   T* state() { return seen.row(0) + in; }
+};
+
+template <class T> struct GruForward : Gru<T> {
+  using Gru<T>::rows, Gru<T>::in, Gru<T>::H, Gru<T>::K, Gru<T>::seen, Gru<T>::reset;
+  Panels<T> W_zr, W_n;
+  Block<T> zr, n;  // gates, candidate
+  GruForward(long rows, long in, long H, const T* W)
+      : Gru<T>(rows, in, H, W), W_zr(W, 3 * H, K, 2 * H, false), W_n(W + 2 * H, 3 * H, K, H, false), zr(rows, 2 * H),
+        n(rows, H) {}
 
   // The state in `seen` becomes the next; z, r, n go to `gates` (rows, 3 H) unless null
   void forward(T* gates) {
@@ -196,41 +75,54 @@ void after_reset(long H, const T* __restrict r, const T* __restrict h, T* __rest
   }
 }
 
-template <class T> struct GruGradient {
-  Gru<T>& gru;
-  long rows, in, H, skipped;
+constexpr long kRowsInSum = 64;  // rows that gradients of weights are summed over at a time
+
+template <class T> struct GruBackward : Gru<T> {
+  using Gru<T>::rows, Gru<T>::in, Gru<T>::H, Gru<T>::K, Gru<T>::seen, Gru<T>::reset;
+  long skipped, places, used = 0;
   Panels<T> W_zr, W_n;
   Block<T> d_zr, d_n, d, sum_zr, sum_n;  // d: gradient of [input, h], without the first `skipped` columns
-  GruGradient(Gru<T>& gru, const T* W, bool of_input)
-      : gru(gru), rows(gru.rows), in(gru.in), H(gru.H), skipped(of_input ? 0 : in),
-        W_zr(W + skipped * 3 * H, 3 * H, 2 * H, in + H - skipped, true),
-        W_n(W + skipped * 3 * H + 2 * H, 3 * H, H, in + H - skipped, true), d_zr(rows, 2 * H), d_n(rows, H),
-        d(rows, in + H - skipped), sum_zr(gru.K, 2 * H), sum_n(gru.K, H) {}
+  GruBackward(long rows, long in, long H, const T* W, bool of_input)
+      : Gru<T>(rows, in, H, W, std::max(1L, kRowsInSum / rows)), skipped(of_input ? 0 : in),
+        places(std::max(1L, kRowsInSum / rows)), W_zr(W + skipped * 3 * H, 3 * H, 2 * H, in + H - skipped, true),
+        W_n(W + skipped * 3 * H + 2 * H, 3 * H, H, in + H - skipped, true), d_zr(rows, 2 * H, places),
+        d_n(rows, H, places), d(rows, in + H - skipped), sum_zr(K, 2 * H), sum_n(K, H) {}
   long at_state() const { return in - skipped; }
 
-  // `d` holds the gradient of the next state and gets that of input and state, which `gru.seen` holds. A state within the
+  // Makes room in `seen` for the bin before
+  void step_back() {
+    if (used == places) sum();
+    seen.first = reset.first = d_zr.first = d_n.first = used++ * rows;
+  }
+  void sum() {
+    if (!used) return;
+    accumulate(seen.data.data(), seen.stride, d_zr, sum_zr);
+    accumulate(reset.data.data(), reset.stride, d_n, sum_n);
+    used = 0;
+  }
+
+  // `d` holds the gradient of the next state and gets that of input and state, which `seen` holds. A state within the
   // clip stays there, so that only the one which the first bin begins with can be clipped
   void backward(const T* gates, bool first_bin) {
     if (first_bin)
       for (long i = 0; i < rows; i++)
         for (long j = 0; j < H; j++) {
-          T z = gates[i * 3 * H + j], c = gates[i * 3 * H + 2 * H + j], h = gru.seen.row(i)[in + j];
+          T z = gates[i * 3 * H + j], c = gates[i * 3 * H + 2 * H + j], h = seen.row(i)[in + j];
           if (std::fabs(c + z * (h - c)) > T(kClip)) d.row(i)[at_state() + j] = 0;
         }
     for (long i = 0; i < rows; i++) {
-      const T *z = gates + i * 3 * H, *s = gru.seen.row(i);
-      T *dz = d_zr.row(i), *q = gru.reset.row(i);
+      const T *z = gates + i * 3 * H, *s = seen.row(i);
+      T *dz = d_zr.row(i), *q = reset.row(i);
       std::copy_n(s, in, q);
       before_reset(H, z, z + H, z + 2 * H, s + in, d.row(i) + at_state(), dz, dz + H, d_n.row(i), q + in);
     }
     multiply(d_n.row(0), d_n.stride, W_n, d);
     for (long i = 0; i < rows; i++)
-      after_reset(H, gates + i * 3 * H + H, gru.seen.row(i) + in, d.row(i) + at_state(), d_zr.row(i) + H);
+      after_reset(H, gates + i * 3 * H + H, seen.row(i) + in, d.row(i) + at_state(), d_zr.row(i) + H);
     multiply<T, true>(d_zr.row(0), d_zr.stride, W_zr, d);
-    accumulate(gru.seen.row(0), gru.seen.stride, d_zr, sum_zr);
-    accumulate(gru.reset.row(0), gru.reset.stride, d_n, sum_n);
   }
   void get(T* d_W) {  // (K, 3 H)
+    sum();
     sum_zr.get(0, d_W, 2 * H, 3 * H);
     sum_n.get(0, d_W + 2 * H, H, 3 * H);
   }
@@ -262,7 +154,7 @@ void encoder_forward(const EncoderSizes& s, const T* x, const T* h0, const T* W,
   const long H = s.H, H2 = 2 * s.H;
   in_blocks(2 * s.P, s.B, s.rows, s.threads, [&](long network, long, long first, long rows) {
     long p = network / 2, backwards = network % 2;
-    Gru<T> gru(rows, s.in, H, W + network * (s.in + H + 1) * 3 * H);
+    GruForward<T> gru(rows, s.in, H, W + network * (s.in + H + 1) * 3 * H);
     gru.seen.set(s.in, h0 + (network * s.B + first) * H, H, H);
     for (long step = 0; step < s.T; step++) {
       long t = backwards ? s.T - 1 - step : step, at = (p * s.T + t) * s.B + first;
@@ -282,19 +174,19 @@ void encoder_backward(const EncoderSizes& s, const T* x, const T* h0, const T* W
   const long H = s.H, H2 = 2 * s.H, size = (s.in + H + 1) * 3 * H;
   in_blocks(2 * s.P, s.B, s.rows, s.threads, [&](long network, long task, long first, long rows) {
     long p = network / 2, backwards = network % 2;
-    Gru<T> gru(rows, s.in, H, W + network * size);
-    GruGradient<T> gradient(gru, W + network * size, false);
-    if (d_last) gradient.d.set(0, d_last + (p * s.B + first) * H2 + backwards * H, H, H2);
+    GruBackward<T> gru(rows, s.in, H, W + network * size, false);
+    if (d_last) gru.d.set(0, d_last + (p * s.B + first) * H2 + backwards * H, H, H2);
     for (long step = s.T - 1; step >= 0; step--) {
       long t = backwards ? s.T - 1 - step : step, at = (p * s.T + t) * s.B + first;
+      gru.step_back();
       gru.seen.set(0, x + at * s.in, s.in, s.in);
       if (step) gru.seen.set(s.in, before + at * H2 + backwards * H, H, H2);
       else gru.seen.set(s.in, h0 + (network * s.B + first) * H, H, H);
-      gradient.backward(gates + ((network * s.T + t) * s.B + first) * 3 * H, step == 0);
-      if (step && d_before) gradient.d.add(0, d_before + at * H2 + backwards * H, H, H2);
+      gru.backward(gates + ((network * s.T + t) * s.B + first) * 3 * H, step == 0);
+      if (step && d_before) gru.d.add(0, d_before + at * H2 + backwards * H, H, H2);
     }
-    gradient.d.get(0, d_h0 + (network * s.B + first) * H, H, H);
-    gradient.get(d_W + task * size);
+    gru.d.get(0, d_h0 + (network * s.B + first) * H, H, H);
+    gru.get(d_W + task * size);
   });
 }
 
@@ -308,19 +200,21 @@ template <class T> struct DecoderDrives { const T *encoded, *c0, *g0, *noise, *k
 template <class T> struct DecoderSeries { T *f, *posterior, *u, *c, *g, *f0, *c_gates, *g_gates; };
 
 // One block of windows of one network: its weights, and where it is
-template <class T> struct DecoderBlock {
+template <class T, class AGru> struct DecoderBlock {
   const DecoderSizes& s;
   const DecoderDrives<T>& x;
   long p, first, rows, fed, K_c, K_g;
   const T *W_c, *W_u, *W_g, *W_f;
-  Gru<T> controller, generator;
+  AGru controller, generator;
   Block<T> kept;  // the generator's state after dropout
-  DecoderBlock(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x, long p, long first, long rows)
+  template <class... More>
+  DecoderBlock(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x, long p, long first, long rows,
+               More... more)
       : s(s), x(x), p(p), first(first), rows(rows), fed(s.encoded + s.factors), K_c(fed + s.controller + 1),
         K_g(s.inputs + s.generator + 1), W_c(w.W_c + p * K_c * 3 * s.controller),
         W_u(w.W_u + p * (s.controller + 1) * 2 * s.inputs), W_g(w.W_g + p * K_g * 3 * s.generator),
-        W_f(w.W_f + p * s.generator * s.factors), controller(rows, fed, s.controller, W_c),
-        generator(rows, s.inputs, s.generator, W_g), kept(rows, s.generator) {}
+        W_f(w.W_f + p * s.generator * s.factors), controller(rows, fed, s.controller, W_c, more...),
+        generator(rows, s.inputs, s.generator, W_g, more...), kept(rows, s.generator) {}
   long at(long t) const { return (p * s.T + t) * s.B + first; }               // in series of T bins
   long state(long t) const { return (p * (s.T + 1) + t) * s.B + first; }      // in series of T + 1
   long start() const { return p * s.B + first; }
@@ -339,7 +233,7 @@ void decoder_forward(const DecoderSizes& s, const DecoderWeights<T>& w, const De
                      const DecoderSeries<T>& out) {
   const long C = s.controller, U = s.inputs, G = s.generator, F = s.factors;
   in_blocks(s.P, s.B, s.rows, s.threads, [&](long p, long, long first, long rows) {
-    DecoderBlock<T> b(s, w, x, p, first, rows);
+    DecoderBlock<T, GruForward<T>> b(s, w, x, p, first, rows);
     Panels<T> W_u(b.W_u, 2 * U, C + 1, 2 * U, false), W_f(b.W_f, F, G, F, false);
     Block<T> posterior(rows, 2 * U), f(rows, F);
     b.controller.seen.set(b.fed, x.c0 + b.start() * C, C, C);
@@ -383,25 +277,25 @@ void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const D
                       const DecoderSeries<T>& y, const DecoderGradients<T>& d) {
   const long C = s.controller, U = s.inputs, G = s.generator, F = s.factors;
   in_blocks(s.P, s.B, s.rows, s.threads, [&](long p, long task, long first, long rows) {
-    DecoderBlock<T> b(s, w, x, p, first, rows);
-    GruGradient<T> controller(b.controller, b.W_c, true), generator(b.generator, b.W_g, true);
+    DecoderBlock<T, GruBackward<T>> b(s, w, x, p, first, rows, true);
+    auto &controller = b.controller, &generator = b.generator;
     Panels<T> W_u(b.W_u, 2 * U, 2 * U, C, true), W_f(b.W_f, F, F, G, true);
     Block<T> df(rows, F), d_kept(rows, G), d_posterior(rows, 2 * U), dc(rows, C), sum_u(C + 1, 2 * U), sum_f(G, F);
     auto through_factors = [&](long t) {  // from df to the generator's state that comes to bin t
       b.keep_generator(t);
       accumulate(b.kept.row(0), b.kept.stride, df, sum_f);
       multiply(df.row(0), df.stride, W_f, d_kept);
-      d_kept.get(0, d_kept.row(0), G, d_kept.stride, b.mask(x.keep_g, b.state(t), G));
-      generator.d.add(U, d_kept.row(0), G, d_kept.stride);
+      generator.d.add(U, d_kept.row(0), G, d_kept.stride, b.mask(x.keep_g, b.state(t), G));
     };
-    b.controller.seen.set(b.fed, y.c + b.state(s.T) * C, C, C);
-    b.generator.seen.set(U, y.g + b.state(s.T) * G, G, G);
+    controller.seen.set(b.fed, y.c + b.state(s.T) * C, C, C);
+    generator.seen.set(U, y.g + b.state(s.T) * G, G, G);
     for (long t = s.T - 1; t >= 0; t--) {
       const long at = b.at(t);
       df.add(0, d.f + at * F, F, F);
       through_factors(t + 1);
-      b.generator.seen.set(0, y.u + at * U, U, U);
-      b.generator.seen.set(U, y.g + b.state(t) * G, G, G);
+      generator.step_back();
+      generator.seen.set(0, y.u + at * U, U, U);
+      generator.seen.set(U, y.g + b.state(t) * G, G, G);
       generator.backward(y.g_gates + at * 3 * G, t == 0);
       std::fill(df.data.begin(), df.data.end(), T(0));
       if (!U) continue;
@@ -413,11 +307,12 @@ void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const D
           d_posterior.row(i)[j] += du;
           d_posterior.row(i)[U + j] += du * T(0.5) * sd * x.noise[(at + i) * U + j];
         }
-      accumulate(b.controller.state(), b.controller.seen.stride, d_posterior, sum_u);
+      accumulate(controller.state(), controller.seen.stride, d_posterior, sum_u);
       multiply(d_posterior.row(0), d_posterior.stride, W_u, dc);
       controller.d.add(b.fed, dc.row(0), C, dc.stride);
+      controller.step_back();
       b.set_controller_input(t, t ? y.f + b.at(t - 1) * F : y.f0 + b.start() * F);
-      b.controller.seen.set(b.fed, y.c + b.state(t) * C, C, C);
+      controller.seen.set(b.fed, y.c + b.state(t) * C, C, C);
       controller.backward(y.c_gates + at * 3 * C, t == 0);
       controller.d.get(0, d.encoded + at * s.encoded, s.encoded, s.encoded, b.mask(x.keep_encoded, at, s.encoded));
       df.set(0, controller.d.row(0) + s.encoded, F, controller.d.stride, b.mask(x.keep_f, at, F));
