@@ -153,10 +153,11 @@ def test_model_without_controller_has_no_inputs():
     [
         (lambda e: e[:40], "session.nwb, acquisition/EMG: the longest stretch without a gap is 0.080 s, shorter than"),
         (
-            lambda e: e.where(e["time"] != 1.0),
-            "4 values are not finite and positive, the first is nan for muscle M0 at 1",
+            lambda e: e.where(e["time"] != 1.0, np.inf),
+            "4 values are infinite or not positive, the first is inf for muscle M0 at 1",
         ),
-        (lambda e: e * 0, "values are not finite and positive, the first is 0.0"),
+        (lambda e: e * 0, "values are infinite or not positive, the first is 0.0"),
+        (lambda e: e.where(e["muscle"] != "M1"), "muscle M1 has no value at all"),
         (lambda e: e.assign_coords(usable=("muscle", np.zeros(4, bool))), "no muscle is usable"),
     ],
 )
@@ -192,6 +193,37 @@ def test_hidden_bins_are_predicted_without_seeing_them(trained):
     np.testing.assert_array_equal(predicted, trained.predict_hidden(changed, hidden))
     assert not np.array_equal(predicted, trained.predict_hidden(changed, np.zeros(2000, bool)))
     assert np.isfinite(predicted).all()
+
+
+def test_what_is_missing_is_not_learnt_from_and_comes_back_missing():
+    emg, _ = rectified()
+    missing = np.zeros(emg.shape, bool)
+    missing[500:700, 1] = missing[900, 2] = True
+    config = AutoLFADSConfig(**TINY.model_dump() | {"masking": "blocks", "reading": "logarithmic"})
+    holed = emg.where(~missing).astype(np.float32).assign_attrs(emg.attrs)
+    estimate = AutoLFADS(config=config, seed=1).fit(holed).estimate(holed)
+    np.testing.assert_array_equal(np.isnan(estimate["activation"]), missing)
+    np.testing.assert_array_equal(np.isnan(estimate["activation_std"]), missing)
+    assert np.isfinite(estimate["factors"]).all()
+
+
+@pytest.mark.parametrize("observation", ["zero_inflated_gamma", "lognormal", "poisson"])
+def test_other_observation_models_follow_the_activation_too(observation):
+    emg, activation = rectified()
+    if observation == "poisson":
+        values = np.random.default_rng(5).poisson(3 * activation)
+    else:
+        values = emg.values.copy()
+        if observation == "zero_inflated_gamma":
+            values[np.random.default_rng(5).random(values.shape) < 0.2] = 0
+    data = emg.copy(data=values.astype(np.float32))
+    training = TINY.training.model_copy(update={"max_epochs": 12})
+    config = TINY.model_copy(update={"observation": observation, "masking": "blocks", "training": training})
+    estimate = AutoLFADS(config=config, seed=0).fit(data).estimate(data)["activation"].values
+    for muscle in range(4):
+        assert np.corrcoef(estimate[:, muscle], activation[:, muscle])[0, 1] > 0.7
+    if observation == "poisson":
+        assert estimate.mean() == pytest.approx(values.mean(), rel=0.1)
 
 
 def test_estimating_before_training_is_refused():

@@ -1,12 +1,14 @@
-"""Gamma likelihood and KL terms against torch.distributions."""
+"""Likelihoods and KL terms against torch.distributions."""
 
 import math
 
 import torch
+from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
 from torch.distributions import Gamma as TorchGamma
-from torch.distributions import MultivariateNormal, Normal, kl_divergence
+from torch.distributions import LogNormal as TorchLogNormal
+from torch.distributions import Poisson as TorchPoisson
 
-from nwb_autolfads.lfads.observation import Gamma, gamma_nll
+from nwb_autolfads.lfads.observation import Gamma, LogNormal, Poisson, ZeroInflatedGamma, gamma_nll
 from nwb_autolfads.lfads.priors import kl_initial_condition, kl_inputs
 
 
@@ -84,3 +86,51 @@ def test_kl_of_the_inputs_equals_a_multivariate_normal_with_the_covariance_of_an
                 q = Normal(mean[p, :, b, u], sd[p, :, b, u]).log_prob(sample[p, :, b, u]).sum()
                 expected += (q - prior.log_prob(sample[p, :, b, u])) / B
         torch.testing.assert_close(got[p], expected)
+
+
+def readout_of(observation, channels, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(50, observation.parameters * channels, generator=generator, dtype=torch.float64)
+
+
+def test_lognormal_likelihood_and_moments_equal_torch_distributions():
+    readout = readout_of(LogNormal(), 3).clamp(-1.4, 1.4)
+    reference = TorchLogNormal(readout[:, :3], readout[:, 3:].exp())
+    x = reference.sample()
+    torch.testing.assert_close(LogNormal().nll(x, readout), -reference.log_prob(x))
+    torch.testing.assert_close(LogNormal().mean(readout), reference.mean)
+    torch.testing.assert_close(LogNormal().concentration(readout), reference.mean**2 / reference.variance)
+
+
+def test_poisson_likelihood_equals_torch_distributions():
+    readout = readout_of(Poisson(), 3)
+    reference = TorchPoisson(readout.exp())
+    x = reference.sample()
+    torch.testing.assert_close(Poisson().nll(x, readout), -reference.log_prob(x))
+    torch.testing.assert_close(Poisson().mean(readout), reference.mean)
+    torch.testing.assert_close(Poisson().concentration(readout), reference.mean**2 / reference.variance)
+    torch.testing.assert_close(Poisson().mean(Poisson().initial_bias(x)), x.mean(0))
+
+
+def test_zero_inflated_gamma_is_a_mixture_of_a_point_and_torch_s_gamma():
+    readout = readout_of(ZeroInflatedGamma(), 3)
+    zero, log_mean, log_concentration = readout.chunk(3, dim=-1)
+    gamma = TorchGamma(log_concentration.exp(), (log_concentration - log_mean).exp())
+    share = Bernoulli(logits=zero)
+    at_zero = share.sample()
+    x = torch.where(at_zero > 0, torch.zeros_like(log_mean), gamma.sample())
+    expected = -share.log_prob(at_zero) - torch.where(at_zero > 0, 0.0, gamma.log_prob(x.clamp_min(1e-9)))
+    torch.testing.assert_close(ZeroInflatedGamma().nll(x, readout), expected)
+    mean = (1 - share.probs) * gamma.mean
+    variance = (1 - share.probs) * (gamma.variance + gamma.mean**2) - mean**2
+    torch.testing.assert_close(ZeroInflatedGamma().mean(readout), mean)
+    torch.testing.assert_close(ZeroInflatedGamma().concentration(readout), mean**2 / variance)
+
+
+def test_zero_inflated_read_out_starts_at_the_moments_of_the_data():
+    torch.manual_seed(1)
+    x = TorchGamma(torch.tensor([0.7, 3.0]), torch.tensor([1.0, 9.0])).sample((100_000,))
+    x[torch.rand(x.shape) < torch.tensor([0.1, 0.6])] = 0
+    bias = ZeroInflatedGamma().initial_bias(x)
+    torch.testing.assert_close(bias[:2].sigmoid(), torch.tensor([0.1, 0.6]), atol=0.01, rtol=0)
+    torch.testing.assert_close(ZeroInflatedGamma().mean(bias), x.mean(0), atol=1e-3, rtol=0)

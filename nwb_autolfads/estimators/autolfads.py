@@ -31,7 +31,7 @@ from nwb_autolfads.estimators.over_time import (
 )
 from nwb_autolfads.estimators.weights import MAX_BYTES, ModelCard, TrainedModel, pack, sizes_of, unpack
 from nwb_autolfads.lfads.hiding import Blocks, View
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.observation import OBSERVATIONS
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.checkpoint import RunDirectory, fingerprint
 from nwb_autolfads.search.pbt import PopulationBasedTraining
@@ -101,12 +101,13 @@ class AutoLFADS(Estimator):
         return self.settings.model_dump() | fitted
 
     def fit(self, emg: xr.DataArray) -> Self:
-        """Train on rectified, scaled EMG.
+        """Train on rectified, scaled EMG, or on counts of spikes.
 
         Parameters
         ----------
         emg : DataArray, (time, muscle)
-            From `preprocess`. Muscles that are not ``usable`` are left out.
+            From `preprocess`. Muscles that are not ``usable`` are left out, and so is what is NaN. With the observation
+            "poisson", counts in bins (`count_spikes`).
 
         Returns
         -------
@@ -116,7 +117,7 @@ class AutoLFADS(Estimator):
         Raises
         ------
         SignalError
-            If no muscle is usable, a value is not finite or not positive, or no segment is long enough.
+            If no muscle is usable, a value is infinite or not positive, or no segment is long enough.
         TrainingError
             If every model failed.
         SourceError, OutputError
@@ -125,20 +126,20 @@ class AutoLFADS(Estimator):
         settings, rate = self.settings, float(emg.attrs["rate"])
         window = bins(settings.window_ms, rate)
         used = emg[:, emg["usable"].values]
-        segments = long_segments(used, window)
+        segments = long_segments(used, window, settings.observation)
         block_ms = 0.0
         if settings.masking == "blocks":
             noise_ms = noise_length(used.values, segments, rate)
             block_ms = settings.block_ms or max(BLOCK_IN_NOISE * noise_ms, SHORTEST_BLOCK_MS)
         hiding = hiding_of(settings, rate, block_ms)
-        segments = long_segments(used, window + 2 * hiding.margin)
+        segments = long_segments(used, window + 2 * hiding.margin, settings.observation)
         data = torch.cat([as_tensor(used[segment]) for segment in segments])
         population = Population(
             data=data,
             segment_bins=[segment.stop - segment.start for segment in segments],
             window=window,
             sizes=sizes_of(settings, used.sizes["muscle"]),
-            observation=Gamma(),
+            observation=OBSERVATIONS[settings.observation](),
             hiding=hiding,
             config=settings.training,
             seed=self.seed,
@@ -187,7 +188,8 @@ class AutoLFADS(Estimator):
         ConfigError
             If there is no trained model yet.
         SignalError
-            If muscles or rate are not those of the model, a value is not finite, or no segment is long enough.
+            If muscles or rate are not those of the model, a value is infinite or not positive, or no segment is long
+            enough.
         """
         trained = self._require_trained()
         inferred = self._infer(emg)
@@ -288,10 +290,10 @@ class AutoLFADS(Estimator):
         """Correct a prediction by the data; give activation and its expected error, or None where that is not asked."""
         card = self._require_trained().card
         settings = card.config
-        if settings.masking != "blocks" or not settings.correction_ms:
+        if settings.masking != "blocks" or not settings.correction_ms or settings.observation == "poisson":
             return None
         x = self._used(emg).values
-        pieces = long_segments(self._used(emg), bins(settings.window_ms, card.rate))
+        pieces = long_segments(self._used(emg), bins(settings.window_ms, card.rate), settings.observation)
         correction = Correction(
             *(ms * card.rate / 1000 for ms in (settings.correction_ms, settings.prediction_weight_ms))
         )
@@ -325,7 +327,7 @@ class AutoLFADS(Estimator):
         return emg.sel(muscle=list(card.muscles))
 
     def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Put columns in the model's order where the recording has them; NaN for other muscles."""
+        """Put columns in the model's order where the recording has them; NaN for other muscles and what is missing."""
         full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
         full[:, emg.get_index("muscle").get_indexer(list(self._require_trained().card.muscles))] = values
-        return full
+        return np.where(np.isnan(emg.values), np.nan, full)

@@ -24,6 +24,9 @@ class AutoLFADSConfig(BaseModel):
     generator: int = Field(64, ge=1, le=4096, description="Units of the generator.")
     factors: int = Field(10, ge=1, le=4096, description="Latent factors.")
 
+    observation: Literal["gamma", "zero_inflated_gamma", "lognormal", "poisson"] = Field(
+        "gamma", description="Distribution of the data: of rectified EMG, or poisson for counts of spikes."
+    )
     window_ms: float = Field(200.0, gt=0, le=60_000, description="Length of a window (ms).")
     window_overlap_ms: float = Field(50.0, ge=0, le=60_000, description="Overlap of neighbouring windows (ms).")
     merge_power: float = Field(1.0, gt=0, le=10, description="Exponent of the ramp that merges windows.")

@@ -52,7 +52,7 @@ class Correction:
         Parameters
         ----------
         x, predicted : array, (time, muscle)
-            Rectified EMG, and its prediction from data that did not hold the bin. Positive.
+            Rectified EMG, NaN where it is missing, and its prediction from data that did not hold the bin. Positive.
         pieces : list of slice
             The gap-free segments, which do not mix.
         hidden : array of bool, (time,), optional
@@ -65,11 +65,14 @@ class Correction:
         """
         corrected = np.full(x.shape, np.nan)
         for piece in pieces:
-            seen = np.ones((piece.stop - piece.start, 1))
+            ratio = _ratio(x[piece], predicted[piece])
+            seen = np.isfinite(ratio)
             if hidden is not None:
-                seen[hidden[piece]] = 0
-            total = self._sum(seen * _ratio(x[piece], predicted[piece]))
-            corrected[piece] = predicted[piece] * (self.weight + total) / (self.weight + self._sum(seen))
+                seen &= ~hidden[piece, None]
+            total = self._sum(np.where(seen, ratio, 0))
+            corrected[piece] = (
+                predicted[piece] * (self.weight + total) / (self.weight + self._sum(seen.astype(np.float64)))
+            )
         return corrected
 
     def relative_error(
@@ -88,6 +91,8 @@ class Correction:
         for piece in pieces:
             m = np.asarray(predicted[piece], np.float64)
             e = m * (_ratio(x[piece], m) - 1)  # bursts weigh more than rest
+            known = np.isfinite(e)
+            e, m = np.where(known, e, 0), np.where(known, m, 0)
             for lag in range(min(noise_bins + 1, len(m))):
                 products[lag] += (e[: len(e) - lag] * e[lag:]).sum(axis=0)
                 weights[lag] += (m[: len(m) - lag] * m[lag:]).sum(axis=0)

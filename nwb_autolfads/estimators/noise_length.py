@@ -28,7 +28,7 @@ def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> f
     Parameters
     ----------
     x : array, (time, muscle)
-        Rectified EMG, positive.
+        Rectified EMG, positive; NaN where it is missing.
     pieces : list of slice
         The gap-free segments.
     rate : float
@@ -43,6 +43,7 @@ def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> f
     products = np.zeros((bins[1] + 1, x.shape[1]))
     for piece in pieces:
         segment = np.asarray(x[piece], np.float64)
+        segment = np.where(np.isfinite(segment), segment, np.nanmean(segment, axis=0))
         ratio = segment / gaussian_filter1d(segment, SLOW_MS * rate / 1000, axis=0)
         ratio = np.minimum(ratio, LARGEST_RATIO)
         ratio -= ratio.mean(axis=0)

@@ -18,7 +18,7 @@ from nwb_autolfads.estimators.config import AutoLFADSConfig
 from nwb_autolfads.estimators.weights import TrainedModel
 from nwb_autolfads.lfads.hiding import Blocks, Elements, Hiding, View
 from nwb_autolfads.lfads.inference import Posterior, infer
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 
 Views = Callable[[Tensor, Sequence[int]], Iterable[View]]
@@ -63,13 +63,14 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
     Raises
     ------
     SignalError
-        If a value is not finite and positive, or no segment is as long as a window.
+        If a value cannot be an observation, or no segment is as long as a window.
     """
     settings, rate = trained.card.config, trained.card.rate
     window, overlap = bins(settings.window_ms, rate), bins(settings.window_overlap_ms, rate)
+    observation = OBSERVATIONS[settings.observation]()
     series: dict[str, NDArray[np.float32]] = {}
     initial_conditions, window_start = [], []
-    for segment in long_segments(emg, window):
+    for segment in long_segments(emg, window, settings.observation):
         data = as_tensor(emg[segment])
         starts = window_starts(len(data), window, overlap)
         batches = []
@@ -78,7 +79,7 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
             windows = chop(data, some, window)
             seen = views(windows, [segment.start + start for start in some])
             samples = settings.posterior_samples
-            batches.append(infer(trained.model, Gamma(), windows, seen, samples=samples, random=random))
+            batches.append(infer(trained.model, observation, windows, seen, samples=samples, random=random))
         # windows are the last axis but one everywhere
         posterior = Posterior(*(torch.cat(parts, dim=-2) for parts in zip(*batches, strict=True)))._asdict()
         initial_conditions.append(posterior.pop("initial_condition"))
@@ -114,25 +115,33 @@ def unfit(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
     return SignalError(problem, file=origin.get("file", ""), obj=origin.get("object_path", ""), way_out=way_out)
 
 
-def long_segments(emg: xr.DataArray, at_least: int) -> list[slice]:
-    """Find the gap-free segments of at least so many bins, in EMG that a model can take.
+def long_segments(emg: xr.DataArray, at_least: int, observation: Name) -> list[slice]:
+    """Find the gap-free segments of at least so many bins, in data that a model with this observation can take.
+
+    NaN is what is missing: it is neither learnt from nor counted.
 
     Raises
     ------
     SignalError
-        If there is none, no muscle is left, or a value is not finite and positive.
+        If there is none, no muscle is left, nothing of a muscle is known, or a value is infinite, negative, or zero
+        where the observation has no zeros.
     """
     if not emg.sizes["muscle"]:
         raise unfit(emg, "no muscle is usable", "Run `nwb-autolfads inspect` to see why.")
-    bad = ~np.isfinite(emg.values) | (emg.values <= 0)
+    zeros = OBSERVATIONS[observation].has_zeros
+    bad = np.isinf(emg.values) | (emg.values < 0 if zeros else emg.values <= 0)
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise unfit(
             emg,
-            f"{bad.sum()} values are not finite and positive, the first is {emg.values[row, column]} for muscle "
+            f"{bad.sum()} values are infinite or {'negative' if zeros else 'not positive'}, the first is "
+            f"{emg.values[row, column]} for muscle "
             f"{emg['muscle'].values[column]} at {float(emg['time'].values[row]):.3f} s",
             "Preprocess the EMG first: it is rectified and floored there.",
         )
+    unknown = emg["muscle"].values[np.isnan(emg.values).all(axis=0)]
+    if len(unknown):
+        raise unfit(emg, f"muscle {unknown[0]} has no value at all (NaN)", "Mark it as unusable.")
     slices = gap_free_slices(emg)
     longest = max((s.stop - s.start for s in slices), default=0)
     if longest < at_least:

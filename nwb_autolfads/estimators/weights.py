@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.estimators.config import AutoLFADSConfig
 from nwb_autolfads.lfads.model import LFADS
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.observation import OBSERVATIONS
 from nwb_autolfads.lfads.sizes import Sizes
 
 FORMAT = "nwb-autolfads model 1"
@@ -109,9 +109,9 @@ def unpack(data: bytes, file: str) -> TrainedModel:
         raise refuse(
             f"its description is not valid ({error.errors()[0]['loc']}: {error.errors()[0]['msg']})"
         ) from error
-    sizes = sizes_of(card.config, len(card.muscles))
+    sizes, parameters = sizes_of(card.config, len(card.muscles)), OBSERVATIONS[card.config.observation].parameters
     with torch.device("meta"):  # shapes only: nothing is allocated before they are known to agree
-        expected = LFADS(sizes, len(card.scores), Gamma.parameters, None).state_dict()
+        expected = LFADS(sizes, len(card.scores), parameters, None).state_dict()
     if expected.keys() != tensors.keys():
         raise refuse(f"its tensors are not those of the model it describes: {sorted(expected.keys() ^ tensors.keys())}")
     for name, value in tensors.items():
@@ -119,6 +119,6 @@ def unpack(data: bytes, file: str) -> TrainedModel:
             raise refuse(f"tensor {name} is {value.dtype} {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
         if not value.isfinite().all():
             raise refuse(f"tensor {name} has values that are not finite")
-    model = LFADS(sizes, len(card.scores), Gamma.parameters, torch.Generator())
+    model = LFADS(sizes, len(card.scores), parameters, torch.Generator())
     model.load_state_dict(tensors)
     return TrainedModel(card, model)

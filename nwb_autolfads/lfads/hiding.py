@@ -1,8 +1,9 @@
 """What is hidden from the encoders, so that the model must predict it.
 
 A hiding draws, for a batch of windows, what the encoders see, what the loss compares with, and where it counts; and,
-for inference, through which views of the windows each bin is estimated. It decides what is learnt: noise that is
-shared by neighbouring bins or channels is learnt too when a hidden part can be told from it (Batson & Royer 2019).
+for inference, through which views of the windows each bin is estimated. What is missing (NaN) is never seen and never
+counts. A hiding decides what is learnt: noise that is shared by neighbouring bins or channels is learnt too when a
+hidden part can be told from it (Batson & Royer 2019).
 `Blocks` hides stretches of time; `Elements` is the published setting, coordinated dropout
 (Keshtkaran & Pandarinath 2019) with temporal shift (Wimalasena et al. 2022).
 """
@@ -25,6 +26,12 @@ class Hidden(NamedTuple):
     gain: Tensor  # (P, T, B, N), 0 where hidden from the encoders, 1 / (share visible) elsewhere
     target: Tensor  # (P, T, B, N), what the read-out is compared with
     weight: Tensor  # (P, T, B, N), 0 where the target was visible or does not count
+
+
+def without_missing(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Replace what is missing (NaN) by ones; give also where data is known, 1 or 0."""
+    known = ~x.isnan()
+    return torch.where(known, x, torch.ones_like(x)), known.to(x.dtype)
 
 
 class View(NamedTuple):
@@ -87,12 +94,13 @@ class Elements:
         """
         W, B, N = windows.shape
         rate = rate.view(-1, 1, 1, 1)
+        windows, known = without_missing(windows)
         x = windows.unsqueeze(0).expand(len(rate), W, B, N)
         uniform = torch.rand(x.shape, generator=random, dtype=x.dtype, device=x.device)
         hidden = (uniform < rate).to(x.dtype)
-        gain = (1 - hidden) / (1 - rate)
+        gain = known * (1 - hidden) / (1 - rate)
         input_shift, shift = self._draw_shift(x, random), self._draw_shift(x, random)
-        weight = torch.where(rate > 0, hidden, torch.ones_like(hidden))
+        weight = known * torch.where(rate > 0, hidden, torch.ones_like(hidden))
         return Hidden(
             self._moved(x * gain, input_shift),
             self._moved(gain, input_shift),
@@ -156,6 +164,7 @@ class Blocks:
         """Hide blocks of windows (T, B, N), each with probability ``rate`` (P,); see `Hiding`."""
         T, B, N = windows.shape
         P = len(rate)
+        windows, known = without_missing(windows)
         x = windows.unsqueeze(0).expand(P, T, B, N)
         rate = rate.view(P, 1, 1, 1)
         C = self._columns(N)
@@ -166,9 +175,9 @@ class Blocks:
             same = torch.rand(P, 1, B, 1, generator=random, device=x.device) < self.together
             hidden = torch.where(same, hidden[..., :1], hidden)
         hidden = hidden.expand(P, T, B, N)
-        counts = torch.where(rate > 0, hidden, torch.ones_like(hidden))
+        counts = known * torch.where(rate > 0, hidden, torch.ones_like(hidden))
         weight = counts / counts.mean((1, 2, 3), keepdim=True).clamp_min(1e-6)  # the NLL is a mean over hidden bins
-        gain = (1 - hidden) / (1 - rate)
+        gain = known * (1 - hidden) / (1 - rate)
         return Hidden(x * gain, gain, x, weight)
 
     def views(self, windows: Tensor, random: torch.Generator) -> Iterator[View]:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .hiding import View
+from .hiding import View, without_missing
 from .model import LFADS
 from .noise import draw_noise, no_noise
-from .observation import Gamma
+from .observation import Observation
 
 
 class Posterior(NamedTuple):
@@ -28,7 +28,7 @@ class Posterior(NamedTuple):
 
 @torch.no_grad()
 def infer(
-    model: LFADS, observation: Gamma, x: Tensor, views: Iterable[View], *, samples: int, random: torch.Generator
+    model: LFADS, observation: Observation, x: Tensor, views: Iterable[View], *, samples: int, random: torch.Generator
 ) -> Posterior:
     """Average over members, views and posterior samples; the encoders run once for each view.
 
@@ -36,9 +36,9 @@ def infer(
     ----------
     model : LFADS
         Its members are an ensemble, the best one first: each has latents of its own, which cannot be averaged.
-    observation : Gamma
+    observation : Observation
     x : Tensor, (T, B, N)
-        Windows.
+        Windows; NaN where data is missing.
     views : iterable of View
         What is hidden, and which estimates count; see `Hiding.views`.
     samples : int
@@ -50,13 +50,15 @@ def infer(
     Posterior
     """
     T, B, _ = x.shape
+    x, known = without_missing(x)
     every = x.unsqueeze(0).expand(model.members, *x.shape)
     no_dropout = x.new_zeros(model.members)
     observed, latent = _Average(), _Average()
     ic_mean, count = x.new_zeros(B, model.sizes.initial_condition), 0
     for view in views:
         quiet = no_noise(model.sizes, T, B, x, model.members)
-        encoded = model.encode(model.reading(every * view.gain, view.gain), quiet)
+        gain = known * view.gain
+        encoded = model.encode(model.reading(every * gain, gain), quiet)
         ic_mean, count = ic_mean + encoded.ic_mean[0], count + 1
         for _ in range(samples):
             noise = draw_noise(model.sizes, T, B, no_dropout, random, dropout=False)

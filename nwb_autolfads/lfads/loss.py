@@ -17,7 +17,7 @@ from torch import Tensor
 from .hiding import Hidden
 from .model import LFADS
 from .noise import Noise, no_noise
-from .observation import Gamma
+from .observation import Observation
 from .priors import kl_initial_condition, kl_inputs
 
 LOSS_SCALE = 1e4
@@ -41,13 +41,13 @@ class Terms(NamedTuple):
     l2: Tensor  # weighted already: the scales differ between generator and controller
 
 
-def terms(model: LFADS, observation: Gamma, hidden: Hidden, noise: Noise, penalties: Penalties) -> Terms:
+def terms(model: LFADS, observation: Observation, hidden: Hidden, noise: Noise, penalties: Penalties) -> Terms:
     """Compute the terms of the loss on a batch.
 
     Parameters
     ----------
     model : LFADS
-    observation : Gamma
+    observation : Observation
     hidden : Hidden
     noise : Noise
     penalties : Penalties
@@ -84,7 +84,7 @@ def total(terms: Terms, penalties: Penalties, ramp: float) -> Tensor:
 
 
 @torch.no_grad()
-def hidden_nll(model: LFADS, observation: Gamma, hidden: Hidden) -> Tensor:
+def hidden_nll(model: LFADS, observation: Observation, hidden: Hidden) -> Tensor:
     """Mean NLL of the hidden elements only, at the posterior means; (P,). The score to select by."""
     P, T, B, _ = hidden.input.shape
     noise = no_noise(model.sizes, T, B, hidden.input, P)

@@ -12,7 +12,7 @@ from nwb_autolfads.lfads.hiding import Hidden, Hiding
 from nwb_autolfads.lfads.loss import hidden_nll, terms, total
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.observation import Observation
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.adam import PopulationAdam
@@ -29,13 +29,13 @@ class Population:
     Parameters
     ----------
     data : Tensor, (bins, N)
-        All gap-free segments one after the other; strictly positive.
+        All gap-free segments one after the other; NaN where data is missing.
     segment_bins : sequence of int
         Their lengths.
     window : int
         Bins that the model sees at once.
     sizes : Sizes
-    observation : Gamma
+    observation : Observation
     hiding : Hiding
     config : TrainingConfig
     seed : int
@@ -58,7 +58,7 @@ class Population:
         segment_bins: Sequence[int],
         window: int,
         sizes: Sizes,
-        observation: Gamma,
+        observation: Observation,
         hiding: Hiding,
         config: TrainingConfig,
         seed: int,
@@ -69,8 +69,9 @@ class Population:
         self.random = torch.Generator().manual_seed(seed)
         self.model = LFADS(sizes, config.members, observation.parameters, self.random)
         with torch.no_grad():
-            self.model.readout.bias[:] = observation.initial_bias(data)
-        self.model.reading.fit(data)
+            typical = torch.where(data.isnan(), data.nanmean(0), data)
+            self.model.readout.bias[:] = observation.initial_bias(typical)
+        self.model.reading.fit(typical)
         self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
         self.hyperparameters = Hyperparameters.draw(config.space, config.members, self.random)
         self.validation = self._draw_validation(validation_starts)
