@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from nwb_autolfads.compare.truth import score_against_truth
 from nwb_autolfads.report.figures import busiest_stretch, plot_activation, plot_scores, plot_search
 from nwb_autolfads.report.page import render_report
-from nwb_autolfads.report.parts import in_order_of
+from nwb_autolfads.report.parts import in_order_of, origin_of
 
 RATE = 500.0
 
@@ -185,6 +185,13 @@ def test_each_estimate_keeps_its_place_and_so_its_colour_in_comparisons():
     assert ordered["estimator"].values.tolist() == ["Bayes", "AutoLFADS", "Gone"]
     assert ordered["r2"].values.tolist() == [0.2, 0.1, 0.3]
     assert in_order_of({}, None) is None
+
+
+def test_of_a_file_on_this_machine_the_page_shows_the_name_and_of_an_address_all():
+    emg, _ = made_up_emg()
+    for file, shown in (("/home/me/secret/walk.nwb", "walk.nwb"), ("dandi://000941/a.nwb", "dandi://000941/a.nwb")):
+        estimate = made_up_estimate(emg, history=False).assign_attrs(origin=json.dumps({"file": file}))
+        assert origin_of(estimate) == {"file": shown, "object_path": "", "file_identifier": "", "object_id": ""}
 
 
 def test_an_estimate_that_does_not_say_where_it_is_from_makes_a_page():

@@ -169,7 +169,8 @@ def plot_scores(scores: xr.Dataset) -> Figure:
     for label in axis.get_xticklabels():
         label.set_parse_math(False)
     axis.set_ylabel("R² to the truth (1 = all of it)")
-    axis.set_ylim(top=1.02)
+    lowest = float(scores["r2"].min().fillna(0.0))
+    axis.set_ylim(lowest - 0.08 * (1.02 - lowest), 1.02)
     legend_above(figure, axis)
     return figure
 

@@ -20,7 +20,6 @@ from nwb_autolfads.report.verdict import judge
 from nwb_autolfads.report.zoom import script, zoom_lines
 
 MOST_OPEN_ROWS = 12  # of a table that is shown beside its picture
-ORIGIN = ("file", "object_path", "file_identifier", "object_id")
 CITATIONS = (
     "Wimalasena et al. 2022, Estimating muscle activation from EMG using deep learning-based dynamical systems "
     "models, J Neural Eng 19 036013, doi 10.1088/1741-2552/ac6369",
@@ -136,7 +135,7 @@ def render_report(
         title=title,
         contents=[(place, heading) for place, (heading, is_there) in headings.items() if is_there],
         version=version("nwb-autolfads"),
-        origin=dict.fromkeys(ORIGIN, "") | json.loads(first.attrs.get("origin", "{}")),
+        origin=parts.origin_of(first),
         unit=display_unit(str(first.attrs.get("unit", "")))[1],
         rate=first.attrs.get("rate"),
         duration=parts.recorded_seconds(first),

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,13 @@ def recorded_seconds(estimate: xr.Dataset) -> float:
     """Return how much was estimated (s), gaps not counted."""
     rate = float(estimate.attrs.get("rate", 0.0))
     return estimate.sizes["time"] / rate if rate else float(np.ptp(estimate["time"].values))
+
+
+def origin_of(estimate: xr.Dataset) -> dict[str, str]:
+    """Return where the EMG is from; of a file on this machine only its name, for the page may go to others."""
+    known = dict.fromkeys(("file", "object_path", "file_identifier", "object_id"), "")
+    known |= json.loads(estimate.attrs.get("origin", "{}"))
+    return known if "://" in known["file"] else known | {"file": PurePath(known["file"]).name}
 
 
 def described_step(step: Mapping[str, Any]) -> tuple[str, str]:
