@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nwb_autolfads.report.figures import plot_activation, plot_search
     from nwb_autolfads.simulate import simulate_session
     from nwb_autolfads.sources import open_emg
+    from nwb_autolfads.sources.counts import count_spikes
 
 _HOME = {
     "open_emg": "nwb_autolfads.sources",
@@ -57,6 +58,7 @@ _HOME = {
     "plot_frequency_response": "nwb_autolfads.report.comparison_figures",
     "plot_latents": "nwb_autolfads.report.comparison_figures",
     "simulate_session": "nwb_autolfads.simulate",
+    "count_spikes": "nwb_autolfads.sources.counts",
 }
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "LowPassSubspace",
     "compare_with_behavior",
     "compare_with_cortex",
+    "count_spikes",
     "force_coherence",
     "frequency_response",
     "open_emg",

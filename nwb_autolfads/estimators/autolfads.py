@@ -31,7 +31,7 @@ from nwb_autolfads.estimators.over_time import (
 )
 from nwb_autolfads.estimators.weights import MAX_BYTES, ModelCard, TrainedModel, pack, sizes_of, unpack
 from nwb_autolfads.lfads.hiding import Blocks, View
-from nwb_autolfads.lfads.observation import OBSERVATIONS
+from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.checkpoint import RunDirectory, fingerprint
 from nwb_autolfads.search.pbt import PopulationBasedTraining
@@ -54,6 +54,8 @@ class AutoLFADS(Estimator):
         result on the same CPU.
     config : AutoLFADSConfig, optional
         A configuration of your own; ``preset`` is not used then.
+    observation : {"gamma", "zero_inflated_gamma", "lognormal", "poisson"}, optional
+        Observation model in place of that of the configuration; "poisson" is for counts of spikes.
     progress : callable, optional
         Called with a `Progress` after every epoch.
     run_directory : path, optional
@@ -78,12 +80,18 @@ class AutoLFADS(Estimator):
         seed: int = 0,
         *,
         config: AutoLFADSConfig | None = None,
+        observation: Name | None = None,
         progress: ProgressCallback = silent,
         run_directory: str | os.PathLike[str] | None = None,
     ) -> None:
         if preset not in PRESETS:
             raise ConfigError(f"preset is {preset!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(PRESETS)}.")
-        self.settings = config or AutoLFADSConfig.preset(preset)
+        if observation is not None and observation not in OBSERVATIONS:
+            raise ConfigError(
+                f"observation is {observation!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(OBSERVATIONS)}."
+            )
+        settings = config or AutoLFADSConfig.preset(preset)
+        self.settings = settings.model_copy(update={"observation": observation}) if observation else settings
         self.seed = seed
         self.history: list[dict[str, float]] = []
         self._progress = progress

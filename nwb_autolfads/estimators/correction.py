@@ -7,8 +7,12 @@ weighs as much as k bins, the posterior mean is
 
     f_t = (k + sum_j w_j x_(t+j) / m_(t+j)) / (k + sum_j w_j),     w_j = exp(-j^2 / 2 s^2)
 
-and the activation ``m_t f_t``. The noise of x / m is correlated, so its variance counts with its covariances up to the
-length of the noise, their sum N: the relative error to expect is ``sqrt(N / (k + sum_j w_j))``.
+and the activation ``m_t f_t``. What is left of its relative error has two parts, the prediction's and the noise's,
+
+    e^2 = (k / (k + sum w))^2 v + sum w^2 / (k + sum w)^2 N
+
+N is the variance of the noise of x / m with its covariances up to the noise's length; v, the variance of f, is the
+covariance of x / m beyond that length, and at least N / k, which the weight k says it is.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import correlate1d
 
 REACH = 4.0
 """Standard deviations at which the weights end."""
@@ -97,16 +101,21 @@ class Correction:
                 products[lag] += (e[: len(e) - lag] * e[lag:]).sum(axis=0)
                 weights[lag] += (m[: len(m) - lag] * m[lag:]).sum(axis=0)
         covariance = products / np.maximum(weights, np.finfo(float).tiny)
-        noise = np.maximum(covariance - covariance[-1], 0)
-        everything = self.weight + float(self._sum(np.ones((2 * round(REACH * self.width) + 1, 1))).max())
-        return np.sqrt((noise[0] + 2 * noise[1:].sum(axis=0)) / everything)
+        excess = np.maximum(covariance - covariance[-1], 0)
+        noise = excess[0] + 2 * excess[1:].sum(axis=0)
+        w = self._weights()
+        everything = self.weight + w.sum()
+        variance = np.maximum(covariance[-1], noise / self.weight)
+        return np.sqrt((self.weight / everything) ** 2 * variance + (w**2).sum() / everything**2 * noise)
+
+    def _weights(self) -> NDArray[np.float64]:
+        """Return w_j."""
+        reach = round(REACH * self.width)
+        return np.exp(-0.5 * (np.arange(-reach, reach + 1) / self.width) ** 2)
 
     def _sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sum_j w_j values_(t+j), nothing beyond the ends."""
-        peak = np.zeros(2 * round(REACH * self.width) + 1)
-        peak[len(peak) // 2] = 1
-        share = gaussian_filter1d(peak, self.width, truncate=REACH, mode="constant").max()
-        return gaussian_filter1d(values, self.width, axis=0, truncate=REACH, mode="constant") / share
+        return correlate1d(values, self._weights(), axis=0, mode="constant")
 
 
 def _ratio(x: NDArray[np.floating], predicted: NDArray[np.floating]) -> NDArray[np.float64]:
