@@ -30,16 +30,9 @@ class PopulationAdam:
     def __init__(self, parameters: Iterable[nn.Parameter], max_norm: float) -> None:
         self.parameters = list(parameters)
         self.max_norm = max_norm
-        members = len(self.parameters[0])
-        self._widths = [p[0].numel() for p in self.parameters]
-        # the moments of all parameters side by side, (P, all): one operation on them costs less than one on each
-        self._first, self._second = (self.parameters[0].new_zeros(members, sum(self._widths)) for _ in range(2))
-        self.first, self.second = self._views(self._first.detach()), self._views(self._second.detach())
-        self.steps = torch.zeros(members, device=self.parameters[0].device)
-
-    def _views(self, flat: Tensor) -> list[Tensor]:
-        parts = flat.split(self._widths, dim=1)
-        return [part.view_as(p) for part, p in zip(parts, self.parameters, strict=True)]
+        self.first = [torch.zeros_like(p) for p in self.parameters]
+        self.second = [torch.zeros_like(p) for p in self.parameters]
+        self.steps = torch.zeros(len(self.parameters[0]), device=self.parameters[0].device)
 
     @torch.no_grad()
     def step(self, learning_rate: Tensor) -> Tensor:
@@ -55,27 +48,31 @@ class PopulationAdam:
             False for members that were left as they were, because their gradient is not finite.
         """
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
-        g = torch.cat([gradient.flatten(1) for gradient in gradients], dim=1)
-        norm = torch.linalg.vector_norm(g, dim=1)
+        norm = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
         finite = norm.isfinite()
         self.steps += finite
-        if not finite.all():
-            g[~finite] = 0
-        g *= (self.max_norm / (norm + 1e-6)).clamp(max=1.0).where(finite, torch.zeros_like(norm)).unsqueeze(1)
+        scale = (self.max_norm / (norm + 1e-6)).clamp(max=1.0).where(finite, torch.zeros_like(norm))
         # a member that never moved has steps 0: its correction is not used, so it only has to be finite
-        count = self.steps.clamp_min(1.0)
-        rate = learning_rate * finite / (1 - BETA1**count)
-        moved = finite.to(g.dtype).unsqueeze(1)
-        self._first.lerp_(g, (1 - BETA1) * moved)
-        self._second.lerp_(g.square_(), (1 - BETA2) * moved)
-        size = (self._second / (1 - BETA2**count).unsqueeze(1)).sqrt_().add_(EPSILON)
-        for p, update in zip(self.parameters, self._views(self._first / size * rate.unsqueeze(1)), strict=True):
-            p.sub_(update)
+        count = self.steps.double().clamp_min(1.0)  # in float32, 1 - 0.999 is off by 1e-5
+        correction = (1 - BETA2**count).rsqrt().to(scale.dtype)
+        moved = finite.to(scale.dtype)  # 0 leaves a member's moments and weights as they are
+        rate = moved * (learning_rate / (1 - BETA1**count)).to(scale.dtype)
+        first_share, second_share = (1 - BETA1) * moved, (1 - BETA2) * moved
+        for p, g, first, second in zip(self.parameters, gradients, self.first, self.second, strict=True):
+            own = [-1, *[1] * (p.dim() - 1)]  # one number per member against (P, ...)
+            if not finite.all():
+                g[~finite] = 0
+            g.mul_(scale.view(own))
+            first.lerp_(g, first_share.view(own))
+            second.lerp_(g.square_(), second_share.view(own))
+            size = second.sqrt().mul_(correction.view(own)).add_(EPSILON)
+            p.sub_(torch.mul(first, rate.view(own)).div_(size))
             p.grad = None
         return finite
 
     @torch.no_grad()
     def forget(self, member: int) -> None:
         """Clear the moments and the step count of one member."""
-        self._first[member] = self._second[member] = 0
+        for moment in (*self.first, *self.second):
+            moment[member] = 0
         self.steps[member] = 0
