@@ -271,7 +271,7 @@ def compare(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Compare the estimates in a file by cortex and movement."""
+    """Compare the estimates in a file by cortex, movement and force."""
     from nwb_autolfads import comparisons
     from nwb_autolfads.console import Console
     from nwb_autolfads.settings import read_settings
