@@ -142,11 +142,11 @@ def test_a_file_without_history_or_truth_makes_a_page_without_those_parts():
 
 
 def test_the_page_shows_the_quality_of_each_muscle_in_numbers_and_as_a_picture():
-    emg, _ = made_up_emg(("TA", "SOL", "GM"))
+    emg, _ = made_up_emg(("TA", "S$O_{", "GM"))
     quality = xr.Dataset(
         {
-            "usable": ("muscle", [True, True]),
-            "reason": ("muscle", ["", ""]),
+            "usable": ("muscle", [True, False]),
+            "reason": ("muscle", ["", "the same signal as $M_{"]),
             "snr_db": ("muscle", [21.34, np.nan]),
             "movement_share": ("muscle", [0.071, 0.2]),
             "mains_share": ("muscle", [0.016, 0.3]),
@@ -154,16 +154,16 @@ def test_the_page_shows_the_quality_of_each_muscle_in_numbers_and_as_a_picture()
             "crosstalk": ("muscle", [0.31, 0.31]),
             "crosstalk_with": ("muscle", ["<SOL>", "TA"]),
         },
-        coords={"muscle": ["TA", "SOL"]},
+        coords={"muscle": ["TA", "S$O_{"]},
     )
-    signals = emg.sel(muscle=["TA", "SOL"])
+    signals = emg.sel(muscle=["TA", "S$O_{"])
     html = render_report(
         {"LowPass": made_up_estimate(emg, history=False)}, title="t", emg=emg, quality=quality, signals=signals
     )
-    rows = re.findall(r"<tr><td>(TA|SOL|GM)</td>(.*?)</tr>", html)
+    rows = re.findall(r"<tr><td>(TA|S\$O_{|GM)</td>(.*?)</tr>", html)
     cells = {muscle: re.findall(r'<td class="number">([^<]*)</td>', row) for muscle, row in rows}
     assert cells["TA"][:5] == ["21.3", "7.1 %", "1.6 %", "0.0 %", "0.31 (&lt;SOL&gt;)"]
-    assert cells["SOL"][:5] == ["-", "20.0 %", "30.0 %", "0.1 %", "0.31 (TA)"]
+    assert cells["S$O_{"][:5] == ["-", "20.0 %", "30.0 %", "0.1 %", "0.31 (TA)"]
     assert cells["GM"][:5] == ["-"] * 5
     assert "as it was recorded, beside the shares that tell its quality" in html
 

@@ -56,10 +56,11 @@ def _draw_signal(axis: Axes, signal: xr.DataArray, factor: float, muscle: str, q
     pixels = values[:whole].reshape(-1, width)
     extremes = np.stack([pixels.min(axis=1), pixels.max(axis=1)], axis=1).reshape(-1)
     axis.plot(np.repeat(time[:whole:width], 2), extremes, linewidth=0.5, color=COLOURS[1] if usable else COLOURS[0])
-    axis.set_ylabel(muscle, rotation=0, ha="right", va="center")
+    axis.set_ylabel(muscle, rotation=0, ha="right", va="center", parse_math=False)
     axis.tick_params(labelsize=7)
     if not usable:
-        axis.text(0.01, 0.95, f"left out: {quality['reason'].item()}", transform=axis.transAxes, va="top", fontsize=7)
+        reason = f"left out: {quality['reason'].item()}"
+        axis.text(0.01, 0.95, reason, transform=axis.transAxes, va="top", fontsize=7, parse_math=False)
 
 
 def _draw_shares(axis: Axes, quality: xr.Dataset) -> None:
