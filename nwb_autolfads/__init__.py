@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         frequency_response,
     )
     from nwb_autolfads.emg.preprocess import preprocess
+    from nwb_autolfads.emg.trials import cut_trials
     from nwb_autolfads.estimators.autolfads import AutoLFADS
     from nwb_autolfads.estimators.bayes import BayesianFilter
     from nwb_autolfads.estimators.heldout import score_held_out
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _HOME = {
     "open_emg": "nwb_autolfads.sources",
     "preprocess": "nwb_autolfads.emg.preprocess",
+    "cut_trials": "nwb_autolfads.emg.trials",
     "AutoLFADS": "nwb_autolfads.estimators.autolfads",
     "LowPass": "nwb_autolfads.estimators.lowpass",
     "LowPassSubspace": "nwb_autolfads.estimators.subspace",
@@ -69,6 +71,7 @@ __all__ = [
     "compare_with_behavior",
     "compare_with_cortex",
     "count_spikes",
+    "cut_trials",
     "force_coherence",
     "frequency_response",
     "open_emg",

@@ -40,6 +40,11 @@ class Choice:
         Folder to keep the training in, and to go on from.
     weights : bool
         Whether the trained model is kept in the NWB file, beside its estimate.
+    trials : str or None
+        Events (see `nwb_autolfads.sources.events.read_events`) whose trials are the windows of AutoLFADS; the other
+        estimators always run along the whole recording.
+    trial_from_ms, trial_to_ms : float
+        Begin and end of a trial (ms after its event).
     """
 
     estimator: Literal["autolfads", "lowpass", "bayes", "all"] = "autolfads"
@@ -48,6 +53,9 @@ class Choice:
     save_model: Path | None = None
     resume: Path | None = None
     weights: bool = False
+    trials: str | None = None
+    trial_from_ms: float = -100.0
+    trial_to_ms: float = 400.0
 
 
 def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCallback | None = None) -> list[Estimator]:
@@ -58,7 +66,8 @@ def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCal
     ConfigError
         If an argument in the settings does not exist or is out of its range.
     """
-    options = {"--save-model": choice.save_model, "--resume": choice.resume, "--weights": choice.weights or None}
+    options: dict[str, object] = {"--save-model": choice.save_model, "--resume": choice.resume}
+    options |= {"--weights": choice.weights or None, "--trials": choice.trials}
     for option, given in options.items():
         if given is not None and choice.estimator not in ("autolfads", "all"):
             raise ConfigError(f"{choice.estimator} has no training", way_out=f"Leave out {option}")

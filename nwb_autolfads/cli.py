@@ -163,6 +163,12 @@ def run(
             metavar="DIR", help="Keep the training of AutoLFADS in this folder, and go on from what it holds."
         ),
     ] = None,
+    trials: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Events whose trials are the windows of AutoLFADS."),
+    ] = None,
+    trial_from: Annotated[float, typer.Option(metavar="MS", help="Begin of a trial, after its event.")] = -100.0,
+    trial_to: Annotated[float, typer.Option(metavar="MS", help="End of a trial, after its event.")] = 400.0,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -182,7 +188,7 @@ def run(
         result = workflow.run(
             source,
             placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite, link=link),
-            Choice(estimator.value, preset.value, seed, save_model, resume, weights),
+            Choice(estimator.value, preset.value, seed, save_model, resume, weights, trials, trial_from, trial_to),
             settings,
             tell=console.tell,
             progress=progress,

@@ -17,6 +17,7 @@ import xarray as xr
 from nwb_autolfads.choice import Choice, choice_of, make_estimators
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.emg.quality import assess_quality, middle_stretch
+from nwb_autolfads.emg.trials import cut_trials
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError
 from nwb_autolfads.nwb.inside import FileState
 from nwb_autolfads.nwb.read import list_estimates, read_activation, read_weights
@@ -24,6 +25,7 @@ from nwb_autolfads.nwb.write import write_activation
 from nwb_autolfads.placing import Target, Tell, check_new_file, check_output, nwb_file_for, write_bytes, write_text
 from nwb_autolfads.settings import RunSettings, Source
 from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources.events import read_events
 from nwb_autolfads.sources.recording import EmgRecording
 
 JUDGED_S = 60.0
@@ -117,10 +119,12 @@ def run(
             if choice.save_model is not None:
                 check_new_file(choice.save_model, 0, may_exist=target.overwrite)
             emg = _prepare(recording, settings, tell)
+            trials = _cut(emg, source, choice, tell)
         estimates = {}
         for name, estimator in zip(names, estimators, strict=True):
             tell(f"Fitting {estimator.name}")
-            estimates[name] = estimator.fit(emg).estimate(emg)
+            taken = trials if estimator.name == "AutoLFADS" else emg
+            estimates[name] = estimator.fit(taken).estimate(taken)
         models = _trained_models(dict(zip(names, estimators, strict=True))) if choice.weights else {}
         write_estimates(estimates, file, place, seen=seen, weights=models)
     tell(f"Wrote {', '.join(names)} to {target.file}")
@@ -206,7 +210,7 @@ def report(
     try:
         with open_emg(file, path=json.loads(first.attrs["origin"])["object_path"]) as recording:
             emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
-        if emg.attrs["preprocessing"] != first.attrs["preprocessing"]:
+        if json.loads(emg.attrs["preprocessing"]) != _of_whole_recording(json.loads(first.attrs["preprocessing"])):
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
@@ -225,6 +229,10 @@ def report(
     )
     write_text(out, page)
     return out
+
+
+def _of_whole_recording(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [step for step in steps if step["step"] != "trials"]
 
 
 def how_to_make(
@@ -259,6 +267,10 @@ def how_to_make(
         command += ["--emg", origins[name]["object_path"]]
         command += ["--estimator", choice.estimator, "--seed", str(choice.seed), "--name", name]
         command += ["--preset", choice.preset] if choice.estimator == "autolfads" else []
+        for step in json.loads(estimate.attrs.get("preprocessing", "[]")):
+            if step["step"] == "trials":
+                command += ["--trials", step["events"], "--trial-from", f"{step['from_ms']:g}"]
+                command += ["--trial-to", f"{step['to_ms']:g}"]
         parts = {"preprocessing": preprocessing, choice.estimator: changes}
         if any(parts.values()):
             files[f"{name}.yaml"] = _as_yaml({part: values for part, values in parts.items() if values})
@@ -436,6 +448,17 @@ def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.D
     for warning in caught:
         tell(f"  {warning.message}")
     return emg
+
+
+def _cut(emg: xr.DataArray, source: Source, choice: Choice, tell: Tell) -> xr.DataArray:
+    """Cut the EMG into trials, where these are asked for."""
+    if choice.trials is None:
+        return emg
+    events = read_events(str(source.file), choice.trials)
+    assert events is not None  # a place was named
+    trials = cut_trials(emg, events.times, from_ms=choice.trial_from_ms, to_ms=choice.trial_to_ms, name=choice.trials)
+    tell(f"Cut {trials['segment'].values[-1] + 1} trials of {trials.attrs['trial_ms']:g} ms around {events.name}")
+    return trials
 
 
 def _load_model(model: Path, trained_as: str | None) -> AutoLFADS:

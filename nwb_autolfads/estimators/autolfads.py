@@ -18,12 +18,12 @@ from torch import Tensor
 from nwb_autolfads.errors import ConfigError, SourceError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.config import PRESETS, AutoLFADSConfig, Preset
-from nwb_autolfads.estimators.correction import Correction
-from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.estimators.over_time import (
     OverTime,
     as_tensor,
     bins,
+    block_length,
+    corrected,
     hiding_of,
     long_segments,
     posterior_over_time,
@@ -37,9 +37,6 @@ from nwb_autolfads.search.checkpoint import RunDirectory, fingerprint
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
-
-BLOCK_IN_NOISE, SHORTEST_BLOCK_MS = 3.0, 20.0
-"""Length of a hidden block in lengths of the EMG's noise, and the least (ms), unless the configuration gives one."""
 
 
 class AutoLFADS(Estimator):
@@ -115,7 +112,7 @@ class AutoLFADS(Estimator):
         ----------
         emg : DataArray, (time, muscle)
             From `preprocess`. Muscles that are not ``usable`` are left out, and so is what is NaN. With the observation
-            "poisson", counts in bins (`count_spikes`).
+            "poisson", counts in bins (`count_spikes`). From `cut_trials`, each trial is a window.
 
         Returns
         -------
@@ -132,13 +129,12 @@ class AutoLFADS(Estimator):
             If the run directory holds another run, or cannot be written.
         """
         settings, rate = self.settings, float(emg.attrs["rate"])
+        if "trial_ms" in emg.attrs:
+            settings = settings.model_copy(update={"window_ms": float(emg.attrs["trial_ms"])})
         window = bins(settings.window_ms, rate)
         used = emg[:, emg["usable"].values]
         segments = long_segments(used, window, settings.observation)
-        block_ms = 0.0
-        if settings.masking == "blocks":
-            noise_ms = noise_length(used.values, segments, rate)
-            block_ms = settings.block_ms or max(BLOCK_IN_NOISE * noise_ms, SHORTEST_BLOCK_MS)
+        block_ms = block_length(settings, used, segments)
         hiding = hiding_of(settings, rate, block_ms)
         segments = long_segments(used, window + 2 * hiding.margin, settings.observation)
         data = torch.cat([as_tensor(used[segment]) for segment in segments])
@@ -202,7 +198,7 @@ class AutoLFADS(Estimator):
         trained = self._require_trained()
         inferred = self._infer(emg)
         series = inferred.series
-        activation, std = self._corrected(emg, series["mean"]) or (series["mean"], series["mean_sd"])
+        activation, std = corrected(trained, self._used(emg), series["mean"]) or (series["mean"], series["mean_sd"])
         variables: dict[str, Any] = {
             "activation": self._by_muscle(emg, activation),
             "activation_std": self._by_muscle(emg, std),
@@ -236,8 +232,8 @@ class AutoLFADS(Estimator):
         """
         hidden = np.asarray(hidden)
         predicted = self._infer(emg, hidden).series["mean"]
-        corrected = self._corrected(emg, predicted, hidden)
-        return self._by_muscle(emg, predicted if corrected is None else corrected[0])
+        activation, _ = corrected(self._require_trained(), self._used(emg), predicted, hidden) or (predicted, None)
+        return self._by_muscle(emg, activation)
 
     def to_bytes(self) -> bytes:
         """Return the trained model as safetensors bytes, configuration included."""
@@ -291,23 +287,6 @@ class AutoLFADS(Estimator):
                 yield View(view.gain * visible / share, torch.where(visible > 0, view.weight, 1.0))
 
         return posterior_over_time(trained, self._used(emg), views, random)
-
-    def _corrected(
-        self, emg: xr.DataArray, predicted: NDArray[np.float32], hidden: NDArray[np.bool_] | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Correct a prediction by the data; give activation and its expected error, or None where that is not asked."""
-        card = self._require_trained().card
-        settings = card.config
-        if settings.masking != "blocks" or not settings.correction_ms or settings.observation == "poisson":
-            return None
-        x = self._used(emg).values
-        pieces = long_segments(self._used(emg), bins(settings.window_ms, card.rate), settings.observation)
-        correction = Correction(
-            *(ms * card.rate / 1000 for ms in (settings.correction_ms, settings.prediction_weight_ms))
-        )
-        activation = correction.apply(x, predicted, pieces, hidden)
-        noise_bins = max(1, bins(noise_length(x, pieces, card.rate), card.rate))
-        return activation, activation * correction.relative_error(x, predicted, pieces, noise_bins)
 
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:

@@ -15,12 +15,16 @@ from torch import Tensor
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.base import gap_free_slices
 from nwb_autolfads.estimators.config import AutoLFADSConfig
+from nwb_autolfads.estimators.correction import Correction
+from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.estimators.weights import TrainedModel
 from nwb_autolfads.lfads.hiding import Blocks, Elements, Hiding, View
 from nwb_autolfads.lfads.inference import Posterior, infer
 from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 
+BLOCK_IN_NOISE, SHORTEST_BLOCK_MS = 3.0, 20.0
+"""Length of a hidden block in lengths of the EMG's noise, and the least (ms), unless the configuration gives one."""
 Views = Callable[[Tensor, Sequence[int]], Iterable[View]]
 """From windows (T, B, N), and the bins of the recording that each starts at, to the views to average over."""
 
@@ -89,6 +93,42 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
             whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
             whole[segment] = merged
     return OverTime(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
+
+
+def corrected(
+    trained: TrainedModel,
+    emg: xr.DataArray,
+    predicted: NDArray[np.float32],
+    hidden: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Correct a prediction of the model's muscles by their own data, but for ``hidden`` bins (time,).
+
+    Returns
+    -------
+    activation, expected_error : ndarray, (time, muscle)
+        None instead where bins were not hidden in blocks, the configuration asks for no correction, or the data are
+        counts, each of which says too little.
+    """
+    settings, rate = trained.card.config, trained.card.rate
+    if settings.masking != "blocks" or not settings.correction_ms or settings.observation == "poisson":
+        return None
+    pieces = long_segments(emg, bins(settings.window_ms, rate), settings.observation)
+    correction = Correction(settings.correction_ms * rate / 1000, settings.prediction_weight_ms * rate / 1000)
+    activation = correction.apply(emg.values, predicted, pieces, hidden)
+    noise = max(1, bins(noise_length(emg.values, pieces, rate), rate))
+    return activation, activation * correction.relative_error(emg.values, predicted, pieces, noise)
+
+
+def block_length(settings: AutoLFADSConfig, emg: xr.DataArray, segments: list[slice]) -> float:
+    """Give the length (ms) of the blocks that are hidden: longer than the noise of this EMG; 0 where none are."""
+    if settings.masking != "blocks":
+        return 0.0
+    if settings.block_ms:
+        return settings.block_ms
+    rate = float(emg.attrs["rate"])
+    if settings.observation == "poisson":  # the noise of counts does not last
+        return max(SHORTEST_BLOCK_MS, 1000 / rate)
+    return max(BLOCK_IN_NOISE * noise_length(emg.values, segments, rate), SHORTEST_BLOCK_MS)
 
 
 def hiding_of(settings: AutoLFADSConfig, rate: float, block_ms: float) -> Hiding:

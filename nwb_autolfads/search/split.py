@@ -40,7 +40,8 @@ def split_starts(segment_bins: Sequence[int], window: int) -> tuple[Tensor, Tens
     blocks: list[tuple[int, int]] = []  # first bin and end; the last block of a segment takes the rest
     first = 0
     for bins in segment_bins:
-        starts = [first + i * length for i in range(bins // length)]
+        # a segment may be shorter than a block: then it is one, if a window fits
+        starts = [first + i * length for i in range(max(bins // length, int(bins >= window)))]
         blocks += zip(starts, [*starts[1:], first + bins], strict=False)
         first += bins
     held_out = torch.zeros(total, dtype=torch.bool)

@@ -42,9 +42,9 @@ def count_spikes(
     Returns
     -------
     DataArray, (time, muscle)
-        Counts, float32, as ``nwb_autolfads.AutoLFADS(observation="poisson")`` takes them in place of EMG: the coordinate
-        ``muscle`` holds the units' names, ``time`` the middle of each bin (s). NaN where a unit was not observed; units
-        below 0.5 Hz are not ``usable``.
+        Counts, float32, as ``nwb_autolfads.AutoLFADS(observation="poisson")`` takes them in place of EMG: the
+        coordinate ``muscle`` holds the units' names, ``time`` the middle of each bin (s). NaN where a unit was not
+        observed; units below 0.5 Hz are not ``usable``.
 
     Raises
     ------

@@ -1,0 +1,72 @@
+"""Trials cut out of EMG, and AutoLFADS on windows that are trials."""
+
+import json
+
+import numpy as np
+import pytest
+from emg_examples import RATE, rectified_emg
+
+from nwb_autolfads import AutoLFADS, cut_trials
+from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.estimators.config import AutoLFADSConfig
+from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.split import split_starts
+
+
+def emg_with_gap(n_bins=6000, gap_after=3000):
+    values = np.random.default_rng(0).gamma(1.0, size=(n_bins, 2))
+    emg = rectified_emg(values, segment=np.repeat([0, 1], [gap_after, n_bins - gap_after]))
+    time = emg["time"].values.copy()
+    time[gap_after:] += 5.0
+    return emg.assign_coords(time=time)
+
+
+def test_trials_are_what_lies_around_the_events_each_a_segment():
+    emg = emg_with_gap()
+    events = 10.5 + 0.5 * np.arange(10) + 0.0004  # between two bins
+    trials = cut_trials(emg, events, from_ms=-100, to_ms=300, name="trials:start_time")
+    assert trials.attrs["trial_ms"] == 400
+    assert json.loads(trials.attrs["preprocessing"])[-1]["n_trials"] == 10
+    for number, event in enumerate(events):
+        trial = trials[trials["segment"] == number]
+        expected = np.round((event - 0.1) * RATE) / RATE + np.arange(200) / RATE
+        np.testing.assert_allclose(trial["time"], expected, atol=1e-9)
+        np.testing.assert_array_equal(trial, emg.sel(time=trial["time"]))
+
+
+def test_trials_over_a_gap_an_end_or_the_trial_before_are_left_out():
+    emg = emg_with_gap()  # 10 to 16 s and 21 to 27 s
+    inside = 10.5 + 0.5 * np.arange(10)
+    outside = [9.0, 15.8, 16.5, 18.0, 20.9, 26.9, 40.0]
+    overlapping = [11.1]
+    trials = cut_trials(emg, np.concatenate([outside, inside, overlapping]), from_ms=-100, to_ms=300)
+    np.testing.assert_allclose(trials["time"].values[::200], inside - 0.1, atol=1e-9)
+
+
+def test_too_few_trials_and_trials_without_length_are_refused():
+    emg = emg_with_gap()
+    with pytest.raises(SignalError, match="2 of 3 events leave a trial of -100 to 300 ms"):
+        cut_trials(emg, np.array([11.0, 12.0, 99.0]), from_ms=-100, to_ms=300)
+    with pytest.raises(ConfigError, match="have no length"):
+        cut_trials(emg, np.array([11.0]), from_ms=100, to_ms=-100)
+
+
+def test_every_fifth_trial_is_held_out_and_no_other_window_is_made():
+    training, validation = split_starts([100] * 300, 100)
+    assert len(validation) == 60
+    assert len(training) == 240
+    assert (training % 100 == 0).all()
+    assert not set(training.tolist()) & set(validation.tolist())
+
+
+def test_each_trial_is_one_window_of_the_model():
+    emg = emg_with_gap()
+    trials = cut_trials(emg, 10.2 + 0.45 * np.arange(12), from_ms=-100, to_ms=300)
+    training = TrainingConfig(steps_per_epoch=2, max_epochs=2, ramp_epochs=1, burn_in_epochs=1, batch_windows=4)
+    small = {"generator": 8, "controller": 8, "ic_encoder": 8, "ci_encoder": 8, "factors": 2, "inputs": 1}
+    config = AutoLFADSConfig(**small, posterior_samples=1, training=training)
+    estimator = AutoLFADS(config=config).fit(trials)
+    assert estimator.config["window_ms"] == config.window_ms  # what was asked for
+    estimate = estimator.estimate(trials)
+    np.testing.assert_allclose(estimate["window_start"], trials["time"].values[::200])
+    assert np.isfinite(estimate["activation"]).all()
