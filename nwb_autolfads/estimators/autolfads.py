@@ -170,13 +170,15 @@ class AutoLFADS(Estimator):
         self._trained = TrainedModel(card, population.best_models(members))
         return self
 
-    def estimate(self, emg: xr.DataArray) -> xr.Dataset:
+    def estimate(self, emg: xr.DataArray, *, correct: bool = True) -> xr.Dataset:
         """Estimate activation, with what the model infers beside it.
 
         Parameters
         ----------
         emg : DataArray, (time, muscle)
             With the muscles and the rate that the model was trained on.
+        correct : bool
+            Whether a prediction of hidden blocks is corrected by the data; False gives the prediction itself.
 
         Returns
         -------
@@ -198,7 +200,8 @@ class AutoLFADS(Estimator):
         trained = self._require_trained()
         inferred = self._infer(emg)
         series = inferred.series
-        activation, std = corrected(trained, self._used(emg), series["mean"]) or (series["mean"], series["mean_sd"])
+        better = corrected(trained, self._used(emg), series["mean"]) if correct else None
+        activation, std = better or (series["mean"], series["mean_sd"])
         variables: dict[str, Any] = {
             "activation": self._by_muscle(emg, activation),
             "activation_std": self._by_muscle(emg, std),

@@ -1,0 +1,111 @@
+"""What each choice in AutoLFADS is worth: one change at a time from preset `quick`, on simulated sessions.
+
+``python benchmarks/ablation.py`` prints a table of R2 to the truth before and after the correction by the muscle's own
+data, and of the score that selects models. One model each, so that a change is not hidden by an average over members.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")})
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from accuracy import GENERATORS, put_tables
+
+import nwb_autolfads as nal
+from nwb_autolfads.compare.truth import score_against_truth
+from nwb_autolfads.estimators.config import AutoLFADSConfig
+from nwb_autolfads.simulate import SimulationConfig, read_true_activation, simulate_session
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "quick, one model": {},
+    "single elements, shifted (published)": {"masking": "elements", "reading": "linear"},
+    "all muscles hidden together": {"together": 1.0},
+    "each muscle at times of its own": {"together": 0.0},
+    "linear reading, no mark of what is hidden": {"reading": "linear"},
+    "blocks of 12 ms": {"block_ms": 12.0},
+    "blocks of 40 ms": {"block_ms": 40.0},
+    "windows of 200 ms": {"window_ms": 200.0, "window_overlap_ms": 66.0},
+    "batches of 64 windows, a quarter of the steps": {"training": {"batch_windows": 64, "steps_per_epoch": 6}},
+    "twice the training": {"training": {"steps_per_epoch": 50}},
+    "constant learning rate": {"training": {"decay_epochs": 0}},
+}
+
+
+def configured(change: dict[str, Any], **training: Any) -> AutoLFADSConfig:
+    """Return preset quick with one model and one change."""
+    base = AutoLFADSConfig.preset("quick").model_dump()
+    training = {**base["training"], "members": 1, **training, **change.get("training", {})}
+    return AutoLFADSConfig.model_validate({**base, **change, "training": training})
+
+
+def score(config: AutoLFADSConfig, emg: xr.DataArray, truth: xr.DataArray, seed: int) -> dict[str, float]:
+    """Train once; estimate with the correction and without."""
+    began = time.process_time()
+    estimator = nal.AutoLFADS(config=config, seed=seed).fit(emg)
+    seconds = time.process_time() - began
+    estimates = {"corrected": estimator.estimate(emg)}
+    if config.masking == "blocks":
+        estimates["predicted"] = estimator.estimate(emg, correct=False)
+    r2 = score_against_truth(estimates, truth)["r2"].mean("muscle")
+    found = {name: float(r2.sel(estimator=name)) for name in estimates}
+    return found | {"validation_nll": estimator.config["validation_nll"], "seconds": seconds}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write means over seeds, a line for each change."""
+    generators = list(dict.fromkeys(row["generator"] for row in rows))
+    heads = [f"{what}, {g}" for g in generators for what in ("predicted", "corrected")]
+    lines = ["| change | " + " | ".join(heads) + " | training (CPU s) |", "|---" * (2 + len(heads)) + "|"]
+    for change in dict.fromkeys(row["change"] for row in rows):
+        mine = [row for row in rows if row["change"] == change]
+        cells = []
+        for generator in generators:
+            for what in ("predicted", "corrected"):
+                values = [row[what] for row in mine if row["generator"] == generator and what in row]
+                cells.append(f"{np.mean(values):.3f}" if values else "-")
+        lines.append(f"| {change} | " + " | ".join(cells) + f" | {np.mean([row['seconds'] for row in mine]):.0f} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--changes", nargs="+", choices=list(CHANGES), default=list(CHANGES), metavar="CHANGE")
+    parser.add_argument("--generators", nargs="+", choices=GENERATORS, default=list(GENERATORS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--duration", type=float, default=60.0, help="length of a session (s)")
+    parser.add_argument("--epochs", type=int, default=None, help="epochs of training; by default those of quick")
+    parser.add_argument("--json", type=Path, default=Path("ablation.json"))
+    parser.add_argument("--markdown", type=Path, help="page whose tables are replaced")
+    options = parser.parse_args(arguments)
+    training = {"max_epochs": options.epochs} if options.epochs else {}
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "session.nwb"
+        for generator in options.generators:
+            for seed in options.seeds:
+                config = SimulationConfig(emg_generator=generator)
+                simulate_session(path, seed=seed, duration=options.duration, config=config, overwrite=True)
+                emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"))
+                truth = read_true_activation(path)
+                for change in options.changes:
+                    found = score(configured(CHANGES[change], **training), emg, truth, seed)
+                    print(generator, seed, change, {k: round(v, 3) for k, v in found.items()}, flush=True)
+                    rows.append({"change": change, "generator": generator, "seed": seed} | found)
+                    options.json.write_text(json.dumps(rows, indent=1))
+    print("\n" + table(rows))
+    if options.markdown:
+        put_tables(options.markdown, table(rows))
+
+
+if __name__ == "__main__":
+    main()
