@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
 
-from nwb_autolfads import AutoLFADS, cut_trials
+from nwb_autolfads import AutoLFADS, cut_trials, read_activation, simulate_session
+from nwb_autolfads.cli import main
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.config import AutoLFADSConfig
 from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.split import split_starts
+from nwb_autolfads.settings import RunSettings
+from nwb_autolfads.workflow import how_to_make
 
 
 def emg_with_gap(n_bins=6000, gap_after=3000):
@@ -70,3 +73,25 @@ def test_each_trial_is_one_window_of_the_model():
     estimate = estimator.estimate(trials)
     np.testing.assert_allclose(estimate["window_start"], trials["time"].values[::200])
     assert np.isfinite(estimate["activation"]).all()
+
+
+def test_the_command_cuts_trials_for_autolfads_alone_and_the_report_says_how(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    simulate_session("session.nwb", duration=30.0)
+    settings = (
+        "{posterior_samples: 1, training: {members: 1, max_epochs: 1, steps_per_epoch: 1, validation_windows: 2}}"
+    )
+    (tmp_path / "tiny.yaml").write_text(f"autolfads: {settings}")
+    command = ["run", "session.nwb", "--emg", "acquisition/EMG", "--estimator", "all", "--config", "tiny.yaml"]
+    command += ["--trials", "steps:start_time", "--trial-from", "0", "--trial-to", "300"]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert not ended.value.code
+    whole, cut = (read_activation("session_activation.nwb", name=name) for name in ("LowPass", "AutoLFADS"))
+    step = json.loads(cut.attrs["preprocessing"])[-1]
+    assert step == {"step": "trials", "events": "steps:start_time", "from_ms": 0, "to_ms": 300} | {
+        "n_trials": step["n_trials"]
+    }
+    assert cut.sizes["time"] == 150 * step["n_trials"] < whole.sizes["time"]
+    commands, _ = how_to_make({"AutoLFADS": cut}, RunSettings(), tmp_path / "session_activation.nwb")
+    assert "--trials steps:start_time --trial-from 0 --trial-to 300" in commands[0]

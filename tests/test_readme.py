@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nwb_autolfads import simulate_session
@@ -90,15 +91,21 @@ def test_the_picture_is_small_and_named_by_its_command():
 
 def test_the_python_and_the_settings_of_the_autolfads_page_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    simulate_session("session.nwb", duration=5.0)
-    short = {"max_epochs": 1, "steps_per_epoch": 1, "validation_windows": 2}
+    simulate_session("session.nwb", duration=9.0)
+    short = {"members": 1, "max_epochs": 1, "steps_per_epoch": 1, "validation_windows": 2}
     quick = PRESETS["quick"]
     training = quick.training.model_copy(update=short)
     monkeypatch.setitem(PRESETS, "quick", quick.model_copy(update={"posterior_samples": 1, "training": training}))
-    (code,) = blocks("docs/autolfads.md", "python")
+    code, of_trials, of_counts = blocks("docs/autolfads.md", "python")
     names = {}
     exec(compile(code, "autolfads.md", "exec"), names)
     assert Path("model.safetensors").is_file()
+    events = 0.2 + 0.55 * np.arange(14)
+    of_one_trial = names | {"events": events}
+    exec(compile(of_trials, "autolfads.md", "exec"), of_one_trial)
+    assert of_one_trial["estimate"].sizes["time"] == 14 * 250
+    exec(compile(of_counts, "autolfads.md", "exec"), names)
+    assert names["factors"].sizes["time"] == names["counts"].sizes["time"]
     variables = " ".join(re.findall(r"^\| (`.*?) \| ", (ROOT / "docs/autolfads.md").read_text(), re.MULTILINE))
     for variable in names["estimate"].data_vars:
         assert f"`{variable}`" in variables or variable.startswith("search_"), variable
