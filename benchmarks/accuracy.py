@@ -66,7 +66,7 @@ COLUMNS = {
     "seconds": "CPU (s)",
 }
 RANKED_BY = ("held_out_nll", "cortex_r2", "movement_r2")
-MARK = "<!-- tables of benchmarks/accuracy.py -->"
+MARK = "<!-- made by a benchmark -->"
 MAX_LAG_S = 0.05
 SPLIT_HZ = 10.0
 IN_90_PERCENT = 1.645  # standard deviations on both sides
