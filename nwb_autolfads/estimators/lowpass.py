@@ -15,6 +15,7 @@ from scipy.signal import butter, sosfiltfilt
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import BLOCK_MS, held_out_likelihood
+from nwb_autolfads.estimators.noise_length import hidden_block_ms
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe, require_between
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
@@ -36,8 +37,8 @@ class LowPass(Estimator):
         rectified EMG best (`heldout.held_out_likelihood`), one for all muscles.
     order : int
         Order of the Butterworth filter, before it is doubled by running both ways.
-    block_ms : float
-        Length of a hidden block (ms), for "auto".
+    block_ms : float, optional
+        Length of a hidden block (ms), for "auto"; three times that of the noise of the EMG when not given.
     seed : int
         Decides which blocks are hidden together, for "auto".
 
@@ -50,7 +51,7 @@ class LowPass(Estimator):
     name = "LowPass"
 
     def __init__(
-        self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4, block_ms: float = BLOCK_MS, seed: int = 0
+        self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4, block_ms: float | None = None, seed: int = 0
     ) -> None:
         if cutoff != "auto":
             require_between("cutoff", cutoff, 0.01, math.inf, unit="Hz, or 'auto'")
@@ -68,7 +69,10 @@ class LowPass(Estimator):
         """Choose the cutoff when it is "auto"; otherwise only check the EMG."""
         observed = observe(emg)
         if self.cutoff == "auto":
-            self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff))
+            block_ms = self.block_ms or hidden_block_ms(
+                observed.values, observed.pieces, observed.rate, shortest=BLOCK_MS
+            )
+            self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff, block_ms))
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
@@ -86,9 +90,9 @@ class LowPass(Estimator):
             raise ConfigError("cutoff='auto' has not been chosen yet", way_out="Call fit(emg) first")
         return self.cutoff_
 
-    def _held_out_nll(self, emg: xr.DataArray, cutoff: float) -> float:
+    def _held_out_nll(self, emg: xr.DataArray, cutoff: float, block_ms: float) -> float:
         candidate = LowPass(cutoff, order=self.order)
-        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=self.block_ms, seed=self.seed)
+        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=block_ms, seed=self.seed)
         return float(score["nll"].mean())
 
 

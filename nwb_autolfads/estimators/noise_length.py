@@ -14,6 +14,8 @@ SLOW_MS = 20.0
 """Width (standard deviation) of the average that is taken for the mean."""
 LEFT_OVER_MS = (25.0, 40.0)
 """Lags at which what is still correlated is taken for activation that the average did not follow."""
+BLOCK_IN_NOISE = 3.0
+"""Length of a hidden block in lengths of the noise."""
 LEAST = 0.1
 """Correlation that no longer counts."""
 LARGEST_RATIO = 10.0
@@ -54,3 +56,8 @@ def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> f
     noise = (correlation - level) / (1 - level)
     first = [next((lag for lag in range(1, bins[0]) if column[lag] < LEAST), bins[0]) for column in noise.T]
     return float(np.median(first)) * 1000 / rate
+
+
+def hidden_block_ms(x: NDArray[np.floating], pieces: list[slice], rate: float, *, shortest: float) -> float:
+    """Return how long (ms) a hidden block must be for noise not to be predicted into it, at least ``shortest``."""
+    return max(BLOCK_IN_NOISE * noise_length(x, pieces, rate), shortest)

@@ -16,15 +16,15 @@ from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.base import gap_free_slices
 from nwb_autolfads.estimators.config import AutoLFADSConfig
 from nwb_autolfads.estimators.correction import Correction
-from nwb_autolfads.estimators.noise_length import noise_length
+from nwb_autolfads.estimators.noise_length import hidden_block_ms, noise_length
 from nwb_autolfads.estimators.weights import TrainedModel
 from nwb_autolfads.lfads.hiding import Blocks, Elements, Hiding, View
 from nwb_autolfads.lfads.inference import Posterior, infer
 from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 
-BLOCK_IN_NOISE, SHORTEST_BLOCK_MS = 3.0, 20.0
-"""Length of a hidden block in lengths of the EMG's noise, and the least (ms), unless the configuration gives one."""
+SHORTEST_BLOCK_MS = 20.0
+"""Blocks shorter than this are too easy to predict from their edges for a model to learn from them."""
 Views = Callable[[Tensor, Sequence[int]], Iterable[View]]
 """From windows (T, B, N), and the bins of the recording that each starts at, to the views to average over."""
 
@@ -128,7 +128,7 @@ def block_length(settings: AutoLFADSConfig, emg: xr.DataArray, segments: list[sl
     rate = float(emg.attrs["rate"])
     if settings.observation == "poisson":  # the noise of counts does not last
         return max(SHORTEST_BLOCK_MS, 1000 / rate)
-    return max(BLOCK_IN_NOISE * noise_length(emg.values, segments, rate), SHORTEST_BLOCK_MS)
+    return hidden_block_ms(emg.values, segments, rate, shortest=SHORTEST_BLOCK_MS)
 
 
 def hiding_of(settings: AutoLFADSConfig, rate: float, block_ms: float) -> Hiding:
