@@ -218,8 +218,9 @@ def put_tables(page: Path, tables: str) -> None:
 
 
 def _mean_and_spread(rows: list[dict[str, Any]], column: str) -> str:
-    values = np.array([row[column] for row in rows])
-    if not np.isfinite(values).any():
+    values = np.array([row[column] for row in rows], float)
+    values = values[np.isfinite(values)]
+    if not len(values):
         return "-"
     digits = 1 if column in ("best_lag_ms", "onset_ms", "seconds") else 3
     spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
