@@ -12,19 +12,17 @@ os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREA
 
 import argparse
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from accuracy import GENERATORS, put_tables
+from accuracy import GENERATORS, put_tables, simulated_sessions
 
 import nwb_autolfads as nal
 from nwb_autolfads.compare.truth import score_against_truth
 from nwb_autolfads.estimators.config import AutoLFADSConfig
-from nwb_autolfads.simulate import SimulationConfig, read_true_activation, simulate_session
 
 CHANGES: dict[str, dict[str, Any]] = {
     "quick, one model": {},
@@ -89,19 +87,12 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     training = {"max_epochs": options.epochs} if options.epochs else {}
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "session.nwb"
-        for generator in options.generators:
-            for seed in options.seeds:
-                config = SimulationConfig(emg_generator=generator)
-                simulate_session(path, seed=seed, duration=options.duration, config=config, overwrite=True)
-                emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"))
-                truth = read_true_activation(path)
-                for change in options.changes:
-                    found = score(configured(CHANGES[change], **training), emg, truth, seed)
-                    print(generator, seed, change, {k: round(v, 3) for k, v in found.items()}, flush=True)
-                    rows.append({"change": change, "generator": generator, "seed": seed} | found)
-                    options.json.write_text(json.dumps(rows, indent=1))
+    for generator, seed, emg, truth, _ in simulated_sessions(options):
+        for change in options.changes:
+            found = score(configured(CHANGES[change], **training), emg, truth, seed)
+            print(generator, seed, change, {k: round(v, 3) for k, v in found.items()}, flush=True)
+            rows.append({"change": change, "generator": generator, "seed": seed} | found)
+            options.json.write_text(json.dumps(rows, indent=1))
     print("\n" + table(rows))
     if options.markdown:
         put_tables(options.markdown, table(rows))

@@ -153,8 +153,8 @@ def onset_error_ms(estimate: xr.DataArray, truth: xr.DataArray) -> float:
     return 1e3 * float(np.median(errors)) if errors else float("nan")
 
 
-def run_simulated(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Score the estimators on every generator and seed; one row each."""
+def simulated_sessions(options: argparse.Namespace) -> Iterator[tuple[str, int, xr.DataArray, xr.DataArray, Path]]:
+    """Simulate a session of every generator and seed; give both, EMG, truth, and the file while it is there."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "session.nwb"
         for generator in options.generators:
@@ -162,13 +162,18 @@ def run_simulated(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 config = SimulationConfig(emg_generator=generator)
                 simulate_session(path, seed=seed, duration=options.duration, config=config, overwrite=True)
                 emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"))
-                truth = read_true_activation(path)
-                for name in options.estimators:
-                    estimator = ESTIMATORS[name](seed, options.preset)
-                    scores = score_simulated(estimator, emg, truth, path)
-                    print(generator, seed, name, f"R2 {scores['r2']:.3f}", f"{scores['seconds']:.1f} s", flush=True)
-                    asked = {"estimator": name, "generator": generator, "seed": seed, "duration_s": options.duration}
-                    yield asked | scores | {"config": estimator.config}
+                yield generator, seed, emg, read_true_activation(path), path
+
+
+def run_simulated(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Score the estimators on every generator and seed; one row each."""
+    for generator, seed, emg, truth, path in simulated_sessions(options):
+        for name in options.estimators:
+            estimator = ESTIMATORS[name](seed, options.preset)
+            scores = score_simulated(estimator, emg, truth, path)
+            print(generator, seed, name, f"R2 {scores['r2']:.3f}", f"{scores['seconds']:.1f} s", flush=True)
+            asked = {"estimator": name, "generator": generator, "seed": seed, "duration_s": options.duration}
+            yield asked | scores | {"config": estimator.config}
 
 
 def simulated_tables(rows: list[dict[str, Any]], names: list[str]) -> str:

@@ -93,7 +93,7 @@ def _kernel() -> Fact:
     except (ImportError, OSError):
         return Fact("compiled kernel", "", "needs torch", required=False)
     kernel = compiled.load()
-    if kernel.library is not None:
+    if kernel.functions is not None:
         return Fact("compiled kernel", kernel.status)
     advice = "training is slower without; install a C++ compiler (g++ or clang++) to have it built"
     found = f"none, torch operations take its place: {kernel.status}"

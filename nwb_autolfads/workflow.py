@@ -123,7 +123,7 @@ def run(
         estimates = {}
         for name, estimator in zip(names, estimators, strict=True):
             tell(f"Fitting {estimator.name}")
-            taken = trials if estimator.name == "AutoLFADS" else emg
+            taken = trials if estimator.takes_trials else emg
             estimates[name] = estimator.fit(taken).estimate(taken)
         models = _trained_models(dict(zip(names, estimators, strict=True))) if choice.weights else {}
         write_estimates(estimates, file, place, seen=seen, weights=models)

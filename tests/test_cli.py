@@ -162,7 +162,7 @@ def test_doctor_finds_what_is_installed_and_how_to_get_the_rest(call):
     assert facts["numpy"]["found"] == np.__version__
     assert all(fact["found"] or "pip install" in fact["advice"] for fact in facts.values())
     assert facts["compiled kernel"]["found"].endswith(compiled.load().status)
-    assert facts["compiled kernel"]["found"].startswith("none") == (compiled.load().library is None)
+    assert facts["compiled kernel"]["found"].startswith("none") == (compiled.load().functions is None)
 
 
 @pytest.mark.parametrize(

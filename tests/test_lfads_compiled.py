@@ -20,7 +20,7 @@ from nwb_autolfads.lfads.sizes import Sizes
 
 @pytest.fixture(params=["torch", "compiled"])
 def fast_path(request):
-    if request.param == "compiled" and compiled.load().library is None:
+    if request.param == "compiled" and compiled.load().functions is None:
         pytest.skip(f"no compiled kernel here: {compiled.load().status}")
     return request.param
 

@@ -21,7 +21,7 @@ NO_CONTROLLER = Sizes(channels=2, ic_encoder=3, ci_encoder=3, initial_condition=
 @pytest.fixture(params=["plain", "torch", "compiled"], autouse=True)
 def path(request):
     """Every test here holds for each path that runs the time loops."""
-    if request.param == "compiled" and compiled.load().library is None:
+    if request.param == "compiled" and compiled.load().functions is None:
         pytest.skip(f"no compiled kernel here: {compiled.load().status}")
     with recurrence.using(request.param):
         yield

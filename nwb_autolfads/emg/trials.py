@@ -51,7 +51,9 @@ def cut_trials(
     length = round((to_ms - from_ms) * rate / 1000)
     if length < 2:
         raise ConfigError(
-            f"trials from {from_ms:g} to {to_ms:g} ms have no length", way_out="Let them end after they begin"
+            f"trials from {from_ms:g} to {to_ms:g} ms have no length",
+            obj=name,
+            way_out="Let them end after they begin",
         )
     time, segment = emg["time"].values, emg["segment"].values
     starts: list[int] = []
@@ -65,6 +67,8 @@ def cut_trials(
         raise SignalError(
             f"{len(starts)} of {len(events)} events leave a trial of {from_ms:g} to {to_ms:g} ms that lies in the "
             "recording and apart from the one before",
+            file=json.loads(emg.attrs.get("origin", "{}")).get("file", ""),
+            obj=name,
             way_out=f"Give at least {FEWEST_TRIALS} such events, or shorter trials",
         )
     bins = (np.array(starts)[:, None] + np.arange(length)).ravel()

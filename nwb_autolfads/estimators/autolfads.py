@@ -70,6 +70,7 @@ class AutoLFADS(Estimator):
     """
 
     name: ClassVar[str] = "AutoLFADS"
+    takes_trials: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ class Estimator(ABC):
     """
 
     name: ClassVar[str]
+    takes_trials: ClassVar[bool] = False  # whether trials can be its windows; a filter needs what is between them
     seed: int = 0
 
     @property

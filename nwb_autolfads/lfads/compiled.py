@@ -32,7 +32,7 @@ SUFFIX = {torch.float32: "float32", torch.float64: "float64"}
 class Kernel:
     """The loaded library, or why there is none."""
 
-    library: ctypes.CDLL | None
+    functions: ctypes.CDLL | None
     status: str
 
     def call(self, name: str, sizes: tuple[int, ...], tensors: tuple[Tensor | None, ...]) -> None:
@@ -43,7 +43,7 @@ class Kernel:
                 raise ValueError(f"{name} takes contiguous tensors of one type")
         pointers = (ctypes.c_void_p * len(tensors))(*(t.data_ptr() if t is not None else None for t in tensors))
         numbers = (ctypes.c_long * len(sizes))(*sizes)
-        getattr(self.library, f"{name}_{SUFFIX[first.dtype]}")(numbers, pointers)
+        getattr(self.functions, f"{name}_{SUFFIX[first.dtype]}")(numbers, pointers)
 
 
 @cache

@@ -26,7 +26,6 @@ class Observation(Protocol):
     """What every observation model gives; x is data (..., N), read-outs are (..., parameters * N)."""
 
     parameters: int
-    least: float  # smallest value that it takes
     has_zeros: bool  # whether exact zeros are data, not a floor that was missed
 
     def initial_bias(self, x: Tensor) -> Tensor:
@@ -45,7 +44,7 @@ class Observation(Protocol):
 class Gamma:
     """Gamma observation: density of x > 0 with concentration alpha and rate beta, mean alpha / beta."""
 
-    parameters, least, has_zeros = 2, 1e-4, False
+    parameters, has_zeros = 2, False
 
     def initial_bias(self, x: Tensor) -> Tensor:
         """Bias of the read-out that gives every channel its own mean and variance.
@@ -94,7 +93,7 @@ class Gamma:
 class ZeroInflatedGamma:
     """Exactly zero with some probability, gamma otherwise; the read-out adds the logit of a zero to `Gamma`'s."""
 
-    parameters, least, has_zeros = 3, 0.0, True
+    parameters, has_zeros = 3, True
 
     def initial_bias(self, x: Tensor) -> Tensor:
         """Bias from the share of zeros and the moments of the rest; see `Observation`."""
@@ -132,7 +131,7 @@ class ZeroInflatedGamma:
 class LogNormal:
     """Gaussian observation of log x: density of x > 0 with the mean and the standard deviation of its logarithm."""
 
-    parameters, least, has_zeros = 2, 1e-4, False
+    parameters, has_zeros = 2, False
 
     def initial_bias(self, x: Tensor) -> Tensor:
         """Bias from the moments of log x; see `Observation`."""
@@ -162,7 +161,7 @@ class LogNormal:
 class Poisson:
     """Poisson observation of counts; the read-out is the log of the expected count."""
 
-    parameters, least, has_zeros = 1, 0.0, True
+    parameters, has_zeros = 1, True
 
     def initial_bias(self, x: Tensor) -> Tensor:
         """Bias from the mean count; see `Observation`."""

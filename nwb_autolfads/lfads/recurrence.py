@@ -37,7 +37,7 @@ def path_for(x: Tensor) -> Path:
     if _wanted == "plain" or x.requires_grad:
         return "plain"
     on_processor = x.device.type == "cpu" and x.dtype in compiled.SUFFIX
-    return "compiled" if _wanted == "compiled" and on_processor and compiled.load().library else "torch"
+    return "compiled" if _wanted == "compiled" and on_processor and compiled.load().functions else "torch"
 
 
 def encode(x: Tensor, h0: Tensor, W: Tensor, path: Path) -> tuple[Tensor, Tensor]:

@@ -56,16 +56,19 @@ def count_spikes(
         If there are no spikes.
     """
     if not 1 <= bin_ms <= 1000:
-        raise ConfigError(f"bin_ms={bin_ms!r} is out of range", way_out="Give 1 to 1000 ms")
+        raise ConfigError(f"bin_ms={bin_ms!r} is out of range", obj="count_spikes", way_out="Give 1 to 1000 ms")
+    file = str(source) if isinstance(source, str | Path) else ""
     trains = read_spikes(source)
     every = np.concatenate(trains.times)
     if not len(every):
-        raise SignalError("no unit has a spike", way_out="Choose a file with spikes")
+        raise SignalError("no unit has a spike", file=file, obj="units", way_out="Choose a file with spikes")
     start, stop = (float(every.min()) if start is None else start), (float(every.max()) if stop is None else stop)
     n_bins = int(np.floor((stop - start) * 1000 / bin_ms)) if stop > start else 0
     if not 1 <= n_bins * len(trains.units) <= MAX_COUNTS:
         raise ConfigError(
             f"start={start:g} s, stop={stop:g} s and bin_ms={bin_ms:g} make {n_bins} bins of {len(trains.units)} units",
+            file=file,
+            obj="units",
             way_out=f"Give a stretch with at least one bin and at most {MAX_COUNTS} counts",
         )
     edges = start + np.arange(n_bins + 1) * bin_ms / 1000
@@ -76,7 +79,7 @@ def count_spikes(
             column[~np.any(inside, axis=0)] = np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = np.nansum(counts, axis=0) / (np.isfinite(counts).sum(axis=0) * bin_ms / 1000)
-    origin = {"file": str(source) if isinstance(source, str | Path) else "", "object_path": "units"}
+    origin = {"file": file, "object_path": "units"}
     return xr.DataArray(
         counts,
         dims=("time", "muscle"),
