@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from nwb_autolfads.compare.decoding import Folds, blocked_folds, decode, known_rows, lagged
+from nwb_autolfads.compare.decoding import decode
+from nwb_autolfads.compare.folds import Folds, blocked_folds
+from nwb_autolfads.compare.lagged import known_rows, lagged_map, lagged_sums
 from nwb_autolfads.errors import ConfigError, SignalError
 
 STEP = 0.01
@@ -110,7 +112,36 @@ def test_lags_do_not_reach_across_gaps_or_into_what_is_not_known():
     segment = np.repeat([0, 1], 6)
     assert np.flatnonzero(known_rows(values, segment, [0, 2])).tolist() == [2, 3, 4, 5, 8, 10]
     assert np.flatnonzero(known_rows(values, segment, [-1, 0])).tolist() == [0, 1, 2, 3, 4, 6, 7, 10]
-    assert lagged(values, np.array([4]), [0, 2]).tolist() == [[4.0, 2.0]]
+
+
+@pytest.mark.parametrize("shifts", [[0, 1, 2, 5, 10], [0, -3, -6, -9], [4], [7, -2, 3, 0, -7]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.arange(10, 80),
+        np.concatenate([np.arange(10, 14), [17], np.arange(20, 60), [70, 72]]),  # stretches shorter than the lags
+        np.arange(10, 80, 2),  # no two rows beside each other
+    ],
+)
+def test_sums_over_lags_are_those_of_the_design_matrix(rows, shifts):
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(90, 3)), rng.normal(size=(90, 2))
+    design = np.hstack([x[rows - shift] for shift in shifts])
+    sums = lagged_sums(x, y, rows, shifts)
+    expected = (len(rows), design.sum(axis=0), y[rows].sum(axis=0), design.T @ design, design.T @ y[rows])
+    for found, wanted in zip((sums.n, sums.x, sums.y, sums.xx, sums.xy), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-11)
+    np.testing.assert_allclose(sums.yy, (y[rows] ** 2).sum(axis=0))
+    weights = rng.normal(size=(design.shape[1], 2))
+    np.testing.assert_allclose(lagged_map(x, rows, shifts, weights), design @ weights, atol=1e-12)
+
+
+def test_pieces_of_folds_make_up_every_fold_whole():
+    folds = blocked_folds(np.arange(900) * STEP, 5, 0.2)
+    pieces, of_pieces = folds.pieces()
+    assert np.concatenate(pieces).tolist() == list(range(900))
+    for whole, cut in ((folds.test, of_pieces.test), (folds.near, of_pieces.near)):
+        assert np.repeat(cut, [len(piece) for piece in pieces], axis=1).tolist() == whole.tolist()
 
 
 def test_bins_with_an_unknown_target_are_left_out_and_nothing_else_changes():

@@ -8,32 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.compare.folds import Folds, Mask, blocked_folds
+from nwb_autolfads.compare.lagged import Sums, known_rows, lagged_map, lagged_sums
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 STRENGTHS: Floats = np.logspace(-4, 1, 11)
 """Ridge strengths to choose from, relative to the variance of one predictor: from almost none to shrinking all."""
-
-FEWEST_ROWS = 100
-_CHUNK = 10_000  # rows whose lagged predictors are in memory at once
-
-
-@dataclass(frozen=True)
-class Folds:
-    """Blocks of time that are held out in turn.
-
-    Attributes
-    ----------
-    test : ndarray of bool, (fold, row)
-        What a fold tests: contiguous, and every row in one fold.
-    near : ndarray of bool, (fold, row)
-        The test rows and those closer to them than the guard, all kept out of training.
-    """
-
-    test: Mask
-    near: Mask
 
 
 @dataclass(frozen=True)
@@ -98,55 +79,6 @@ def _explained(error: Floats, variation: Floats) -> Floats:
         return np.where(variation > 0, 1 - error / variation, np.nan)
 
 
-def blocked_folds(time: Floats, n_folds: int, guard: float) -> Folds:
-    """Cut time into contiguous blocks of equally many bins, each with a guard on both sides.
-
-    Parameters
-    ----------
-    time : ndarray, (row,)
-        Ascending (s).
-    n_folds : int
-        At least 3, so that a strength can be chosen with one block held out and another tested.
-    guard : float
-        Time (s) between any tested and any training row, at least: as long as whatever makes one bin depend on
-        another (window of the estimator, smoothing, lags).
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer than 3 folds or the guard is negative.
-    SignalError
-        If the guards leave too little to train on.
-    """
-    if n_folds < 3 or guard < 0:
-        raise ConfigError(f"{n_folds} folds with a guard of {guard:g} s", way_out="Give 3 or more folds, a guard >= 0")
-    near = np.zeros((n_folds, len(time)), dtype=bool)
-    test = np.zeros_like(near)
-    if len(time) >= n_folds * 2:
-        for fold, rows in enumerate(np.array_split(np.arange(len(time)), n_folds)):
-            test[fold, rows] = True
-            near[fold] = (time > time[rows[0]] - guard) & (time < time[rows[-1]] + guard)
-    fewest = min(
-        int(np.count_nonzero(~near[first] & ~near[second]))
-        for first in range(n_folds)
-        for second in range(n_folds)
-        if first != second
-    )
-    untestable = any(not (test[g] & ~near[f]).any() for f in range(n_folds) for g in range(n_folds) if abs(f - g) > 1)
-    if fewest < FEWEST_ROWS or untestable:
-        raise SignalError(
-            f"{len(time)} bins in common are too few: {n_folds} folds with guards of {guard:g} s leave "
-            f"{max(0, fewest) if len(time) >= 2 * n_folds else 0} bins to train on",
-            way_out="Use a longer recording, or fewer folds",
-        )
-    return Folds(test, near)
-
-
-def lagged(values: Floats, rows: NDArray[np.intp], shifts: Sequence[int]) -> Floats:
-    """Return ``values[row - shift]`` for each row, all predictors of one shift side by side, (row, lag * predictor)."""
-    return values[rows[:, None] - np.asarray(shifts)].reshape(len(rows), len(shifts) * values.shape[1])
-
-
 def decode(
     predictors: Floats,
     targets: Floats,
@@ -188,137 +120,90 @@ def decode(
     SignalError
         If there are too few bins in which everything is known.
     """
-    n_time, n_lags = len(time), len(shifts)
     usable = known_rows(predictors, segment, shifts) & np.isfinite(targets).all(axis=1)
     rows = np.flatnonzero(usable)
     folds = blocked_folds(time[rows], n_folds, guard) if folds is None else folds
-    n_folds = len(folds.test)
+    n_folds, n_lags, n_targets = len(folds.test), len(shifts), targets.shape[1]
     # Centring once keeps the sums of squares small against what they differ by.
-    x = predictors - predictors[rows].mean(axis=0)
-    y = targets - targets[rows].mean(axis=0)
-    n_targets, width = y.shape[1], x.shape[1]
+    x = np.where(np.isfinite(predictors), predictors - predictors[rows].mean(axis=0), 0.0)
+    middle = targets[rows].mean(axis=0)
+    y = targets - middle
 
-    def sums(mask: Mask) -> _Sums:
-        return _Sums.over(x, y, rows, np.flatnonzero(mask), shifts)
+    pieces, of_pieces = folds.pieces()
+    parts = [lagged_sums(x, y, rows[piece], shifts) for piece in pieces]
 
-    everything = sums(np.ones(len(rows), dtype=bool))
-    near = [sums(mask) for mask in folds.near]
-    blocks = [np.arange(n_lags * width), *np.arange(n_lags * width).reshape(n_lags, width)]  # all lags, then each one
-    error = np.zeros((n_folds, len(blocks), len(strengths), n_targets))
+    def sums(mask: Mask) -> Sums:
+        return sum((parts[piece] for piece in np.flatnonzero(mask)), Sums.none(n_lags * x.shape[1], n_targets))
+
+    test, near = of_pieces.test, of_pieces.near
+    everything, left_out = sum(parts[1:], parts[0]), [sums(mask) for mask in near]
+    error = np.zeros((n_folds, 1, len(strengths), n_targets))
+    error_at_lag = np.zeros((n_folds, n_lags, len(strengths), n_targets))
     for f in range(n_folds):
         for g in range(f):
-            both = near[f] + near[g] - sums(folds.near[f] & folds.near[g])
-            train = everything - both
-            inner = {f: sums(folds.test[g] & ~folds.near[f]), g: sums(folds.test[f] & ~folds.near[g])}
-            for b, columns in enumerate(blocks):
-                model = _fit(train.of(columns), strengths)
-                for outer, tested in inner.items():
-                    error[outer, b] += model.squared_error(tested.of(columns))
+            train = everything - left_out[f] - left_out[g] + sums(near[f] & near[g])
+            together, apart = (_fit(train.in_blocks(n_blocks), strengths) for n_blocks in (1, n_lags))
+            for outer, tested in ((f, sums(test[g] & ~near[f])), (g, sums(test[f] & ~near[g]))):
+                error[outer] += together.squared_error(tested.in_blocks(1))
+                error_at_lag[outer] += apart.squared_error(tested.in_blocks(n_lags))
 
-    off = np.zeros((n_folds, len(blocks), n_targets))
+    off, off_at_lag = np.zeros((n_folds, n_targets)), np.zeros((n_folds, n_lags, n_targets))
     variation = np.zeros((n_folds, n_targets))
-    predicted = np.full((n_time, n_targets), np.nan)
+    predicted = np.full(targets.shape, np.nan)
     for f in range(n_folds):
-        train, tested = everything - near[f], sums(folds.test[f])
+        train, tested, held_out = everything - left_out[f], sums(test[f]), rows[folds.test[f]]
+        together, apart = (
+            _fit(train.in_blocks(each.shape[1]), strengths).choose(each[f].argmin(axis=1))
+            for each in (error, error_at_lag)
+        )
+        off[f] = together.squared_error(tested.in_blocks(1))[0, 0]
+        off_at_lag[f] = apart.squared_error(tested.in_blocks(n_lags))[:, 0]
         variation[f] = tested.total_variation()
-        for b, columns in enumerate(blocks):
-            model = _fit(train.of(columns), strengths).choose(error[f, b].argmin(axis=0))
-            off[f, b] = model.squared_error(tested.of(columns))[0]
-            if b == 0:
-                held_out = rows[folds.test[f]]
-                for part in np.array_split(held_out, 1 + len(held_out) // _CHUNK):
-                    predicted[part] = lagged(x, part, shifts) @ model.weights[0] + model.intercept[0]
-    chosen_lag = error[:, 1:].min(axis=2).argmin(axis=1)  # (fold, target)
+        predicted[held_out] = lagged_map(x, held_out, shifts, together.weights[0, :, 0]) + together.intercept[0, 0]
+    chosen_lag = error_at_lag.min(axis=2).argmin(axis=1)  # (fold, target)
     return Decoding(
         rows=usable,
-        predicted=predicted + targets[rows].mean(axis=0),
-        error=off[:, 0],
-        error_at_lag=np.moveaxis(off[:, 1:], 1, 2),
-        error_one_lag=np.take_along_axis(off[:, 1:], chosen_lag[:, None], axis=1)[:, 0],
+        predicted=predicted + middle,
+        error=off,
+        error_at_lag=np.moveaxis(off_at_lag, 1, 2),
+        error_one_lag=np.take_along_axis(off_at_lag, chosen_lag[:, None], axis=1)[:, 0],
         variation=variation,
         strength=strengths[error[:, 0].argmin(axis=1)],
         n=folds.test.sum(axis=1),
     )
 
 
-def known_rows(values: Floats, segment: NDArray[np.int64], shifts: Sequence[int]) -> Mask:
-    """Return in which bins the values at all lags are finite and of the same segment, (time,)."""
-    finite = np.asarray(np.isfinite(values).all(axis=1))
-    known = np.ones(len(values), dtype=bool)
-    at = np.arange(len(values))
-    for shift in shifts:
-        source = np.clip(at - shift, 0, len(values) - 1)
-        known &= (source == at - shift) & finite[source] & (segment[source] == segment)
-    return known
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """Sums over rows from which any ridge regression on them, and its error on them, follow."""
-
-    n: int
-    x: Floats
-    y: Floats
-    xx: Floats
-    xy: Floats
-    yy: Floats
-
-    @classmethod
-    def over(
-        cls, x: Floats, y: Floats, rows: NDArray[np.intp], picked: NDArray[np.intp], shifts: Sequence[int]
-    ) -> _Sums:
-        width, k = len(shifts) * x.shape[1], y.shape[1]
-        total = cls(0, np.zeros(width), np.zeros(k), np.zeros((width, width)), np.zeros((width, k)), np.zeros(k))
-        for part in np.array_split(picked, 1 + len(picked) // _CHUNK):
-            a, b = lagged(x, rows[part], shifts), y[rows[part]]
-            total = total + cls(len(part), a.sum(axis=0), b.sum(axis=0), a.T @ a, a.T @ b, (b**2).sum(axis=0))
-        return total
-
-    def __add__(self, other: _Sums) -> _Sums:
-        return _Sums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
-
-    def __sub__(self, other: _Sums) -> _Sums:
-        return _Sums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
-
-    def of(self, columns: NDArray[np.intp]) -> _Sums:
-        """Return the same for some of the predictors."""
-        return _Sums(self.n, self.x[columns], self.y, self.xx[np.ix_(columns, columns)], self.xy[columns], self.yy)
-
-    def total_variation(self) -> Floats:
-        """Return ``sum (y - mean y)^2``, with what rounding leaves of a constant target set to 0."""
-        variation = self.yy - self.y**2 / max(self.n, 1)
-        return np.where(variation > 1e-12 * np.maximum(self.yy, 1e-300), variation, 0.0)
-
-
 @dataclass(frozen=True)
 class _Ridge:
-    """Weights ``(strength, predictor, target)`` and intercepts ``(strength, target)``."""
+    """Weights ``(block, predictor, strength, target)`` and intercepts ``(block, strength, target)``."""
 
     weights: Floats
     intercept: Floats
 
-    def squared_error(self, on: _Sums) -> Floats:
-        """Return ``sum (y - x w - b)^2``, (strength, target)."""
+    def squared_error(self, on: Sums) -> Floats:
+        """Return ``sum (y - x w - b)^2``, (block, strength, target)."""
         w, b = self.weights, self.intercept
-        quadratic = np.einsum("spk,spk->sk", w, on.xx @ w)
-        wx = np.einsum("spk,p->sk", w, on.x)
-        wxy = np.einsum("spk,pk->sk", w, on.xy)
+        quadratic = np.einsum("bpsk,bpsk->bsk", w, (on.xx @ w.reshape(*on.x.shape, -1)).reshape(w.shape))
+        wx = np.einsum("bpsk,bp->bsk", w, on.x)
+        wxy = np.einsum("bpsk,bpk->bsk", w, on.xy)
         return on.yy + quadratic + on.n * b**2 - 2 * wxy - 2 * b * on.y + 2 * b * wx
 
     def choose(self, strength: NDArray[np.intp]) -> _Ridge:
-        """Return the model with the strength given for each target."""
-        at = np.arange(len(strength))
-        return _Ridge(self.weights[strength, :, at].T[None], self.intercept[strength, at][None])
+        """Return the models with the strength given for each block and target, (block, target)."""
+        return _Ridge(
+            np.take_along_axis(self.weights, strength[:, None, None], axis=2),
+            np.take_along_axis(self.intercept, strength[:, None], axis=1),
+        )
 
 
-def _fit(train: _Sums, strengths: Floats) -> _Ridge:
+def _fit(train: Sums, strengths: Floats) -> _Ridge:
     """Ridge on z-scored predictors: ``(C + s I) w = c`` with ``C`` their correlations, ``c`` with the targets."""
     mean_x, mean_y = train.x / train.n, train.y / train.n
-    covariance = train.xx / train.n - np.outer(mean_x, mean_x)
-    sd = np.sqrt(np.maximum(np.diag(covariance), 0))
-    sd = np.where(sd > 1e-9 * max(sd.max(), 1e-300), sd, np.inf)  # what does not vary predicts nothing
-    eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
-    c = vectors.T @ ((train.xy / train.n - np.outer(mean_x, mean_y)) / sd[:, None])
-    shrunk = c / (np.maximum(eigenvalues, 0)[None, :, None] + strengths[:, None, None])  # (strength, predictor, target)
-    weights = (vectors @ shrunk) / sd[:, None]
-    return _Ridge(weights, mean_y - np.einsum("p,spk->sk", mean_x, weights))
+    covariance = train.xx / train.n - mean_x[:, :, None] * mean_x[:, None]
+    sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0))
+    sd = np.where(sd > 1e-9 * np.maximum(sd.max(axis=1, keepdims=True), 1e-300), sd, np.inf)  # else it says nothing
+    eigenvalues, vectors = np.linalg.eigh(covariance / (sd[:, :, None] * sd[:, None]))
+    c = np.swapaxes(vectors, 1, 2) @ ((train.xy / train.n - mean_x[:, :, None] * mean_y) / sd[:, :, None])
+    shrunk = c[:, :, None] / (np.maximum(eigenvalues, 0)[:, :, None, None] + strengths[:, None])
+    weights = (vectors @ shrunk.reshape(*sd.shape, -1)).reshape(shrunk.shape) / sd[:, :, None, None]
+    return _Ridge(weights, mean_y - np.einsum("bp,bpsk->bsk", mean_x, weights))
