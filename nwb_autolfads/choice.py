@@ -43,8 +43,12 @@ class Choice:
     trials : str or None
         Events (see `nwb_autolfads.sources.events.read_events`) whose trials are the windows of AutoLFADS; the other
         estimators always run along the whole recording.
+    until : str or None
+        Events at which trials end; without, they all have one length.
     trial_from_ms, trial_to_ms : float
-        Begin and end of a trial (ms after its event).
+        Begin and end of a trial (ms after its event; with ``until``, the end is after that one).
+    minutes : float or None
+        Time for the training of AutoLFADS, in place of the length that the preset gives it.
     """
 
     estimator: Literal["autolfads", "lowpass", "bayes", "all"] = "autolfads"
@@ -54,8 +58,10 @@ class Choice:
     resume: Path | None = None
     weights: bool = False
     trials: str | None = None
+    until: str | None = None
     trial_from_ms: float = -100.0
-    trial_to_ms: float = 400.0
+    trial_to_ms: float | None = None
+    minutes: float | None = None
 
 
 def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCallback | None = None) -> list[Estimator]:
@@ -67,7 +73,7 @@ def make_estimators(choice: Choice, settings: RunSettings, progress: ProgressCal
         If an argument in the settings does not exist or is out of its range.
     """
     options: dict[str, object] = {"--save-model": choice.save_model, "--resume": choice.resume}
-    options |= {"--weights": choice.weights or None, "--trials": choice.trials}
+    options |= {"--weights": choice.weights or None, "--trials": choice.trials, "--minutes": choice.minutes}
     for option, given in options.items():
         if given is not None and choice.estimator not in ("autolfads", "all"):
             raise ConfigError(f"{choice.estimator} has no training", way_out=f"Leave out {option}")
@@ -106,7 +112,12 @@ def _autolfads(settings: RunSettings, choice: Choice, progress: ProgressCallback
             described(error), way_out="docs/getting-started.md shows a settings file", obj="autolfads"
         ) from error
     return AutoLFADS(
-        choice.preset, choice.seed, config=config, progress=progress or silent, run_directory=choice.resume
+        choice.preset,
+        choice.seed,
+        config=config,
+        minutes=choice.minutes,
+        progress=progress or silent,
+        run_directory=choice.resume,
     )
 
 

@@ -167,8 +167,19 @@ def run(
         str | None,
         typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Events whose trials are the windows of AutoLFADS."),
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Events that end trials, each the first after its own."),
+    ] = None,
     trial_from: Annotated[float, typer.Option(metavar="MS", help="Begin of a trial, after its event.")] = -100.0,
-    trial_to: Annotated[float, typer.Option(metavar="MS", help="End of a trial, after its event.")] = 400.0,
+    trial_to: Annotated[
+        float | None,
+        typer.Option(metavar="MS", help="End of a trial, after its event (default 400), or after --until's (0)."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="Time for the training of AutoLFADS, in place of the preset's length."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -188,7 +199,19 @@ def run(
         result = workflow.run(
             source,
             placing.Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite, link=link),
-            Choice(estimator.value, preset.value, seed, save_model, resume, weights, trials, trial_from, trial_to),
+            Choice(
+                estimator.value,
+                preset.value,
+                seed,
+                save_model=save_model,
+                resume=resume,
+                weights=weights,
+                trials=trials,
+                until=until,
+                trial_from_ms=trial_from,
+                trial_to_ms=trial_to,
+                minutes=minutes,
+            ),
             settings,
             tell=console.tell,
             progress=progress,

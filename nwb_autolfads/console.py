@@ -103,6 +103,8 @@ class _PlainProgress:
 
 def _scores(progress: Progress) -> str:
     left = f", about {progress.left_s:.0f} s left" if math.isfinite(progress.left_s) else ""
+    if not progress.epoch:
+        return f"no score yet{left}"
     return f"held-out NLL best {progress.best:.4f}, median {progress.median:.4f}{left}"
 
 

@@ -18,7 +18,7 @@ from nwb_autolfads.choice import Choice, choice_of, make_estimators
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.emg.quality import assess_quality, middle_stretch
 from nwb_autolfads.emg.trials import cut_trials
-from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsError, SourceError
 from nwb_autolfads.nwb.inside import FileState
 from nwb_autolfads.nwb.read import list_estimates, read_activation, read_weights
 from nwb_autolfads.nwb.write import write_activation
@@ -271,6 +271,7 @@ def how_to_make(
             if step["step"] == "trials":
                 command += ["--trials", step["events"], "--trial-from", f"{step['from_ms']:g}"]
                 command += ["--trial-to", f"{step['to_ms']:g}"]
+                command += ["--until", step["until"]] if "until" in step else []
         parts = {"preprocessing": preprocessing, choice.estimator: changes}
         if any(parts.values()):
             files[f"{name}.yaml"] = _as_yaml({part: values for part, values in parts.items() if values})
@@ -453,11 +454,23 @@ def _prepare(recording: EmgRecording, settings: RunSettings, tell: Tell) -> xr.D
 def _cut(emg: xr.DataArray, source: Source, choice: Choice, tell: Tell) -> xr.DataArray:
     """Cut the EMG into trials, where these are asked for."""
     if choice.trials is None:
+        if choice.until is not None:
+            raise ConfigError(f"--until {choice.until} without trials", way_out="Say where they begin: --trials")
         return emg
-    events = read_events(str(source.file), choice.trials)
-    assert events is not None  # a place was named
-    trials = cut_trials(emg, events.times, from_ms=choice.trial_from_ms, to_ms=choice.trial_to_ms, name=choice.trials)
-    tell(f"Cut {trials['segment'].values[-1] + 1} trials of {trials.attrs['trial_ms']:g} ms around {events.name}")
+    begins = read_events(str(source.file), choice.trials)
+    ends = None if choice.until is None else read_events(str(source.file), choice.until)
+    assert begins is not None  # a place was named
+    trials = cut_trials(
+        emg,
+        begins.times,
+        until=None if ends is None else ends.times,
+        from_ms=choice.trial_from_ms,
+        to_ms=choice.trial_to_ms,
+        name=choice.trials,
+        until_name=choice.until or "",
+    )
+    lengths = f"{'' if ends is None else 'up to '}{trials.attrs['trial_ms']:g} ms"
+    tell(f"Cut {trials['segment'].values[-1] + 1} trials of {lengths} around {begins.name}")
     return trials
 
 

@@ -46,6 +46,30 @@ def test_trials_over_a_gap_an_end_or_the_trial_before_are_left_out():
     np.testing.assert_allclose(trials["time"].values[::200], inside - 0.1, atol=1e-9)
 
 
+def test_trials_that_end_at_events_have_lengths_of_their_own():
+    emg = emg_with_gap()
+    begins = 10.5 + 0.5 * np.arange(10)
+    ends = begins + 0.12 + 0.02 * np.arange(10)
+    trials = cut_trials(emg, begins, until=np.append(ends, 9.0), from_ms=-100, to_ms=20, until_name="trials:stop_time")
+    lengths = np.bincount(trials["segment"])
+    np.testing.assert_array_equal(lengths, np.round((ends - begins + 0.12) * RATE))
+    assert trials.attrs["trial_ms"] == 1000 * lengths.max() / RATE
+    assert json.loads(trials.attrs["preprocessing"])[-1]["until"] == "trials:stop_time"
+    np.testing.assert_allclose(trials["time"].values[np.cumsum(lengths) - 1], ends + 0.02, atol=1.01 / RATE)
+
+
+def test_trial_that_never_ends_or_is_much_shorter_than_others_is_left_out():
+    emg = emg_with_gap()
+    begins = 10.5 + 0.5 * np.arange(12)
+    ends = begins + 0.3
+    ends[3] = begins[3] + 0.02
+    kept = cut_trials(emg, begins[:11], until=ends[:11], from_ms=0)
+    assert np.unique(kept["segment"]).size == 10
+    assert not ((kept["time"] >= begins[3]) & (kept["time"] < begins[4])).any()
+    with pytest.raises(SignalError, match="0 of 11 events leave a trial of 0 ms to 0 ms after stops"):
+        cut_trials(emg, begins[:11], until=np.array([1.0]), from_ms=0, until_name="stops")
+
+
 def test_too_few_trials_and_trials_without_length_are_refused():
     emg = emg_with_gap()
     with pytest.raises(SignalError, match="2 of 3 events leave a trial of -100 to 300 ms"):
@@ -75,6 +99,20 @@ def test_each_trial_is_one_window_of_the_model():
     assert np.isfinite(estimate["activation"]).all()
 
 
+def test_trials_of_several_lengths_are_windows_of_one_model():
+    emg = emg_with_gap()
+    begins = 10.2 + 0.45 * np.arange(12)
+    trials = cut_trials(emg, begins, until=begins + 0.2 + 0.01 * np.arange(12), from_ms=-50)
+    training = TrainingConfig(steps_per_epoch=2, max_epochs=2, ramp_epochs=1, burn_in_epochs=1, batch_windows=4)
+    small = {"generator": 8, "controller": 8, "ic_encoder": 8, "ci_encoder": 8, "factors": 2, "inputs": 1}
+    estimator = AutoLFADS(config=AutoLFADSConfig(**small, posterior_samples=1, training=training)).fit(trials)
+    estimate = estimator.estimate(trials)
+    assert estimate.sizes["time"] == trials.sizes["time"]
+    assert np.isfinite(estimate["activation"]).all()
+    first = np.flatnonzero(np.diff(trials["segment"], prepend=-1))
+    np.testing.assert_allclose(estimate["window_start"], trials["time"].values[first])
+
+
 def test_the_command_cuts_trials_for_autolfads_alone_and_the_report_says_how(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     simulate_session("session.nwb", duration=30.0)
@@ -83,15 +121,15 @@ def test_the_command_cuts_trials_for_autolfads_alone_and_the_report_says_how(tmp
     )
     (tmp_path / "tiny.yaml").write_text(f"autolfads: {settings}")
     command = ["run", "session.nwb", "--emg", "acquisition/EMG", "--estimator", "all", "--config", "tiny.yaml"]
-    command += ["--trials", "steps:start_time", "--trial-from", "0", "--trial-to", "300"]
+    command += ["--trials", "steps:start_time", "--trial-from", "0", "--until", "steps:stop_time"]
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert not ended.value.code
     whole, cut = (read_activation("session_activation.nwb", name=name) for name in ("LowPass", "AutoLFADS"))
     step = json.loads(cut.attrs["preprocessing"])[-1]
-    assert step == {"step": "trials", "events": "steps:start_time", "from_ms": 0, "to_ms": 300} | {
-        "n_trials": step["n_trials"]
-    }
-    assert cut.sizes["time"] == 150 * step["n_trials"] < whole.sizes["time"]
+    asked = {"events": "steps:start_time", "from_ms": 0, "until": "steps:stop_time", "to_ms": 0}
+    assert step == {"step": "trials", "n_trials": step["n_trials"]} | asked
+    assert np.isfinite(cut["activation"]).all()
+    assert 100 * step["n_trials"] < cut.sizes["time"] < whole.sizes["time"]
     commands, _ = how_to_make({"AutoLFADS": cut}, RunSettings(), tmp_path / "session_activation.nwb")
-    assert "--trials steps:start_time --trial-from 0 --trial-to 300" in commands[0]
+    assert "--trials steps:start_time --trial-from 0 --trial-to 0 --until steps:stop_time" in commands[0]

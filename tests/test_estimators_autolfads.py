@@ -108,15 +108,55 @@ def test_same_seed_gives_the_same_estimate_twice(trained):
 
 
 def test_gaps_are_never_bridged_and_short_pieces_stay_empty(trained):
-    emg, _ = rectified(gaps=(900, 930))
+    emg, _ = rectified(gaps=(900, 910))
     estimate = trained.estimate(emg)
-    assert np.isnan(estimate["activation"][900:930]).all()
-    rest = np.r_[0:900, 930:2000]
+    assert np.isnan(estimate["activation"][900:910]).all()
+    rest = np.r_[0:900, 910:2000]
     assert np.isfinite(estimate["activation"][rest]).all()
     alone = trained.estimate(emg[:900])
     starts = estimate["window_start"].values
-    assert not ((starts > emg["time"].values[899] - 0.1 + 0.003) & (starts < emg["time"].values[930])).any()
+    assert not ((starts > emg["time"].values[899] - 0.1 + 0.003) & (starts < emg["time"].values[910])).any()
     np.testing.assert_allclose(alone["activation"].mean(), estimate["activation"][:900].mean(), rtol=0.05)
+
+
+def test_piece_shorter_than_a_window_is_estimated_from_itself_alone(trained):
+    emg, _ = rectified(gaps=(900, 930))  # a window has 50 bins, the piece in the middle 30
+    short = trained.estimate(emg)["activation"][900:930]
+    assert np.isfinite(short).all()
+    assert 930 not in trained.estimate(emg)["window_start"].values
+    changed = emg.copy(deep=True)
+    changed[930:] = changed[930:].values[::-1]
+    # what comes after the piece is never seen; the posterior's noise is the same, for the number of windows is
+    np.testing.assert_allclose(
+        trained.estimate(changed, correct=False)["activation"][900:930],
+        trained.estimate(emg, correct=False)["activation"][900:930],
+        rtol=1e-6,
+    )
+    visible = trained.predict_hidden(emg[:930], np.arange(930) >= 925)
+    assert np.isfinite(visible[925:]).all()
+
+
+def test_budget_shortens_training_and_the_configuration_says_to_what():
+    emg, _ = rectified()
+    heard = []
+    fitted = AutoLFADS(config=TINY, seed=3, minutes=0.02, progress=heard.append).fit(emg)
+    steps = fitted.config["training"]["steps_per_epoch"]
+    assert heard[0].epoch == 0
+    assert heard[0].message.startswith(f"Training 1 model for 4 epochs of {steps} steps, about 1 s (budget 1 s)")
+    assert 1 < steps < 1000
+    again = AutoLFADS(config=AutoLFADSConfig.model_validate(_asked(fitted.config)), seed=3).fit(emg)
+    xr.testing.assert_equal(again.estimate(emg)["activation"], fitted.estimate(emg)["activation"])
+
+
+def _asked(config):
+    """The configuration of an estimate, without what fitting adds to it and without the budget."""
+    asked = {name: config[name] for name in AutoLFADSConfig.model_fields}
+    return asked | {"training": asked["training"] | {"budget_s": None}}
+
+
+def test_training_for_no_time_is_refused():
+    with pytest.raises(ConfigError, match="0 minutes of training"):
+        AutoLFADS(minutes=0)
 
 
 def test_unusable_muscle_is_left_out_and_stays_empty():

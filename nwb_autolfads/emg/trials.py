@@ -12,10 +12,19 @@ from nwb_autolfads.errors import ConfigError, SignalError
 
 FEWEST_TRIALS = 10
 """One trial in five is held out for validation, and training must see what varies."""
+SHORTEST_SHARE = 0.25
+"""Of the longest trial; AutoLFADS leaves shorter ones out (`estimators.over_time.SHORTEST_SHARE`)."""
 
 
 def cut_trials(
-    emg: xr.DataArray, events: NDArray[np.float64], *, from_ms: float = -100.0, to_ms: float = 400.0, name: str = ""
+    emg: xr.DataArray,
+    events: NDArray[np.float64],
+    *,
+    until: NDArray[np.float64] | None = None,
+    from_ms: float = -100.0,
+    to_ms: float | None = None,
+    name: str = "",
+    until_name: str = "",
 ) -> xr.DataArray:
     """Keep what lies around events, each trial a segment of its own.
 
@@ -29,16 +38,21 @@ def cut_trials(
         From `preprocess`.
     events : ndarray, (event,)
         Times (s, session clock).
+    until : ndarray, (event,), optional
+        Times (s) at which trials end, each at the first of them after its event, so that trials have lengths of their
+        own; without, all end ``to_ms`` after their event.
     from_ms, to_ms : float
-        Begin and end of a trial (ms after its event; negative: before).
-    name : str
+        Begin of a trial (ms after its event; negative: before), and its end, after its event (by default 400) or,
+        with ``until``, after its end there (by default 0).
+    name, until_name : str
         Where the events are from, kept with the data.
 
     Returns
     -------
     DataArray, (time, muscle)
-        The bins of all trials; ``attrs["trial_ms"]`` is their length. A trial that would reach over a gap or an end of
-        the recording, or into the trial before it, is left out.
+        The bins of all trials; ``attrs["trial_ms"]`` is the length of the longest. A trial that would reach over a gap
+        or an end of the recording, or into the trial before it, is left out, and so is one of less than a quarter of
+        the longest.
 
     Raises
     ------
@@ -47,33 +61,59 @@ def cut_trials(
     SignalError
         If fewer than ten trials are left.
     """
-    rate = float(emg.attrs["rate"])
+    rate, events = float(emg.attrs["rate"]), np.sort(events)
+    to_ms = to_ms if to_ms is not None else 400.0 if until is None else 0.0
     length = round((to_ms - from_ms) * rate / 1000)
-    if length < 2:
+    if until is None and length < 2:
         raise ConfigError(
             f"trials from {from_ms:g} to {to_ms:g} ms have no length",
             obj=name,
             way_out="Let them end after they begin",
         )
-    time, segment = emg["time"].values, emg["segment"].values
-    starts: list[int] = []
-    for begin in np.sort(events) + from_ms / 1000:
-        first = int(np.searchsorted(time, begin - 0.5 / rate))
-        last = first + length - 1
-        inside = last < len(time) and segment[first] == segment[last] and time[first] <= begin + 0.5 / rate
-        if inside and (not starts or first >= starts[-1] + length):
-            starts.append(first)
-    if len(starts) < FEWEST_TRIALS:
+    time = emg["time"].values
+    firsts = _bin_at(time, events + from_ms / 1000, rate)
+    stops = firsts + length if until is None else _bin_at(time, _first_after(events, until) + to_ms / 1000, rate)
+    trials = _apart(emg["segment"].values, firsts, stops)
+    longest = max((length for _, length in trials), default=0)
+    trials = [(first, length) for first, length in trials if length >= SHORTEST_SHARE * longest]
+    if len(trials) < FEWEST_TRIALS:
+        said = f"{from_ms:g} to {to_ms:g} ms" if until is None else f"{from_ms:g} ms to {to_ms:g} ms after {until_name}"
         raise SignalError(
-            f"{len(starts)} of {len(events)} events leave a trial of {from_ms:g} to {to_ms:g} ms that lies in the "
+            f"{len(trials)} of {len(events)} events leave a trial of {said} that lies in the "
             "recording and apart from the one before",
             file=json.loads(emg.attrs.get("origin", "{}")).get("file", ""),
             obj=name,
             way_out=f"Give at least {FEWEST_TRIALS} such events, or shorter trials",
         )
-    bins = (np.array(starts)[:, None] + np.arange(length)).ravel()
-    trials = emg.isel(time=bins)
-    trials["segment"] = ("time", np.repeat(np.arange(len(starts)), length))
-    step = {"step": "trials", "events": name, "from_ms": from_ms, "to_ms": to_ms, "n_trials": len(starts)}
+    cut = emg.isel(time=np.concatenate([np.arange(first, first + length) for first, length in trials]))
+    cut["segment"] = ("time", np.repeat(np.arange(len(trials)), [length for _, length in trials]))
+    step = {"step": "trials", "events": name, "from_ms": from_ms, "to_ms": to_ms, "n_trials": len(trials)}
+    step |= {} if until is None else {"until": until_name}
     steps = [*json.loads(emg.attrs.get("preprocessing", "[]")), step]
-    return trials.assign_attrs(preprocessing=json.dumps(steps), trial_ms=1000 * length / rate)
+    return cut.assign_attrs(preprocessing=json.dumps(steps), trial_ms=1000 * longest / rate)
+
+
+def _first_after(events: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the first end after each event; infinity where there is none."""
+    ends = np.sort(ends)
+    return np.append(ends, np.inf)[np.searchsorted(ends, events, side="right")]
+
+
+def _bin_at(time: NDArray[np.float64], moments: NDArray[np.float64], rate: float) -> NDArray[np.intp]:
+    """Give the nearest bin to each moment, one past the end of a segment where it ends; far below 0 for none."""
+    half = 0.5 / rate
+    bins = np.searchsorted(time, moments - half)
+    there = np.append(time, np.nan)[bins] <= moments + half
+    ends_there = np.append(np.nan, time)[bins] >= moments - 3 * half
+    return np.where(there | ends_there, bins, -len(time))
+
+
+def _apart(segment: NDArray[np.integer], firsts: NDArray[np.intp], stops: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Keep the trials, first bin and number of bins, that lie within one segment and after the one before."""
+    trials: list[tuple[int, int]] = []
+    free = 0
+    for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
+        if free <= first <= stop - 2 < len(segment) - 1 and segment[first] == segment[stop - 1]:
+            trials.append((first, stop - first))
+            free = stop
+    return trials

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,29 +12,17 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from nwb_autolfads.errors import ConfigError, SourceError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.config import PRESETS, AutoLFADSConfig, Preset
-from nwb_autolfads.estimators.over_time import (
-    OverTime,
-    as_tensor,
-    bins,
-    block_length,
-    corrected,
-    hiding_of,
-    long_segments,
-    posterior_over_time,
-    unfit,
-)
-from nwb_autolfads.estimators.weights import MAX_BYTES, ModelCard, TrainedModel, pack, sizes_of, unpack
+from nwb_autolfads.estimators.over_time import OverTime, corrected, hiding_of, posterior_over_time, unfit
+from nwb_autolfads.estimators.training import train
+from nwb_autolfads.estimators.weights import MAX_BYTES, TrainedModel, pack, unpack
 from nwb_autolfads.lfads.hiding import Blocks, View
 from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop
-from nwb_autolfads.search.checkpoint import RunDirectory, fingerprint
-from nwb_autolfads.search.pbt import PopulationBasedTraining
-from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import ProgressCallback, silent
 
 
@@ -53,6 +40,9 @@ class AutoLFADS(Estimator):
         A configuration of your own; ``preset`` is not used then.
     observation : {"gamma", "zero_inflated_gamma", "lognormal", "poisson"}, optional
         Observation model in place of that of the configuration; "poisson" is for counts of spikes.
+    minutes : float, optional
+        Time for training, in place of the length that the configuration gives it: epochs get as many steps as fit. How
+        many those were is in the estimate's configuration, with which the same numbers come again on any day.
     progress : callable, optional
         Called with a `Progress` after every epoch.
     run_directory : path, optional
@@ -79,6 +69,7 @@ class AutoLFADS(Estimator):
         *,
         config: AutoLFADSConfig | None = None,
         observation: Name | None = None,
+        minutes: float | None = None,
         progress: ProgressCallback = silent,
         run_directory: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -89,7 +80,8 @@ class AutoLFADS(Estimator):
                 f"observation is {observation!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(OBSERVATIONS)}."
             )
         settings = config or AutoLFADSConfig.preset(preset)
-        self.settings = settings.model_copy(update={"observation": observation}) if observation else settings
+        settings = settings.model_copy(update={"observation": observation}) if observation else settings
+        self.settings = settings if minutes is None else settings.lasting(minutes)
         self.seed = seed
         self.history: list[dict[str, float]] = []
         self._progress = progress
@@ -98,11 +90,12 @@ class AutoLFADS(Estimator):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Every number of the configuration and, after `fit`, the muscles and the score of the model."""
-        fitted = {}
+        """Every number of the configuration; after `fit` with the steps of its training, the muscles and the score."""
+        fitted: dict[str, Any] = {}
         if self._trained is not None:
             card = self._trained.card
-            fitted = {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
+            fitted = {"training": card.config.training.model_dump()}
+            fitted |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
             fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
         return self.settings.model_dump() | fitted
 
@@ -113,7 +106,8 @@ class AutoLFADS(Estimator):
         ----------
         emg : DataArray, (time, muscle)
             From `preprocess`. Muscles that are not ``usable`` are left out, and so is what is NaN. With the observation
-            "poisson", counts in bins (`count_spikes`). From `cut_trials`, each trial is a window.
+            "poisson", counts in bins (`count_spikes`). From `cut_trials`, each trial is a window; shorter ones end
+            with nothing known.
 
         Returns
         -------
@@ -129,46 +123,8 @@ class AutoLFADS(Estimator):
         SourceError, OutputError
             If the run directory holds another run, or cannot be written.
         """
-        settings, rate = self.settings, float(emg.attrs["rate"])
-        if "trial_ms" in emg.attrs:
-            settings = settings.model_copy(update={"window_ms": float(emg.attrs["trial_ms"])})
-        window = bins(settings.window_ms, rate)
         used = emg[:, emg["usable"].values]
-        segments = long_segments(used, window, settings.observation)
-        block_ms = block_length(settings, used, segments)
-        hiding = hiding_of(settings, rate, block_ms)
-        segments = long_segments(used, window + 2 * hiding.margin, settings.observation)
-        data = torch.cat([as_tensor(used[segment]) for segment in segments])
-        population = Population(
-            data=data,
-            segment_bins=[segment.stop - segment.start for segment in segments],
-            window=window,
-            sizes=sizes_of(settings, used.sizes["muscle"]),
-            observation=OBSERVATIONS[settings.observation](),
-            hiding=hiding,
-            config=settings.training,
-            seed=self.seed,
-        )
-        search = PopulationBasedTraining(population, settings.training, torch.Generator().manual_seed(self.seed))
-        if self._run_directory is None:
-            search.run(self._progress)
-        else:
-            run = {"config": settings.model_dump(), "seed": self.seed, "data": fingerprint(data)}
-            directory = RunDirectory(self._run_directory, json.dumps(run, indent=1))
-            directory.restore(population, search)
-            search.run(self._progress, keep=lambda: directory.save(population, search))
-        self.history = population.history
-        members = population.best_members(settings.ensemble_margin)
-        card = ModelCard(
-            muscles=tuple(used["muscle"].values.tolist()),
-            rate=rate,
-            seed=self.seed,
-            config=settings,
-            trained_on=emg.attrs.get("origin", ""),
-            scores=tuple(population.best_score[members].tolist()),
-            block_ms=block_ms,
-        )
-        self._trained = TrainedModel(card, population.best_models(members))
+        self._trained, self.history = train(self.settings, used, self.seed, self._progress, self._run_directory)
         return self
 
     def estimate(self, emg: xr.DataArray, *, correct: bool = True) -> xr.Dataset:
@@ -285,7 +241,8 @@ class AutoLFADS(Estimator):
         dark = torch.from_numpy(hidden).float().unsqueeze(1)
 
         def views(windows: Tensor, starts: Sequence[int]) -> Iterator[View]:
-            visible = 1 - chop(dark, starts, len(windows))
+            beyond = nn.functional.pad(dark, (0, 0, 0, len(windows)))  # the last window may reach past the end
+            visible = 1 - chop(beyond, starts, len(windows))
             share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
             for view in hiding.views(windows, random):
                 yield View(view.gain * visible / share, torch.where(visible > 0, view.weight, 1.0))

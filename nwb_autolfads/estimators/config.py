@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.search.config import MOST_STEPS, TrainingConfig
 
 Preset = Literal["quick", "paper"]
+LONGEST_MINUTES = 100_000
 
 
 class AutoLFADSConfig(BaseModel):
@@ -60,10 +62,33 @@ class AutoLFADSConfig(BaseModel):
     inference_windows: int = Field(256, ge=1, le=65536, description="Windows estimated at once; bounds the memory.")
     training: TrainingConfig = TrainingConfig()
 
+    @model_validator(mode="after")
+    def _windows_move_on(self) -> Self:
+        if self.window_overlap_ms >= self.window_ms:
+            raise ValueError(f"window_overlap_ms {self.window_overlap_ms:g} must be less than {self.window_ms:g}")
+        return self
+
     @classmethod
     def preset(cls, name: Preset) -> AutoLFADSConfig:
         """Return a preset: ``quick`` for a laptop, ``paper`` with the sizes and schedule of Wimalasena et al. 2022."""
         return PRESETS[name]
+
+    def lasting(self, minutes: float) -> AutoLFADSConfig:
+        """Return the same but for the length of its training, which fills so many minutes.
+
+        Raises
+        ------
+        ConfigError
+            If that is not a time.
+        """
+        if not 0 < minutes <= LONGEST_MINUTES:
+            raise ConfigError(
+                f"{minutes:g} minutes of training",
+                obj="AutoLFADS",
+                way_out=f"Give more than 0, up to {LONGEST_MINUTES}.",
+            )
+        training = self.training.model_copy(update={"budget_s": 60.0 * minutes, "steps_per_epoch": MOST_STEPS})
+        return self.model_copy(update={"training": training})
 
 
 PRESETS: dict[Preset, AutoLFADSConfig] = {
@@ -72,7 +97,7 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
         window_overlap_ms=100.0,
         posterior_samples=2,
         training=TrainingConfig(
-            members=4, batch_windows=16, steps_per_epoch=25, max_epochs=20, ramp_epochs=8, decay_epochs=8
+            members=4, batch_windows=16, steps_per_epoch=25, max_epochs=20, ramp_epochs=8, decay_epochs=8, budget_s=300
         ),
     ),
     "paper": AutoLFADSConfig(

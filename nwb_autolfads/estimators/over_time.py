@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.base import gap_free_slices
@@ -25,6 +25,8 @@ from nwb_autolfads.lfads.windows import chop, merge, window_starts
 
 SHORTEST_BLOCK_MS = 20.0
 """Blocks shorter than this are too easy to predict from their edges for a model to learn from them."""
+SHORTEST_SHARE = 0.25
+"""Of a window: in shorter segments there is too little around a bin to predict it from."""
 Views = Callable[[Tensor, Sequence[int]], Iterable[View]]
 """From windows (T, B, N), and the bins of the recording that each starts at, to the views to average over."""
 
@@ -36,8 +38,8 @@ class OverTime:
     Attributes
     ----------
     series : dict of str to ndarray, each (time, ...)
-        The fields of `Posterior` but for the initial condition, merged over windows; NaN in segments that are shorter
-        than a window.
+        The fields of `Posterior` but for the initial condition, merged over windows; NaN in segments that are too
+        short.
     initial_condition : ndarray, (window, ic)
     window_start : ndarray, (window,)
         Times (s, session clock).
@@ -67,7 +69,7 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
     Raises
     ------
     SignalError
-        If a value cannot be an observation, or no segment is as long as a window.
+        If a value cannot be an observation, or no segment is long enough.
     """
     settings, rate = trained.card.config, trained.card.rate
     window, overlap = bins(settings.window_ms, rate), bins(settings.window_overlap_ms, rate)
@@ -75,7 +77,7 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
     series: dict[str, NDArray[np.float32]] = {}
     initial_conditions, window_start = [], []
     for segment in long_segments(emg, window, settings.observation):
-        data = as_tensor(emg[segment])
+        data, length = padded(emg[segment], window), segment.stop - segment.start
         starts = window_starts(len(data), window, overlap)
         batches = []
         for i in range(0, len(starts), settings.inference_windows):
@@ -89,7 +91,7 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
         initial_conditions.append(posterior.pop("initial_condition"))
         window_start.append(emg["time"].values[segment][starts])
         for name, values in posterior.items():
-            merged = merge(values, starts, settings.merge_power).numpy()
+            merged = merge(values, starts, settings.merge_power)[:length].numpy()
             whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
             whole[segment] = merged
     return OverTime(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
@@ -144,9 +146,10 @@ def bins(ms: float, rate: float) -> int:
     return round(ms * rate / 1000)
 
 
-def as_tensor(emg: xr.DataArray) -> Tensor:
-    """Return the values, float32 (time, muscle)."""
-    return torch.from_numpy(np.ascontiguousarray(emg.values, dtype=np.float32))
+def padded(emg: xr.DataArray, at_least: int) -> Tensor:
+    """Return the values, float32 (time, muscle), with nothing known (NaN) after their end up to a window's length."""
+    values = torch.from_numpy(np.ascontiguousarray(emg.values, dtype=np.float32))
+    return nn.functional.pad(values, (0, 0, 0, max(at_least - len(values), 0)), value=torch.nan)
 
 
 def unfit(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
@@ -155,10 +158,11 @@ def unfit(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
     return SignalError(problem, file=origin.get("file", ""), obj=origin.get("object_path", ""), way_out=way_out)
 
 
-def long_segments(emg: xr.DataArray, at_least: int, observation: Name) -> list[slice]:
-    """Find the gap-free segments of at least so many bins, in data that a model with this observation can take.
+def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: int = 0) -> list[slice]:
+    """Find the gap-free segments that are long enough, in data that a model with this observation can take.
 
-    NaN is what is missing: it is neither learnt from nor counted.
+    NaN is what is missing: it is neither learnt from nor counted. One segment at least must be as long as a window with
+    its margins; others are used from a quarter of that on (`SHORTEST_SHARE`).
 
     Raises
     ------
@@ -182,7 +186,7 @@ def long_segments(emg: xr.DataArray, at_least: int, observation: Name) -> list[s
     unknown = emg["muscle"].values[np.isnan(emg.values).all(axis=0)]
     if len(unknown):
         raise unfit(emg, f"muscle {unknown[0]} has no value at all (NaN)", "Mark it as unusable.")
-    slices = gap_free_slices(emg)
+    slices, at_least = gap_free_slices(emg), window + 2 * margin
     longest = max((s.stop - s.start for s in slices), default=0)
     if longest < at_least:
         rate = float(emg.attrs["rate"])
@@ -192,4 +196,4 @@ def long_segments(emg: xr.DataArray, at_least: int, observation: Name) -> list[s
             f"{at_least / rate:.3f} s",
             "Give a longer recording, or a shorter `window_ms` in the configuration.",
         )
-    return [s for s in slices if s.stop - s.start >= at_least]
+    return [s for s in slices if s.stop - s.start >= SHORTEST_SHARE * at_least]

@@ -23,7 +23,7 @@ from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
 
-FORMAT = "nwb-autolfads run 1"
+FORMAT = "nwb-autolfads run 2"
 STATE, HISTORY, CONFIG = "state.safetensors", "history.csv", "config.json"
 MAX_HEADER_BYTES = 1 << 24
 
@@ -69,7 +69,9 @@ class RunDirectory:
             **population.tensors(),
             "random": population.random.get_state(),
             "pairs": search.random.get_state(),
-            "search": torch.tensor([population.epoch, search.milestone, search.waited], dtype=torch.float64),
+            "search": torch.tensor(
+                [population.epoch, population.steps_per_epoch, search.milestone, search.waited], dtype=torch.float64
+            ),
             "history": torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(columns)),
         }
         metadata = {"format": FORMAT, "run": self.run, "columns": json.dumps(columns)}
@@ -107,7 +109,7 @@ class RunDirectory:
                 raise self._refuse(f"tensor {name} is not the one of this run")
         try:
             columns = json.loads(metadata["columns"])
-            epoch, milestone, waited = tensors["search"].tolist()
+            epoch, steps, milestone, waited = tensors["search"].tolist()
             random, pairs = tensors["random"], tensors["pairs"]
             rows = [dict(zip(columns, row, strict=True)) for row in tensors["history"].tolist()]
             population.random.set_state(random)
@@ -117,7 +119,8 @@ class RunDirectory:
         with torch.no_grad():
             for name, whole in expected.items():
                 whole.copy_(tensors[name])
-        population.epoch, search.milestone, search.waited = int(epoch), milestone, int(waited)
+        population.epoch, population.steps_per_epoch = int(epoch), int(steps)
+        search.milestone, search.waited = milestone, int(waited)
         population.history = [row | {"epoch": int(row["epoch"]), "member": int(row["member"])} for row in rows]
         return True
 

@@ -6,6 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MOST_STEPS = 1_000_000
+
 
 class SearchRange(BaseModel):
     """Where one hyperparameter starts, and where the search may take it.
@@ -73,7 +75,10 @@ class TrainingConfig(BaseModel):
     batch_windows: int = Field(64, ge=1, le=65536, description="Windows in a batch.")
     max_epochs: int = Field(40, ge=1, le=100_000, description="Epochs at most.")
     steps_per_epoch: int | None = Field(
-        None, ge=1, le=1_000_000, description="Gradient steps in an epoch; unset: one pass over the training windows."
+        None, ge=1, le=MOST_STEPS, description="Gradient steps in an epoch; unset: one pass over the training windows."
+    )
+    budget_s: float | None = Field(
+        None, gt=0, le=1e7, description="Time (s) for training: epochs have fewer steps where they would take longer."
     )
     burn_in_epochs: int = Field(10, ge=0, description="Epochs before members are compared for the first time.")
     generation_epochs: int = Field(2, ge=1, description="Epochs between comparisons after that.")

@@ -50,6 +50,8 @@ class Population:
         Lowest score of each member so far, the one its best state has.
     history : list of dict
         One row per epoch and member.
+    steps_per_epoch : int
+        Gradient steps in an epoch.
     """
 
     def __init__(
@@ -82,6 +84,8 @@ class Population:
         self.restarts = torch.zeros(members, dtype=torch.long)
         self.history: list[dict[str, float]] = []
         self.epoch = 0
+        one_pass = len(self.training_starts) / (self.window * config.batch_windows)
+        self.steps_per_epoch = config.steps_per_epoch or max(1, round(one_pass))
 
     def _draw_validation(self, starts: Tensor) -> Hidden:
         config = self.config
@@ -90,12 +94,6 @@ class Population:
         rate = torch.tensor([config.validation_hide_rate])
         drawn = self.hiding.draw(windows, rate, torch.Generator().manual_seed(VALIDATION_SEED))
         return Hidden(*(part.expand(config.members, -1, -1, -1) for part in drawn))
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Gradient steps in an epoch."""
-        one_pass = len(self.training_starts) / (self.window * self.config.batch_windows)
-        return self.config.steps_per_epoch or max(1, round(one_pass))
 
     @property
     def alive(self) -> Tensor:
