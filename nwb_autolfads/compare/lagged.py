@@ -104,7 +104,7 @@ def lagged_sums(x: Floats, y: Floats, rows: Rows, shifts: Sequence[int]) -> Sums
 
 
 def _products(x: Floats, rows: Rows, shifts: Sequence[int]) -> Floats:
-    """Return ``sum over rows of x[row - shift] x[row - other]'`` for all pairs, (shift, predictor, other, predictor)."""
+    """Return ``sum over rows of x[row - shift] x[row - other]'``, (shift, predictor, other, predictor)."""
     result = np.empty((len(shifts), x.shape[1], len(shifts), x.shape[1]))
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
     first, last = rows[np.concatenate([[0], breaks])], rows[np.concatenate([breaks - 1, [-1]])] + 1

@@ -20,8 +20,8 @@ from nwb_autolfads.comparisons.reading import (
     AROUND_S,
     Estimates,
     inside,
+    opened_estimates,
     read_any_spikes,
-    read_estimates,
     read_event_times,
     read_rectified,
     required,
@@ -78,12 +78,11 @@ def compare_with_cortex(
     SignalError
         If spikes and estimates have too little in common to be compared.
     """
-    named, file = read_estimates(estimates)
-    if spikes is None:
-        spikes = required(file, "spikes")
-    return score_against_cortex(
-        named, read_any_spikes(spikes, counts), events=read_event_times(file, events, around), **settings
-    )
+    with opened_estimates(estimates) as (named, file):
+        if spikes is None:
+            spikes = required(file, "spikes")
+        trains, repeats = read_any_spikes(spikes, counts), read_event_times(file, events, around)
+    return score_against_cortex(named, trains, events=repeats, **settings)
 
 
 def compare_with_behavior(
@@ -123,11 +122,12 @@ def compare_with_behavior(
     SignalError
         If behaviour and estimates have too little in common to be compared.
     """
-    named, file = read_estimates(estimates)
-    if behavior is None:
-        behavior = required(file, "behavior")
-    found = read_behavior(behavior, series) if isinstance(behavior, str | Path | NWBFile) else list(behavior)
-    return score_against_behavior(named, found, events=read_event_times(file, events, around), **settings)
+    with opened_estimates(estimates) as (named, file):
+        if behavior is None:
+            behavior = required(file, "behavior")
+        found = read_behavior(behavior, series) if isinstance(behavior, str | Path | NWBFile) else list(behavior)
+        repeats = read_event_times(file, events, around)
+    return score_against_behavior(named, found, events=repeats, **settings)
 
 
 def frequency_response(
@@ -166,12 +166,12 @@ def frequency_response(
     SignalError
         If EMG and estimates have no time in common, or a phase is too short.
     """
-    named, file = read_estimates(estimates)
-    if emg is None:
-        emg = read_rectified(required(file, "emg"), next(iter(named.values())), preprocessing)
-    if file is not None and (phases is None or isinstance(phases, str)):
-        found = read_phases(file, phases)
-        phases = None if found is None else inside(found.intervals, emg)
+    with opened_estimates(estimates) as (named, file):
+        if emg is None:
+            emg = read_rectified(required(file, "emg"), next(iter(named.values())), preprocessing)
+        if file is not None and (phases is None or isinstance(phases, str)):
+            found = read_phases(file, phases)
+            phases = None if found is None else inside(found.intervals, emg)
     if isinstance(phases, str):
         raise SourceError("there is no file to read phases from", way_out="Give the intervals", obj=phases)
     return transfer_function(named, emg, phases, **settings)
@@ -210,8 +210,8 @@ def force_coherence(
     SignalError
         If force and estimates have too little in common.
     """
-    named, file = read_estimates(estimates)
-    if force is None:
-        force = required(file, "force")
-    found = read_forces(force, series) if isinstance(force, str | Path | NWBFile) else list(force)
+    with opened_estimates(estimates) as (named, file):
+        if force is None:
+            force = required(file, "force")
+        found = read_forces(force, series) if isinstance(force, str | Path | NWBFile) else list(force)
     return coherence_with_force(named, found, **settings)

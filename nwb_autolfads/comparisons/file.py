@@ -16,12 +16,11 @@ from nwb_autolfads.compare.events import Events
 from nwb_autolfads.compare.force import coherence_with_force
 from nwb_autolfads.compare.spectra import transfer_function
 from nwb_autolfads.comparisons.formats import PARTS, score_rows
-from nwb_autolfads.comparisons.reading import AROUND_S, inside, read_any_spikes, read_estimates, read_rectified
+from nwb_autolfads.comparisons.reading import AROUND_S, inside, opened_file, read_any_spikes, read_rectified
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.sources.behavior import read_behavior, read_forces
 from nwb_autolfads.sources.events import read_events
-from nwb_autolfads.sources.opening import open_nwb
 from nwb_autolfads.sources.phases import read_phases
 
 
@@ -103,7 +102,6 @@ def compare_file(
     SourceError
         If the file cannot be read, holds no estimates, or what was named is not in it.
     """
-    named, _ = read_estimates(file)
     missing: dict[str, str] = {}
 
     def attempt(what: str, make: Callable[[], xr.Dataset], *, asked_for: bool) -> xr.Dataset | None:
@@ -115,8 +113,7 @@ def compare_file(
             missing[what] = error.problem
             return None
 
-    with open_nwb(file) as opened:  # once for everything: opening takes longer than reading
-        nwbfile = opened.nwbfile
+    with opened_file(file) as (named, nwbfile):
         found, found_phases = read_events(nwbfile, events), read_phases(nwbfile, phases)
         repeats = None if found is None else Events(found.name, found.times, *around)
         cut = None if found_phases is None else found_phases.intervals

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,10 +18,11 @@ from nwb_autolfads.compare.events import Events
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SignalError, SourceError
-from nwb_autolfads.nwb.read import list_estimates, read_activation
+from nwb_autolfads.nwb.read import read_activations
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.binned import read_binned_spikes
 from nwb_autolfads.sources.events import read_events
+from nwb_autolfads.sources.opening import open_nwb
 from nwb_autolfads.sources.spikes import SpikeTrains, read_spikes
 
 if TYPE_CHECKING:
@@ -33,22 +35,39 @@ AROUND_S = (0.1, 0.25)
 """Before and after an event: what Wimalasena et al. 2022 take around foot-off."""
 
 
-def read_estimates(estimates: Estimates) -> tuple[dict[str, xr.Dataset], Path | None]:
-    """Return estimates by their names, and the file they are in, where they are in one."""
+@contextmanager
+def opened_file(file: Path) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile]]:
+    """Give the estimates in a file by their names, and the file, open: opening takes longer than most reading.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read or holds no estimate.
+    """
+    if not file.is_file():
+        raise SourceError("there is no such file", way_out="Give the path of an NWB file", file=str(file))
+    with open_nwb(file) as opened:
+        named = read_activations(opened.nwbfile)
+        if not named:
+            raise SourceError(
+                "holds no estimate of activation", way_out="Make one first: nwb-autolfads run FILE", file=str(file)
+            )
+        yield named, opened.nwbfile
+
+
+@contextmanager
+def opened_estimates(estimates: Estimates) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile | None]]:
+    """Give estimates by their names, and the file they are in, open, where they are in one."""
     if isinstance(estimates, xr.Dataset):
-        return {str(estimates.attrs.get("estimator", "estimate")): estimates}, None
-    if not isinstance(estimates, str | PathLike):
-        return dict(cast("Mapping[str, xr.Dataset]", estimates)), None
-    file = Path(estimates)
-    names = list_estimates(file)
-    if not names:
-        raise SourceError(
-            "holds no estimate of activation", way_out="Make one first: nwb-autolfads run FILE", file=str(file)
-        )
-    return {name: read_activation(file, name=name) for name in names}, file
+        yield {str(estimates.attrs.get("estimator", "estimate")): estimates}, None
+    elif isinstance(estimates, str | PathLike):
+        with opened_file(Path(estimates)) as both:
+            yield both
+    else:
+        yield dict(cast("Mapping[str, xr.Dataset]", estimates)), None
 
 
-def required(file: Path | None, what: str) -> Path:
+def required(file: NWBFile | None, what: str) -> NWBFile:
     """Return the file, or say what estimates alone lack."""
     if file is None:
         raise SourceError(
@@ -70,7 +89,7 @@ def read_any_spikes(
     return read_binned_spikes(spikes, counts)
 
 
-def read_event_times(file: Path | None, events: str | Events | None, around: tuple[float, float]) -> Events | None:
+def read_event_times(file: NWBFile | None, events: str | Events | None, around: tuple[float, float]) -> Events | None:
     """Return what repeats, and the stretch around it; None where nothing was asked for and the file does not tell."""
     if isinstance(events, Events):
         return events
@@ -82,7 +101,7 @@ def read_event_times(file: Path | None, events: str | Events | None, around: tup
     return None if found is None else Events(found.name, found.times, *around)
 
 
-def read_rectified(file: Path | NWBFile, estimate: xr.Dataset, config: PreprocessingConfig | None) -> xr.DataArray:
+def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingConfig | None) -> xr.DataArray:
     """Return the rectified EMG that an estimate was made from, made again from the file."""
     path = json.loads(estimate.attrs.get("origin", "{}")).get("object_path")
     with open_emg(file, path=path) as recording:
@@ -91,7 +110,7 @@ def read_rectified(file: Path | NWBFile, estimate: xr.Dataset, config: Preproces
         raise SourceError(
             "the EMG was preprocessed with other settings than these",
             way_out="Give the settings file of that run with --config (in Python: preprocessing=)",
-            file=str(file.container_source if isinstance(file, NWBFile) else file),
+            file=str(file.container_source),
         )
     return emg
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from hdmf import Container
 from ndx_muscle_activation import ActivationEstimate
-from pynwb import NWBHDF5IO
+from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.nwb.inside import require_plain_storage
@@ -66,17 +66,32 @@ def read_activation(path: str | os.PathLike[str], name: str | None = None) -> xr
         If the file cannot be read as NWB, or it is not clear which estimate is meant.
     """
     with objects_in(path, ActivationEstimate) as found:
-        chosen = choose(path, sorted(found), name, "estimate")
-        require_plain_storage(Path(path), chosen)
-        try:
-            return found[chosen].to_xarray()
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise SourceError(
-                f"the estimate cannot be read ({error})",
-                way_out="The file is damaged or was not made by this package.",
-                file=str(path),
-                obj=chosen,
-            ) from error
+        return _read(path, found, choose(path, sorted(found), name, "estimate"))
+
+
+def read_activations(nwbfile: NWBFile) -> dict[str, xr.Dataset]:
+    """Read every estimate of an open file as it was written, by its name and in alphabetical order.
+
+    Raises
+    ------
+    SourceError
+        If one of them cannot be read.
+    """
+    found = _objects_of(nwbfile, ActivationEstimate)
+    return {name: _read(nwbfile.container_source, found, name) for name in sorted(found)}
+
+
+def _read(path: str | os.PathLike[str], found: Mapping[str, ActivationEstimate], name: str) -> xr.Dataset:
+    require_plain_storage(Path(path), name)
+    try:
+        return found[name].to_xarray()
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"the estimate cannot be read ({error})",
+            way_out="The file is damaged or was not made by this package.",
+            file=str(path),
+            obj=name,
+        ) from error
 
 
 def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes:
@@ -146,9 +161,13 @@ def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[
         except Exception as error:  # hdmf raises many kinds for a file that is not what it says
             said = str(error.args[-1] if error.args else error)[:300]  # the first is all that is around it
             raise SourceError(f"cannot be read as NWB ({said})", way_out="Give an NWB file.", file=str(path)) from error
-        behavior = nwbfile.processing.get("behavior")
-        objects = behavior.data_interfaces.values() if behavior is not None else ()
-        yield {item.name: item for item in objects if isinstance(item, kind)}
+        yield _objects_of(nwbfile, kind)
+
+
+def _objects_of(nwbfile: NWBFile, kind: type[Kind]) -> dict[str, Kind]:
+    behavior = nwbfile.processing.get("behavior")
+    objects = behavior.data_interfaces.values() if behavior is not None else ()
+    return {item.name: item for item in objects if isinstance(item, kind)}
 
 
 def choose(path: str | os.PathLike[str], found: list[str], name: str | None, what: str) -> str:
