@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from nwb_autolfads.compare.lagged import Floats, at_rows
 from nwb_autolfads.errors import SignalError
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class Bins:
         """Activation of all estimates side by side, (time, estimator * muscle)."""
         return np.moveaxis(self.values, 0, 1).reshape(len(self.time), -1)
 
+    @property
+    def stretches(self) -> list[slice]:
+        """Bins of each gap-free stretch."""
+        breaks = (np.flatnonzero(np.diff(self.segment)) + 1).tolist()
+        return [slice(*ends) for ends in zip([0, *breaks], [*breaks, len(self.time)], strict=True)]
+
 
 def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     """Average activation over bins that do not cross gaps.
@@ -80,12 +87,6 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     time, columns = _common_time(estimates)
     first = next(iter(estimates.values()))
     muscles, left_out = _common_muscles(estimates)
-    stacked = np.stack(
-        [
-            dataset["activation"].transpose("time", "muscle").sel(muscle=list(muscles)).values[at].astype(np.float64)
-            for dataset, at in zip(estimates.values(), columns, strict=True)
-        ]
-    )
     segment = first["segment"].values[columns[0]] if "segment" in first.coords else np.zeros(len(time), dtype=int)
     step = round(float(np.median(np.diff(time))), 9)
     per_bin = max(1, round(width / step))
@@ -94,17 +95,28 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
         notes.append(f"bins are {1000 * per_bin * step:g} ms: the estimates are sampled at {1 / step:g} Hz")
     breaks = np.flatnonzero((np.diff(segment) != 0) | (np.diff(time) > 1.5 * step)) + 1
     parts = [part[: len(part) // per_bin * per_bin] for part in np.split(np.arange(len(time)), breaks)]
-    members = np.concatenate(parts).reshape(-1, per_bin)
+    members = np.concatenate(parts)
     return Bins(
-        time=time[members].mean(axis=1),
+        time=time[members].reshape(-1, per_bin).mean(axis=1),
         segment=np.repeat(np.arange(len(parts)), [len(part) // per_bin for part in parts]),
         width=round(per_bin * step, 9),
-        values=stacked[:, members].mean(axis=2),
+        values=np.stack(
+            [
+                _means(dataset["activation"].transpose("time", "muscle"), at[members], per_bin, muscles)
+                for dataset, at in zip(estimates.values(), columns, strict=True)
+            ]
+        ),
         muscles=muscles,
         estimators=tuple(estimates),
         left_out=left_out,
         notes=tuple(notes),
     )
+
+
+def _means(activation: xr.DataArray, rows: NDArray[np.intp], per_bin: int, muscles: tuple[str, ...]) -> Floats:
+    """Return the means over as many rows each, (bin, muscle)."""
+    values = at_rows(activation.values, rows).reshape(-1, per_bin, activation.sizes["muscle"])
+    return values.mean(axis=1, dtype=np.float64)[:, activation.get_index("muscle").get_indexer(list(muscles))]
 
 
 def _common_time(estimates: Mapping[str, xr.Dataset]) -> tuple[NDArray[np.float64], list[NDArray[np.intp]]]:
@@ -200,11 +212,11 @@ def bin_spikes(spikes: SpikeTrains | xr.DataArray, bins: Bins, *, smoothing: flo
             way_out="Check that spikes and EMG are on one clock",
             obj="spikes",
         )
-    in_common = observed.any(axis=1)
+    n_observed = observed.sum(axis=0)
+    shares = n_observed / np.count_nonzero(observed.any(axis=1))
+    fired = counts.sum(axis=0, where=observed) / (np.maximum(n_observed, 1) * bins.width)
     excluded = {}
-    for index, unit in enumerate(units):
-        share = observed[in_common, index].mean()
-        rate = counts[observed[:, index], index].sum() / max(observed[:, index].sum() * bins.width, bins.width)
+    for unit, share, rate in zip(units, shares, fired, strict=True):
         if share < 0.9:
             excluded[unit] = f"observed in {100 * share:.0f} % of the time"
         elif rate < min_rate:
@@ -217,8 +229,7 @@ def bin_spikes(spikes: SpikeTrains | xr.DataArray, bins: Bins, *, smoothing: flo
             obj="spikes",
         )
     rates = counts[:, kept] / bins.width
-    for segment in np.unique(bins.segment):
-        rows = bins.segment == segment
+    for rows in bins.stretches:
         rates[rows] = gaussian_filter1d(
             rates[rows], smoothing / bins.width, axis=0, mode="nearest", truncate=_SUPPORT_SD
         )
@@ -234,9 +245,8 @@ def smoothing_reach(smoothing: float) -> float:
 def _count(spikes: SpikeTrains, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.bool_], tuple[str, ...]]:
     counts = np.zeros((len(bins.time), len(spikes.units)))
     half = bins.width / 2
-    for segment in np.unique(bins.segment):
-        rows = np.flatnonzero(bins.segment == segment)
-        edges = np.append(bins.time[rows] - half, bins.time[rows[-1]] + half)
+    for rows in bins.stretches:
+        edges = np.append(bins.time[rows] - half, bins.time[rows][-1] + half)
         counts[rows] = spikes.counts(edges)
     observed = np.ones(counts.shape, dtype=bool)
     for index, (intervals, times) in enumerate(zip(spikes.observed, spikes.times, strict=True)):

@@ -95,9 +95,9 @@ def lagged_sums(x: Floats, y: Floats, rows: Rows, shifts: Sequence[int]) -> Sums
         Ascending, one or more; ``row - shift`` is in the time of ``x`` for all of them.
     shifts : sequence of int
     """
-    targets = _at(y, rows)
+    targets = at_rows(y, rows)
     with_one = np.column_stack([targets, np.ones(len(rows))])
-    by_target = np.concatenate([_at(x, rows - shift).T @ with_one for shift in shifts])
+    by_target = np.concatenate([at_rows(x, rows - shift).T @ with_one for shift in shifts])
     squares = np.einsum("tk,tk->k", targets, targets)
     square = _products(x, rows, shifts).reshape(len(by_target), len(by_target))
     return Sums(len(rows), by_target[:, -1], targets.sum(axis=0), square, by_target[:, :-1], squares)
@@ -115,7 +115,7 @@ def _products(x: Floats, rows: Rows, shifts: Sequence[int]) -> Floats:
             before, product = done.get(apart, (shift, None))
             moved = before - shift
             if product is None or 2 * abs(moved) * len(first) >= len(rows):
-                product = _at(x, rows - shift).T @ _at(x, rows - other)
+                product = at_rows(x, rows - shift).T @ at_rows(x, rows - other)
             elif moved:
                 between = np.arange(min(moved, 0), max(moved, 0))
                 entered, left = ((edge[:, None] - before + between).ravel() for edge in (last, first))
@@ -129,10 +129,10 @@ def _products(x: Floats, rows: Rows, shifts: Sequence[int]) -> Floats:
 def lagged_map(x: Floats, rows: Rows, shifts: Sequence[int], weights: Floats) -> Floats:
     """Return ``sum over lags of x[row - shift] w_lag``, (row, target), of weights ``(lag * predictor, target)``."""
     parts = zip(shifts, np.split(weights, len(shifts)), strict=True)
-    return sum((_at(x, rows - shift) @ part for shift, part in parts), np.zeros((len(rows), weights.shape[1])))
+    return sum((at_rows(x, rows - shift) @ part for shift, part in parts), np.zeros((len(rows), weights.shape[1])))
 
 
-def _at(values: Floats, rows: Rows) -> Floats:
+def at_rows(values: NDArray, rows: Rows) -> NDArray:
     """Return ``values[rows]``, without a copy where the rows are one stretch."""
     one_stretch = rows[-1] - rows[0] == len(rows) - 1
     return values[rows[0] : rows[-1] + 1] if one_stretch else values[rows]

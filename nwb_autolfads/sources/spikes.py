@@ -50,7 +50,12 @@ class SpikeTrains:
         -------
         ndarray of int, (n_bins, n_units)
         """
-        return np.stack([np.diff(np.searchsorted(times, edges)) for times in self.times], axis=1)
+        n_bins = len(edges) - 1
+        counts = np.zeros((n_bins, len(self.times)), dtype=np.int64)
+        for unit, times in enumerate(self.times):
+            within = times[slice(*np.searchsorted(times, edges[[0, -1]]))]
+            counts[:, unit] = np.bincount(np.searchsorted(edges, within, side="right") - 1, minlength=n_bins)
+        return counts
 
 
 def read_spikes(source: str | Path | NWBFile | BaseSorting) -> SpikeTrains:
