@@ -34,20 +34,21 @@ class QualityTally:
 
     def add(self, block: NDArray) -> None:
         """Count one block, (samples, muscles); no sample may be given twice."""
-        finite = np.isfinite(block)
+        samples = np.ascontiguousarray(block.T)  # several times faster than across rows of few muscles
+        finite = np.isfinite(samples)
         self.n_samples += len(block)
-        lower = upper = block
+        lower = upper = samples
         if not finite.all():
-            self.n_nan += (~finite).sum(axis=0)
-            lower, upper = np.where(finite, block, np.inf), np.where(finite, block, -np.inf)
+            self.n_nan += (~finite).sum(axis=1)
+            lower, upper = np.where(finite, samples, np.inf), np.where(finite, samples, -np.inf)
         for extreme, count, of, better in (
-            (self.lowest, self.at_lowest, lower.min(axis=0, initial=np.inf), np.less),
-            (self.highest, self.at_highest, upper.max(axis=0, initial=-np.inf), np.greater),
+            (self.lowest, self.at_lowest, lower.min(axis=1, initial=np.inf), np.less),
+            (self.highest, self.at_highest, upper.max(axis=1, initial=-np.inf), np.greater),
         ):
             new = better(of, extreme)
             extreme[new] = of[new]
             count[new] = 0
-            count += (block == extreme).sum(axis=0)
+            count += (samples == extreme[:, None]).sum(axis=1)
 
     def result(
         self, recording: EmgRecording, mains_share: NDArray, duplicate_of: list[str], config: PreprocessingConfig

@@ -220,7 +220,7 @@ def _samples(array: Any, pieces: Sequence[Piece], start: int, stop: int) -> NDAr
 
 
 def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[NDArray[np.float32], np.float32]:
-    """Return factor (per column) and offset that turn what is stored into the unit of the first series."""
+    """Return factor (one, or one per column) and offset that turn what is stored into the unit of the first series."""
     unit, wanted = normalise_unit(series.unit), normalise_unit(first.unit)
     if unit != wanted and not (unit in VOLTS and wanted in VOLTS):
         raise SourceError(
@@ -232,5 +232,5 @@ def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[
     to_unit = 1.0 if unit == wanted else VOLTS[unit] / VOLTS[wanted]
     factor = to_unit * np.float64(1.0 if series.conversion is None else series.conversion)
     per_channel = getattr(series, "channel_conversion", None) if isinstance(series, ElectricalSeries) else None
-    factors = np.atleast_1d(factor if per_channel is None else factor * np.asarray(per_channel[:], dtype=np.float64))
-    return factors.astype(np.float32), np.float32(to_unit * (series.offset or 0.0))
+    factors = factor if per_channel is None else factor * np.asarray(per_channel[:], dtype=np.float64)
+    return np.asarray(factors, dtype=np.float32), np.float32(to_unit * (series.offset or 0.0))
