@@ -10,6 +10,7 @@ from .drive import Drive
 
 Kept = tuple[Tensor | None, ...]  # states at each bin and after the last, factors before the first, gates
 ROWS = 64  # windows in a block: with the weights of its network they stay in the cache
+_shelf: dict[tuple[object, ...], list[Tensor]] = {}  # what passes kept, by type and shape, for the passes to come
 
 
 def encoder_forward(x: Tensor, h0: Tensor, W: Tensor, *, keep: bool) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -18,7 +19,7 @@ def encoder_forward(x: Tensor, h0: Tensor, W: Tensor, *, keep: bool) -> tuple[Te
     P, T, B, _ = x.shape
     H = h0.shape[-1]
     last, before = x.new_empty(P, B, 2 * H), x.new_empty(P, T, B, 2 * H)
-    gates = x.new_empty(P, 2, T, B, 3 * H) if keep else None
+    gates = _take(x, P, 2, T, B, 3 * H) if keep else None
     compiled.load().call("encoder_forward", _encoder_sizes(x, h0), (x, h0, W, last, before, gates))
     return last, before, gates
 
@@ -32,18 +33,21 @@ def encoder_backward(
     d_h0, d_W = torch.empty_like(h0), W.new_empty(*W.shape[:2], _blocks(x.shape[2], sizes[5]), *W.shape[2:])
     incoming = tuple(None if d is None else d.contiguous() for d in (d_last, d_before))
     compiled.load().call("encoder_backward", sizes, (x, h0, W, before, gates, *incoming, d_h0, d_W))
+    _put_back(gates)
     return d_h0, d_W.sum(2)
 
 
 def decoder_forward(drive: Drive, *, keep: bool) -> tuple[Tensor, Tensor, Tensor, Kept]:
     """Run controller and generator over time; give factors, posterior and sample of the inputs, and what is kept."""
+    if not keep:
+        _shelf.clear()  # training pauses or is over
     drive = drive.contiguous()
     P, T, B, U = drive.noise.shape
     C, G, F = drive.c0.shape[-1], drive.g0.shape[-1], drive.W_f.shape[-1]
     new = drive.g0.new_empty
     f, posterior, u, f0 = new(P, T, B, F), new(P, T, B, 2 * U), new(P, T, B, U), new(P, B, F)
-    states = (new(P, T + 1, B, C), new(P, T + 1, B, G)) if keep else (None, None)
-    gates = (new(P, T, B, 3 * C), new(P, T, B, 3 * G)) if keep else (None, None)
+    states = tuple(_take(f, P, T + 1, B, units) for units in (C, G)) if keep else (None, None)
+    gates = tuple(_take(f, P, T, B, 3 * units) for units in (C, G)) if keep else (None, None)
     kept = (*states, f0, *gates)
     compiled.load().call("decoder_forward", _decoder_sizes(drive), (*drive, f, posterior, u, *kept))
     return f, posterior, u, kept
@@ -61,7 +65,24 @@ def decoder_backward(
     incoming = (d_f.contiguous(), d_posterior.contiguous(), d_u.contiguous())
     tensors = (*drive, f, posterior, u, *kept, *incoming, *outgoing, *weights)
     compiled.load().call("decoder_backward", sizes, tensors)
+    states, gates = kept[:2], kept[3:]
+    _put_back(*states, *gates)
     return *(W.sum(1) for W in weights), *outgoing
+
+
+def _take(like: Tensor, *shape: int) -> Tensor:
+    """Give room for what a pass keeps, that of an earlier one if it fits: the system would clear all memory again."""
+    try:
+        return _shelf[like.dtype, shape].pop()
+    except (KeyError, IndexError):
+        _shelf.clear()  # of other sizes, then
+        return like.new_empty(shape)
+
+
+def _put_back(*kept: Tensor | None) -> None:
+    for tensor in kept:
+        if tensor is not None:
+            _shelf.setdefault((tensor.dtype, tuple(tensor.shape)), []).append(tensor)
 
 
 def _encoder_sizes(x: Tensor, h0: Tensor) -> tuple[int, ...]:

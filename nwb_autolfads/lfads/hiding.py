@@ -124,6 +124,8 @@ class Elements:
 
     def _moved(self, x: Tensor, shift: Tensor) -> Tensor:
         """Cut the margins off x (P, T + 2 * margin, B, N), each series moved by its shift: out[t] = x[t + shift]."""
+        if not self.margin:
+            return x
         bins = x.shape[1] - 2 * self.margin
         index = torch.arange(bins, device=x.device).view(-1, 1, 1) + self.margin + shift.unsqueeze(1)
         return x.gather(1, index)
