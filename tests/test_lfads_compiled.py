@@ -108,6 +108,37 @@ def test_states_beyond_the_clip_are_clipped_alike(fast_path):
         assert (gradient - expected[name]).norm() <= 1e-10 * expected[name].norm(), name
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+def test_gamma_likelihood_and_slopes_equal_the_plain_ones_within_the_bounds_and_beyond(fast_path, dtype, tolerance):
+    x = torch.logspace(-4, 0.7, 5, dtype=dtype).view(-1, 1, 1).expand(5, 37, 211)
+    readout = torch.cat(torch.broadcast_tensors(*(
+        torch.linspace(-12, 6, 37, dtype=dtype).view(1, -1, 1), torch.linspace(-4.5, 7.5, 211, dtype=dtype)
+    )), -1).expand(5, 37, 422)  # fmt: skip
+    weight = torch.rand(x.shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    got = {}
+    for path in ("plain", fast_path):
+        given = readout.clone().requires_grad_()
+        with recurrence.using(path):
+            nll = Gamma().nll(x, given)
+        nll.backward(weight)
+        got[path] = nll.detach(), *given.grad.chunk(2, -1)
+    log_mean, log_concentration = readout.chunk(2, -1)
+    scale = 1 + log_concentration.exp() * (1 + x / log_mean.exp())  # of the terms that are added
+    for name, expected, value in zip(("nll", "log mean", "log concentration"), *got.values(), strict=True):
+        assert ((value == 0) == (expected == 0)).all(), name
+        assert ((value - expected).abs() <= tolerance * scale).all(), name
+
+
+def test_gamma_likelihood_of_what_is_no_number_is_none(fast_path):
+    readout = torch.zeros(1, 1, 4, 6)
+    readout[0, 0, 0, 1] = readout[0, 0, 1, 3] = torch.nan
+    with recurrence.using(fast_path):
+        nll = Gamma().nll(torch.ones(1, 1, 4, 3), readout)
+    expected = torch.zeros(4, 3, dtype=torch.bool)
+    expected[0, 1] = expected[1, 0] = True
+    assert torch.equal(nll[0, 0].isnan(), expected)
+
+
 def status(**environment):
     """What a fresh process says of its kernel."""
     command = [sys.executable, "-c", "from nwb_autolfads.lfads import compiled; print(compiled.load().status)"]

@@ -1,56 +1,10 @@
-// Rows of numbers that stay in the cache, in vectors of this machine's width: elementary functions and matrix products.
+// Rows of numbers that stay in the cache: matrix products of them, and how threads share them out.
 #pragma once
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
+#include <atomic>
+#include <thread>
 #include <vector>
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64, kRows = 12;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32, kRows = 6;
-#else
-constexpr int kVectorBytes = 16, kRows = 6;
-#endif
-
-template <class T> struct Simd {
-  typedef T vec __attribute__((vector_size(kVectorBytes)));
-  static constexpr int lanes = kVectorBytes / sizeof(T), panel = 2 * lanes;  // a panel: columns of one tile
-  static vec load(const T* p) { vec v; std::memcpy(&v, p, sizeof v); return v; }
-  static void store(T* p, vec v) { std::memcpy(p, &v, sizeof v); }
-};
-template <class T> long padded(long n) { return (n + Simd<T>::panel - 1) / Simd<T>::panel * Simd<T>::panel; }
-
-// ---- elementary functions -----------------------------------------------------------------------------------------
-// e^x = 2^n 2^r with n whole and r in +-1/2, where Cephes has a polynomial; not a number stays so
-inline Simd<float>::vec exponential(Simd<float>::vec x) {
-  typedef Simd<float>::vec vec;
-  typedef int32_t ints __attribute__((vector_size(kVectorBytes)));
-  const vec low = vec{} - 87.0f, high = vec{} + 87.0f;
-  x = low > x ? low : x;
-  x = high < x ? high : x;
-  const float per_octave = 1.44269504088896341f, magic = 12582912.0f;  // adding 1.5 * 2^23 rounds to whole numbers
-  vec n = x * per_octave + magic, r = x * per_octave - (n - magic);
-  vec p = r * 1.535336188319500e-4f + 1.339887440266574e-3f;
-  p = p * r + 9.618437357674640e-3f;
-  p = p * r + 5.550332471162809e-2f;
-  p = p * r + 2.402264791363012e-1f;
-  p = p * r + 6.931472028550421e-1f;
-  p = p * r + 1.0f;
-  return p * (vec)(((ints)n + 127) << 23);  // the lowest bits of n are the whole number
-}
-inline Simd<double>::vec exponential(Simd<double>::vec x) {
-  for (int i = 0; i < Simd<double>::lanes; i++) x[i] = std::exp(x[i]);
-  return x;
-}
-template <class T> void sigmoid(T* x, long n) {  // over whole vectors: rows of a Block are padded
-  for (T* p = x; p < x + n; p += Simd<T>::lanes) Simd<T>::store(p, T(1) / (T(1) + exponential(-Simd<T>::load(p))));
-}
-template <class T> void hyperbolic_tangent(T* x, long n) {
-  for (T* p = x; p < x + n; p += Simd<T>::lanes)
-    Simd<T>::store(p, T(2) / (T(1) + exponential(T(-2) * Simd<T>::load(p))) - T(1));
-}
+#include "vectors.hpp"
 
 // ---- matrix products ----------------------------------------------------------------------------------------------
 // Rows with padded columns, zero at first; with several `places` for them, of which one is at work
@@ -137,4 +91,21 @@ template <class T, bool kAdd = false> void multiply(const T* A, long lda, const 
 template <class T> void accumulate(const T* A, long lda, Block<T>& D, Block<T>& C) {
   for (long n = 0; n < D.columns; n += Simd<T>::panel)
     tiles<T, kRows, true, true>(C.rows, D.first + D.rows, A, lda, D.data.data() + n, D.stride, C.row(0) + n, C.stride);
+}
+
+// ---- work for several threads -------------------------------------------------------------------------------------
+// Calls work(network, block, first window, windows) for all blocks; no two write to the same place
+template <class Work> void in_blocks(long networks, long B, long rows, long threads, Work work) {
+  long blocks = (B + rows - 1) / rows, tasks = networks * blocks;
+  std::atomic<long> next(0);
+  auto take = [&] {
+    for (long task; (task = next++) < tasks;) {
+      long first = task % blocks * rows;
+      work(task / blocks, task, first, std::min(rows, B - first));
+    }
+  };
+  std::vector<std::thread> others;
+  for (long i = 1; i < std::min(threads, tasks); i++) others.emplace_back(take);
+  take();
+  for (auto& other : others) other.join();
 }

@@ -21,7 +21,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-SOURCE, HEADER = (Path(__file__).with_name(name) for name in ("kernel.cpp", "blocks.hpp"))
+NAMES = ("kernel.cpp", "pointwise.hpp", "blocks.hpp", "vectors.hpp")
+SOURCE, *HEADERS = (Path(__file__).with_name(name) for name in NAMES)
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-shared", "-fPIC", "-pthread")
 COMPILERS = ("c++", "g++", "clang++")
 BUILD_SECONDS = 300
@@ -89,5 +90,6 @@ def _fingerprint(compiler: str) -> str:
     if sys.platform == "linux":
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
         processor += next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    parts = (SOURCE.read_bytes(), HEADER.read_bytes(), " ".join((compiler, *FLAGS)).encode(), processor.encode())
+    sources = (file.read_bytes() for file in (SOURCE, *HEADERS))
+    parts = (*sources, " ".join((compiler, *FLAGS)).encode(), processor.encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]

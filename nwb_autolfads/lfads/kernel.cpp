@@ -3,10 +3,8 @@
 // Equations and names are those of gru.py and model.py. Arrays are contiguous, (network, bin, window, unit). The weights
 // of a GRU are one matrix (K, 3 H) for columns z, r, n, whose rows meet [input, state, 1]: the last row is the bias. A
 // block keeps these rows, its weights and the sums of their gradients in the cache while it goes through time.
-#include <atomic>
-#include <thread>
-
 #include "blocks.hpp"
+#include "pointwise.hpp"
 
 // ---- one GRU ------------------------------------------------------------------------------------------------------
 constexpr int kClip = 5;
@@ -127,23 +125,6 @@ template <class T> struct GruBackward : Gru<T> {
     sum_n.get(0, d_W + 2 * H, H, 3 * H);
   }
 };
-
-// ---- work for several threads -------------------------------------------------------------------------------------
-// Calls work(network, block, first window, windows) for all blocks; no two write to the same place
-template <class Work> void in_blocks(long networks, long B, long rows, long threads, Work work) {
-  long blocks = (B + rows - 1) / rows, tasks = networks * blocks;
-  std::atomic<long> next(0);
-  auto take = [&] {
-    for (long task; (task = next++) < tasks;) {
-      long first = task % blocks * rows;
-      work(task / blocks, task, first, std::min(rows, B - first));
-    }
-  };
-  std::vector<std::thread> others;
-  for (long i = 1; i < std::min(threads, tasks); i++) others.emplace_back(take);
-  take();
-  for (auto& other : others) other.join();
-}
 
 // ---- encoder: one GRU forwards (even networks) and one backwards (odd) ---------------------------------------------
 struct EncoderSizes { long P, T, B, in, H, rows, threads; };
@@ -346,6 +327,12 @@ void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const D
                         {a[4], a[5], a[6], a[7], a[8], a[9], a[10]},                                                   \
                         {a[11], a[12], a[13], a[14], a[15], a[16], a[17], a[18]},                                      \
                         {a[19], a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27], a[28]});                       \
+  }                                                                                                                    \
+  extern "C" void gamma_nll_##suffix(const long* n, T* const* a) {                                                     \
+    gamma_nll<T>(n[0], n[1], n[2], a[0], a[1], a[2], a[3], a[4]);                                                      \
+  }                                                                                                                    \
+  extern "C" void draw_mask_##suffix(const long* n, T* const* a) {                                                     \
+    draw_mask<T>(n[0], n[1], n[2], n[3], a[0], a[1], a[2]);                                                            \
   }
 FOR_TYPE(float, float32)
 FOR_TYPE(double, float64)

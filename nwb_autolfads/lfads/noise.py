@@ -12,7 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import compiled, recurrence
 from .sizes import Sizes
+
+IN_CACHE = 2**15  # numbers worked on at a time
 
 
 class Dropout(NamedTuple):
@@ -53,31 +56,56 @@ def draw_noise(
     Noise
     """
     P, rate = len(dropout_rate), dropout_rate.view(-1, 1, 1, 1)
-    # Masks are most of what is drawn, and 16 bits are enough for one element: four come from one draw
-    dropped = (rate * 2**16).round()
-    first_kept, kept = (dropped - 2**15).to(torch.int16), 1 / (1 - dropped / 2**16)
 
     def normal(*shape: int) -> Tensor:
         return torch.empty(shape, dtype=rate.dtype, device=rate.device).normal_(generator=random)
 
     def mask(*shape: int) -> Tensor:
-        count = math.prod(shape)
-        words = torch.empty(-(-count // 4), dtype=torch.int64, device=rate.device)
-        draws = words.random_(-(2**63), None, generator=random).view(torch.int16)[:count].view(shape)
-        return (draws >= first_kept) * kept
+        return draw_mask(dropout_rate, shape, random)
 
     return Noise(
         initial_condition=normal(P, windows, sizes.initial_condition),
         inputs=normal(P, bins, windows, sizes.inputs),
         dropout=Dropout(
-            ic_state=mask(P, 1, windows, 2 * sizes.ic_encoder).squeeze(1),
-            controller_input=mask(P, bins, windows, 2 * sizes.ci_encoder if sizes.inputs else 0),
-            factors=mask(P, bins, windows, sizes.factors),
-            generator=mask(P, bins + 1, windows, sizes.generator),
+            ic_state=mask(windows, 2 * sizes.ic_encoder),
+            controller_input=mask(bins, windows, 2 * sizes.ci_encoder if sizes.inputs else 0),
+            factors=mask(bins, windows, sizes.factors),
+            generator=mask(bins + 1, windows, sizes.generator),
         )
         if dropout
         else None,
     )
+
+
+def draw_mask(rate: Tensor, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
+    """Draw masks of inverted dropout, (P, *shape), for rates (P,).
+
+    Masks are most of what is random in training: ``random`` gives a seed only, and 16 bits of a SplitMix64 stream
+    (Steele et al. 2014, "Fast splittable pseudorandom number generators") decide on one element. The compiled kernel
+    draws the same.
+    """
+    P, count = len(rate), math.prod(shape)
+    words = -(-count // 4)
+    first_kept = (rate * 2**16).round() - 2**15  # of -2**15 .. 2**15 - 1
+    kept = 1 / (0.5 - first_kept / 2**16)
+    seed = int(torch.randint(-(2**63), 2**63 - 1, (), generator=random, device=random.device))
+    if recurrence.path_for(rate) == "compiled":
+        masks = rate.new_empty(P, *shape)
+        compiled.load().call("draw_mask", (P, count, torch.get_num_threads(), seed), (first_kept, kept, masks))
+        return masks
+    drawn = _split_mix(seed, P * words, rate.device)
+    bits = drawn.view(torch.int16).view(P, 4 * words)[:, :count]
+    return ((bits >= first_kept.to(torch.int16).unsqueeze(1)) * kept.unsqueeze(1)).view(P, *shape)
+
+
+def _split_mix(seed: int, count: int, device: torch.device) -> Tensor:
+    """Draw ``count`` 64-bit numbers."""
+    drawn = torch.arange(1, count + 1, device=device).mul_(-0x61C8864680B583EB).add_(seed)
+    for part in drawn.split(IN_CACHE if device.type == "cpu" else count):
+        for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, 1)):
+            shifted = (part >> shift).bitwise_and_((1 << 64 - shift) - 1)  # without the sign, which >> keeps
+            part.bitwise_xor_(shifted).mul_(factor)
+    return drawn
 
 
 def no_noise(sizes: Sizes, bins: int, windows: int, like: Tensor, members: int) -> Noise:

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-LOG_MEAN_RANGE = (-11.0, 5.0)  # scaled EMG lies in 1e-4..about 3
-LOG_CONCENTRATION_RANGE = (-4.0, 7.0)
+from .gamma import LOG_MEAN_RANGE, bounded_nll, split
+
 LOG_SD_RANGE = (-4.0, 1.5)
 LOGIT_RANGE = (-12.0, 12.0)
-STIRLING_FROM = 20.0  # above it the series below is exact to float64 rounding of what float32 can hold
 
 
 class Observation(Protocol):
@@ -61,11 +60,6 @@ class Gamma:
         concentration = mean.square() / variance.clamp_min(1e-8)
         return torch.cat([mean.log(), concentration.log()]).clamp(-4.0, 4.0)
 
-    def split(self, readout: Tensor) -> tuple[Tensor, Tensor]:
-        """Split a read-out (..., 2 * N) into bounded log mean and log concentration, each (..., N)."""
-        log_mean, log_concentration = readout.chunk(2, dim=-1)
-        return log_mean.clamp(*LOG_MEAN_RANGE), log_concentration.clamp(*LOG_CONCENTRATION_RANGE)
-
     def nll(self, x: Tensor, readout: Tensor) -> Tensor:
         """Negative log likelihood of each element.
 
@@ -79,15 +73,15 @@ class Gamma:
         -------
         Tensor, (..., N)
         """
-        return gamma_nll(x, *self.split(readout))
+        return bounded_nll(x, readout)
 
     def mean(self, readout: Tensor) -> Tensor:
         """Mean alpha / beta (..., N)."""
-        return self.split(readout)[0].exp()
+        return split(readout)[0].exp()
 
     def concentration(self, readout: Tensor) -> Tensor:
         """Concentration alpha (..., N)."""
-        return self.split(readout)[1].exp()
+        return split(readout)[1].exp()
 
 
 class ZeroInflatedGamma:
@@ -189,32 +183,3 @@ OBSERVATIONS: dict[Name, type[Observation]] = {
     "poisson": Poisson,
 }
 """Observation models by the name that a configuration gives them."""
-
-
-def gamma_nll(x: Tensor, log_mean: Tensor, log_concentration: Tensor) -> Tensor:
-    """Negative log density of a gamma variable, exact in float32 also for large concentrations.
-
-    ``-log p = -[alpha log beta - lgamma(alpha) + (alpha - 1) log x - beta x]`` with ``beta = alpha / mean``. With
-    ``r = log x - log mean`` this is ``alpha (e^r - 1 - r) + [lgamma(alpha) - alpha log alpha + alpha] + log x``; for
-    large alpha the bracket is a small difference of large numbers and is replaced by Stirling's series.
-
-    Parameters
-    ----------
-    x, log_mean, log_concentration : Tensor
-        Broadcastable; x strictly positive.
-
-    Returns
-    -------
-    Tensor
-    """
-    log_x = x.log()
-    r = log_x - log_mean
-    alpha = log_concentration.exp()
-    large = alpha > STIRLING_FROM
-    small_alpha = torch.where(large, torch.ones_like(alpha), alpha)  # keeps unused branches, and gradients, finite
-    inverse = 1 / torch.where(large, alpha, torch.full_like(alpha, STIRLING_FROM))
-    exact = torch.lgamma(small_alpha) - small_alpha * small_alpha.log() + small_alpha
-    square = inverse.square()
-    series = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
-    stirling = 0.5 * (math.log(2 * math.pi) - log_concentration) + series
-    return alpha * (torch.expm1(r) - r) + torch.where(large, stirling, exact) + log_x
