@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--path", nargs="+", choices=PATHS, default=["compiled", "torch"])
     parser.add_argument("--channels", type=int, default=12)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--steps", type=int, default=2, help="steps in a turn")
+    parser.add_argument("--steps", type=int, default=4, help="steps in a turn")
     parser.add_argument("--rounds", type=int, default=5, help="turns")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor: for one thread on a busy machine")
     parser.add_argument("--json", type=Path, help="where every number goes")
