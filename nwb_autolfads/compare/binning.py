@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from nwb_autolfads.compare.lagged import Floats, at_rows
+from nwb_autolfads.compare.lagged import at_rows
 from nwb_autolfads.errors import SignalError
 
 if TYPE_CHECKING:
@@ -96,27 +96,23 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     breaks = np.flatnonzero((np.diff(segment) != 0) | (np.diff(time) > 1.5 * step)) + 1
     parts = [part[: len(part) // per_bin * per_bin] for part in np.split(np.arange(len(time)), breaks)]
     members = np.concatenate(parts)
+    values = np.empty((len(estimates), len(members) // per_bin, len(muscles)))
+    for means, dataset, at in zip(values, estimates.values(), columns, strict=True):
+        activation = dataset["activation"].transpose("time", "muscle")
+        if muscles != tuple(activation["muscle"].values):
+            activation = activation.sel(muscle=list(muscles))
+        samples = at_rows(activation.values, at[members]).reshape(-1, per_bin, len(muscles))
+        samples.mean(axis=1, dtype=np.float64, out=means)
     return Bins(
         time=time[members].reshape(-1, per_bin).mean(axis=1),
         segment=np.repeat(np.arange(len(parts)), [len(part) // per_bin for part in parts]),
         width=round(per_bin * step, 9),
-        values=np.stack(
-            [
-                _means(dataset["activation"].transpose("time", "muscle"), at[members], per_bin, muscles)
-                for dataset, at in zip(estimates.values(), columns, strict=True)
-            ]
-        ),
+        values=values,
         muscles=muscles,
         estimators=tuple(estimates),
         left_out=left_out,
         notes=tuple(notes),
     )
-
-
-def _means(activation: xr.DataArray, rows: NDArray[np.intp], per_bin: int, muscles: tuple[str, ...]) -> Floats:
-    """Return the means over as many rows each, (bin, muscle)."""
-    values = at_rows(activation.values, rows).reshape(-1, per_bin, activation.sizes["muscle"])
-    return values.mean(axis=1, dtype=np.float64)[:, activation.get_index("muscle").get_indexer(list(muscles))]
 
 
 def _common_time(estimates: Mapping[str, xr.Dataset]) -> tuple[NDArray[np.float64], list[NDArray[np.intp]]]:
@@ -135,8 +131,9 @@ def _common_time(estimates: Mapping[str, xr.Dataset]) -> tuple[NDArray[np.float6
 def _common_muscles(estimates: Mapping[str, xr.Dataset]) -> tuple[tuple[str, ...], dict[str, str]]:
     left_out: dict[str, str] = {}
     for name, dataset in estimates.items():
-        for muscle in [str(each) for each in dataset["muscle"].values]:
-            values = dataset["activation"].sel(muscle=muscle).values
+        names = [str(each) for each in dataset["muscle"].values]
+        by_muscle = np.ascontiguousarray(dataset["activation"].transpose("muscle", "time").values)
+        for muscle, values in zip(names, by_muscle, strict=True):
             finite = values[np.isfinite(values)]
             if not finite.size:
                 left_out.setdefault(muscle, "unusable EMG: nothing was estimated")
@@ -228,7 +225,7 @@ def bin_spikes(spikes: SpikeTrains | xr.DataArray, bins: Bins, *, smoothing: flo
             way_out="Lower min_rate, or use another session",
             obj="spikes",
         )
-    rates = counts[:, kept] / bins.width
+    rates = np.take(counts, kept, axis=1) / bins.width
     for rows in bins.stretches:
         rates[rows] = gaussian_filter1d(
             rates[rows], smoothing / bins.width, axis=0, mode="nearest", truncate=_SUPPORT_SD

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.compare.folds import Folds, Mask, blocked_folds
-from nwb_autolfads.compare.lagged import Sums, known_rows, lagged_map, lagged_sums
+from nwb_autolfads.compare.lagged import Sums, at_rows, known_rows, lagged_map, lagged_sums
 
 Floats = NDArray[np.float64]
 
@@ -25,8 +26,6 @@ class Decoding:
     ----------
     rows : ndarray of bool, (time,)
         Bins that were used: all lags and all targets known.
-    predicted : ndarray, (time, target)
-        By the model of all lags; NaN outside ``rows``.
     error : ndarray, (fold, target)
         ``sum (y - predicted)^2`` of the model of all lags.
     error_at_lag : ndarray, (fold, target, lag)
@@ -39,16 +38,23 @@ class Decoding:
         Ridge strength of the model of all lags, chosen inside the training rows.
     n : ndarray of int, (fold,)
         Rows that were tested.
+    predict : callable
+        Returns `predicted`.
     """
 
     rows: Mask
-    predicted: Floats
     error: Floats
     error_at_lag: Floats
     error_one_lag: Floats
     variation: Floats
     strength: Floats
     n: NDArray[np.int64]
+    predict: Callable[[], Floats]
+
+    @cached_property
+    def predicted(self) -> Floats:
+        """Predictions of the model of all lags, (time, target); NaN outside ``rows``. Few need them."""
+        return self.predict()
 
     @property
     def r2_fold(self) -> Floats:
@@ -125,9 +131,9 @@ def decode(
     folds = blocked_folds(time[rows], n_folds, guard) if folds is None else folds
     n_folds, n_lags, n_targets = len(folds.test), len(shifts), targets.shape[1]
     # Centring once keeps the sums of squares small against what they differ by.
-    x = np.where(np.isfinite(predictors), predictors - predictors[rows].mean(axis=0), 0.0)
-    middle = targets[rows].mean(axis=0)
-    y = targets - middle
+    middle = at_rows(targets, rows).mean(axis=0)
+    x, y = predictors - at_rows(predictors, rows).mean(axis=0), targets - middle
+    x[~np.isfinite(x)] = 0.0
 
     pieces, of_pieces = folds.pieces()
     parts = [lagged_sums(x, y, rows[piece], shifts) for piece in pieces]
@@ -149,9 +155,9 @@ def decode(
 
     off, off_at_lag = np.zeros((n_folds, n_targets)), np.zeros((n_folds, n_lags, n_targets))
     variation = np.zeros((n_folds, n_targets))
-    predicted = np.full(targets.shape, np.nan)
+    models = []
     for f in range(n_folds):
-        train, tested, held_out = everything - left_out[f], sums(test[f]), rows[folds.test[f]]
+        train, tested = everything - left_out[f], sums(test[f])
         together, apart = (
             _fit(train.in_blocks(each.shape[1]), strengths).choose(each[f].argmin(axis=1))
             for each in (error, error_at_lag)
@@ -159,17 +165,25 @@ def decode(
         off[f] = together.squared_error(tested.in_blocks(1))[0, 0]
         off_at_lag[f] = apart.squared_error(tested.in_blocks(n_lags))[:, 0]
         variation[f] = tested.total_variation()
-        predicted[held_out] = lagged_map(x, held_out, shifts, together.weights[0, :, 0]) + together.intercept[0, 0]
+        models.append(together)
+
+    def predict() -> Floats:
+        predicted = np.full(targets.shape, np.nan)
+        for model, tested in zip(models, folds.test, strict=True):
+            constant = middle + model.intercept[0, 0]
+            predicted[rows[tested]] = constant + lagged_map(x, rows[tested], shifts, model.weights[0, :, 0])
+        return predicted
+
     chosen_lag = error_at_lag.min(axis=2).argmin(axis=1)  # (fold, target)
     return Decoding(
         rows=usable,
-        predicted=predicted + middle,
         error=off,
         error_at_lag=np.moveaxis(off_at_lag, 1, 2),
         error_one_lag=np.take_along_axis(off_at_lag, chosen_lag[:, None], axis=1)[:, 0],
         variation=variation,
         strength=strengths[error[:, 0].argmin(axis=1)],
         n=folds.test.sum(axis=1),
+        predict=predict,
     )
 
 

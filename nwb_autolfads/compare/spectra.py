@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 LONGEST_WINDOW_S, SHORTEST_WINDOW_S = 2.0, 0.2
 WHOLE = "all"
 _DECIBELS = 3.0
+_SAMPLES_AT_ONCE = 20_000  # of all windows: what is transformed at once stays in the cache
 _HANN_OVERLAP = (1 / 6) ** 2  # squared correlation of neighbouring Hann windows that overlap by half (Welch 1967)
 
 
@@ -167,11 +168,11 @@ def cross_spectra(x: Floats, y: Floats, rows: NDArray[np.intp]) -> tuple[Floats,
     """
     taper = hann(rows.shape[1], sym=False)[:, None]
     xx, yy, xy = 0.0, 0.0, 0.0
-    for part in np.array_split(rows, 1 + len(rows) // 500):
+    for part in np.array_split(rows, 1 + rows.size // _SAMPLES_AT_ONCE):
         a, b = x[part], y[part]
         fx, fy = (np.fft.rfft((each - each.mean(axis=1, keepdims=True)) * taper, axis=1)[:, 1:] for each in (a, b))
-        xx = xx + (np.abs(fx) ** 2).sum(axis=0)
-        yy = yy + (np.abs(fy) ** 2).sum(axis=0)
+        xx = xx + (fx.real**2 + fx.imag**2).sum(axis=0)
+        yy = yy + (fy.real**2 + fy.imag**2).sum(axis=0)
         xy = xy + (np.conj(fx) * fy).sum(axis=0)
     return np.asarray(xx), np.asarray(yy), np.asarray(xy)
 
