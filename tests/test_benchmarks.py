@@ -1,4 +1,4 @@
-"""The accuracy benchmark runs on a tiny session, and its measures are what they say; so are those of agreement."""
+"""Benchmarks run on a tiny session, and what they measure is what they say: accuracy, agreement, time."""
 
 import json
 import subprocess
@@ -61,6 +61,20 @@ def test_one_command_prints_a_table_and_keeps_scores_settings_and_versions(tmp_p
     assert all(0 < row["r2"] <= row["r2_best_lag"] <= 1 and row["seconds"] > 0 for row in kept["simulated"])
     assert {"nwb-autolfads", "numpy", "python"} <= set(kept["versions"])
     assert "fitted_diffusion_and_jump" in kept["simulated"][1]["config"]
+
+
+def test_the_rest_of_the_job_is_timed_part_by_part_and_the_least_of_the_rounds_is_kept(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import rest_of_job
+
+    few = SimulationConfig(n_cortical_units=3)
+    path = nal.simulate_session(tmp_path / "session.nwb", seed=0, duration=20.0, config=few)
+    times = {"opening": 1e9, "comparing": 0.0}
+    rest_of_job.one_round(path, times)
+    assert set(times) == {*rest_of_job.JOB, *rest_of_job.ALONE}
+    assert 0 < times["opening"] < 60
+    assert times["comparing"] == 0.0  # no round takes less
+    assert 0 < rest_of_job.started("sum(range(3_000_000))") < 10
 
 
 def test_tables_of_a_page_are_replaced_and_its_text_is_kept(benchmark, tmp_path):
