@@ -138,6 +138,11 @@ def test_binning_averages_and_never_mixes_segments():
     np.testing.assert_allclose(bins.time, [2 / RATE, 7 / RATE, 102 / RATE])
 
 
+def test_estimates_shorter_than_a_bin_are_refused():
+    with pytest.raises(SignalError, match="no stretch of a is as long as a bin of 10 ms"):
+        bin_activation({"a": estimate(np.arange(4) / RATE, np.arange(4.0)[:, None])}, 0.01)
+
+
 def test_an_estimate_slower_than_the_bins_is_compared_at_its_own_rate_and_says_so():
     time = np.arange(400) / 20.0
     bins = bin_activation({"slow": estimate(time, np.random.default_rng(0).uniform(size=(400, 2)))}, 0.01)

@@ -80,7 +80,7 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     Raises
     ------
     SignalError
-        If there is no estimate, they share no time, or no muscle is estimated by all of them or varies.
+        If there is no estimate, they share no time or no whole bin, or no muscle is estimated by all of them or varies.
     """
     if not estimates:
         raise SignalError("no estimate was given", way_out="Make one first: nwb-autolfads run FILE")
@@ -96,6 +96,11 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     breaks = np.flatnonzero((np.diff(segment) != 0) | (np.diff(time) > 1.5 * step)) + 1
     parts = [part[: len(part) // per_bin * per_bin] for part in np.split(np.arange(len(time)), breaks)]
     members = np.concatenate(parts)
+    if not len(members):
+        raise SignalError(
+            f"no stretch of {' and '.join(estimates)} is as long as a bin of {1000 * per_bin * step:g} ms",
+            way_out="Compare a longer recording, or give shorter bins (--bin-width; in Python: bin_width)",
+        )
     values = np.empty((len(estimates), len(members) // per_bin, len(muscles)))
     for means, dataset, at in zip(values, estimates.values(), columns, strict=True):
         activation = dataset["activation"].transpose("time", "muscle")
