@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from emg_examples import rectified_emg
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import gamma
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.bayes import BayesianFilter
-from nwb_autolfads.estimators.heldout import fit_concentration, gamma_nll, hidden_blocks, score_held_out
+from nwb_autolfads.estimators.heldout import fit_concentration, fit_map, gamma_nll, hidden_blocks, score_held_out
 from nwb_autolfads.estimators.lowpass import LowPass
 
 
@@ -47,6 +47,30 @@ def test_concentration_is_the_maximum_of_the_likelihood(concentration):
         options={"xatol": 1e-9},
     )
     assert fit_concentration(x, mean)[0] == pytest.approx(np.exp(direct.x), rel=1e-4)
+
+
+def test_map_is_the_line_of_largest_likelihood_with_an_offset_that_is_not_negative():
+    rng = np.random.default_rng(4)
+    prediction = rng.gamma(2.0, 0.5, size=(4000, 3))
+    mean = np.array([0.5, 0.0, -0.05]) + np.array([0.7, 2.0, 1.5]) * prediction
+    x = rng.gamma(1.3, np.maximum(mean, 1e-3) / 1.3) + 1e-6
+    offset, slope = fit_map(x, prediction)
+    for muscle in range(3):
+        found = minimize(
+            lambda p, j=muscle: -gamma.logpdf(x[:, j], 1.3, scale=(p[0] + p[1] * prediction[:, j]) / 1.3).mean(),
+            [0.1, 1.0],
+            bounds=[(0, None), (1e-6, None)],
+        )
+        np.testing.assert_allclose([offset[muscle], slope[muscle]], found.x, atol=2e-3)
+    assert offset[2] == 0
+
+
+def test_score_does_not_depend_on_the_scale_of_a_prediction():
+    x, mean = gamma_emg(3000)
+    score = score_held_out({"as it is": Fixed(mean), "larger": Fixed(7 * mean)}, rectified_emg(x))["nll"]
+    np.testing.assert_allclose(score.sel(estimator="larger"), score.sel(estimator="as it is"), rtol=1e-6)
+    constant = score_held_out({"constant": Fixed(np.ones_like(mean))}, rectified_emg(x))["nll"]
+    assert np.isfinite(constant).all()
 
 
 def test_every_bin_is_hidden_once_in_blocks_that_no_gap_cuts_and_that_only_the_seed_decides():
@@ -100,8 +124,8 @@ def test_classical_estimators_take_the_same_test_and_unusable_muscles_stay_nan()
 def test_too_few_blocks_and_settings_out_of_range_are_refused():
     emg = rectified_emg(np.random.default_rng(2).uniform(0.1, 1, (40, 1)))
     with pytest.raises(SignalError, match="40 bins are 8 blocks of 10 ms, too few for 5 folds"):
-        hidden_blocks(emg)
+        hidden_blocks(emg, block_ms=10)
     with pytest.raises(ConfigError, match=r"block_ms=0\.1"):
         hidden_blocks(emg, block_ms=0.1)
     with pytest.raises(ConfigError, match="folds=1"):
-        hidden_blocks(emg, folds=1)
+        hidden_blocks(emg, block_ms=10, folds=1)

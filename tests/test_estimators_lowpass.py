@@ -74,6 +74,14 @@ def test_hidden_bins_do_not_influence_their_own_prediction():
     )
 
 
+def test_slow_activation_is_predicted_also_where_two_bins_of_five_are_hidden():
+    t = np.arange(4000) / RATE
+    level = (1.2 + 0.5 * np.sin(2 * np.pi * t))[:, None]
+    hidden = np.arange(4000) % 5 > 2
+    predicted = LowPass(10.0).predict_hidden(rectified_emg(level), hidden)
+    np.testing.assert_allclose(predicted[500:-500], level[500:-500], atol=0.05)
+
+
 def test_a_constant_level_is_predicted_exactly_in_hidden_blocks():
     values = np.full((1000, 1), 0.7)
     values[0] = 0.7001  # a channel that never changes is refused

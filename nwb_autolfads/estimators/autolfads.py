@@ -18,7 +18,7 @@ from nwb_autolfads.errors import ConfigError, SourceError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.config import PRESETS, AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.over_time import OverTime, corrected, hiding_of, posterior_over_time, unfit
-from nwb_autolfads.estimators.training import train
+from nwb_autolfads.estimators.training import Training
 from nwb_autolfads.estimators.weights import MAX_BYTES, TrainedModel, pack, unpack
 from nwb_autolfads.lfads.hiding import Blocks, View
 from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
@@ -123,8 +123,9 @@ class AutoLFADS(Estimator):
         SourceError, OutputError
             If the run directory holds another run, or cannot be written.
         """
-        used = emg[:, emg["usable"].values]
-        self._trained, self.history = train(self.settings, used, self.seed, self._progress, self._run_directory)
+        training = Training.prepare(self.settings, emg[:, emg["usable"].values], self.seed)
+        training.run(self._progress, self._run_directory)
+        self._trained, self.history = training.best(), training.population.history
         return self
 
     def estimate(self, emg: xr.DataArray, *, correct: bool = True) -> xr.Dataset:

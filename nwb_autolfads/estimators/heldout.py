@@ -6,8 +6,9 @@ hidden bins from all visible ones. The prediction is scored as the mean of a gam
 
     x ~ Gamma(concentration k, mean m),    -log p = -[k log(k / m) - lgamma(k) + (k - 1) log x - k x / m]
 
-with one concentration per muscle, fitted by maximum likelihood on the other folds' predictions. Blocks and folds
-follow from the seed and the time axis alone, so that every estimator is asked the same questions.
+after an affine map per muscle, m = a + b * prediction: what is asked is how much the prediction tells, not its scale.
+Map and concentration are fitted by maximum likelihood on the other folds' predictions. Blocks and folds follow from the
+EMG and the seed alone, so that every estimator is asked the same questions.
 """
 
 from __future__ import annotations
@@ -22,12 +23,11 @@ from scipy.special import digamma, gammaln, polygamma
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.base import gap_free_slices
+from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.estimators.observed import FLOOR, observe, require_between
 
-BLOCK_MS = 10.0
-"""Default length of a hidden block (ms): most of the noise of rectified EMG is correlated over less, and to predict
-across a longer gap is another task than to estimate what is there: it asks for too slow filters."""
 N_FOLDS = 5
+MAP_STEPS = 8
 
 Predict = Callable[[xr.DataArray, NDArray[np.bool_]], NDArray[np.floating]]
 
@@ -43,7 +43,7 @@ def score_held_out(
     estimators: Mapping[str, PredictsHidden],
     emg: xr.DataArray,
     *,
-    block_ms: float = BLOCK_MS,
+    block_ms: float | None = None,
     folds: int = N_FOLDS,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -55,8 +55,9 @@ def score_held_out(
         Fitted estimators that have ``predict_hidden``.
     emg : DataArray, (time, muscle)
         Rectified, scaled EMG.
-    block_ms : float
-        Length of a hidden block (ms).
+    block_ms : float, optional
+        Length of a hidden block (ms); by default that of the recording's own noise (`noise_length`). To predict across
+        longer gaps is another task than to estimate what is there, and asks for slower filters.
     folds : int
         How many times a part is hidden; each bin is hidden exactly once.
     seed : int
@@ -82,10 +83,11 @@ def score_held_out(
 
 
 def held_out_likelihood(
-    predict: Predict, emg: xr.DataArray, *, block_ms: float = BLOCK_MS, folds: int = N_FOLDS, seed: int = 0
+    predict: Predict, emg: xr.DataArray, *, block_ms: float | None = None, folds: int = N_FOLDS, seed: int = 0
 ) -> xr.Dataset:
     """Score one way of predicting hidden bins; see `score_held_out`, whose result this is without ``estimator``."""
     observed = observe(emg)
+    block_ms = block_ms or noise_length(observed.values, observed.pieces, observed.rate)
     positive = emg.copy(data=np.maximum(emg.values, FLOOR))  # so that what was raised is said once, here
     starts, fold_of_bin = hidden_blocks(emg, block_ms=block_ms, folds=folds, seed=seed)
     mean = np.empty_like(observed.values)
@@ -98,8 +100,10 @@ def held_out_likelihood(
     concentrations = np.empty((folds, mean.shape[1]))
     for fold in range(folds):
         hidden = fold_of_bin == fold
-        concentrations[fold] = fit_concentration(observed.values[~hidden], mean[~hidden])
-        nll[hidden] = gamma_nll(observed.values[hidden], mean[hidden], concentrations[fold])
+        offset, slope = fit_map(observed.values[~hidden], mean[~hidden])
+        mapped = offset + slope * mean
+        concentrations[fold] = fit_concentration(observed.values[~hidden], mapped[~hidden])
+        nll[hidden] = gamma_nll(observed.values[hidden], mapped[hidden], concentrations[fold])
 
     n_bins = np.diff([*starts, len(nll)])[:, None]
     block_nll = np.add.reduceat(nll, starts, axis=0) / n_bins
@@ -117,7 +121,7 @@ def held_out_likelihood(
 
 
 def hidden_blocks(
-    emg: xr.DataArray, *, block_ms: float = BLOCK_MS, folds: int = N_FOLDS, seed: int = 0
+    emg: xr.DataArray, *, block_ms: float, folds: int = N_FOLDS, seed: int = 0
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Cut time into blocks, none across a gap, and deal each run of ``folds`` neighbours at random into the folds.
 
@@ -149,6 +153,29 @@ def gamma_nll(
     """Return the negative log density of ``x`` under a gamma distribution of given mean and concentration."""
     k = concentration
     return -(k * np.log(k / mean) - gammaln(k) + (k - 1) * np.log(x) - k * x / mean)
+
+
+def fit_map(x: NDArray[np.floating], prediction: NDArray[np.floating]) -> tuple[NDArray[np.float64], ...]:
+    """Fit offset (not negative) and slope per muscle of the gamma mean as a line in the prediction, both (muscle,).
+
+    Maximum likelihood by iterated least squares with weights 1 / mean^2 (McCullagh & Nelder 1989, Generalized Linear
+    Models, 2.5), which does not depend on the concentration. Where the best offset is negative, or the line falls, the
+    offset is 0, and the slope the best one through 0.
+    """
+    through_zero = (x / prediction).mean(axis=0)
+    offset, slope = np.zeros(x.shape[1]), through_zero
+    for _ in range(MAP_STEPS):
+        w = 1 / np.square(offset + slope * prediction)
+        wp = w * prediction
+        s0, s1, s2 = w.sum(axis=0), wp.sum(axis=0), (wp * prediction).sum(axis=0)
+        t0, t1 = (w * x).sum(axis=0), (wp * x).sum(axis=0)
+        determinant = s0 * s2 - s1**2
+        flat = determinant <= 1e-12 * s0 * s2  # a prediction that never changes has no slope
+        determinant = np.where(flat, 1.0, determinant)
+        offset, slope = (s2 * t0 - s1 * t1) / determinant, (s0 * t1 - s1 * t0) / determinant
+        outside = flat | (offset < 0) | (slope <= 0)
+        offset, slope = np.where(outside, 0.0, offset), np.where(outside, through_zero, slope)
+    return offset, slope
 
 
 def fit_concentration(x: NDArray[np.floating], mean: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -14,8 +14,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
-from nwb_autolfads.estimators.heldout import BLOCK_MS, held_out_likelihood
-from nwb_autolfads.estimators.noise_length import hidden_block_ms
+from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe, require_between
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
@@ -38,7 +37,7 @@ class LowPass(Estimator):
     order : int
         Order of the Butterworth filter, before it is doubled by running both ways.
     block_ms : float, optional
-        Length of a hidden block (ms), for "auto"; three times that of the noise of the EMG when not given.
+        Length of a hidden block (ms), for "auto"; that of the noise of the EMG when not given.
     seed : int
         Decides which blocks are hidden together, for "auto".
 
@@ -69,10 +68,7 @@ class LowPass(Estimator):
         """Choose the cutoff when it is "auto"; otherwise only check the EMG."""
         observed = observe(emg)
         if self.cutoff == "auto":
-            block_ms = self.block_ms or hidden_block_ms(
-                observed.values, observed.pieces, observed.rate, shortest=BLOCK_MS
-            )
-            self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff, block_ms))
+            self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff))
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
@@ -90,9 +86,9 @@ class LowPass(Estimator):
             raise ConfigError("cutoff='auto' has not been chosen yet", way_out="Call fit(emg) first")
         return self.cutoff_
 
-    def _held_out_nll(self, emg: xr.DataArray, cutoff: float, block_ms: float) -> float:
+    def _held_out_nll(self, emg: xr.DataArray, cutoff: float) -> float:
         candidate = LowPass(cutoff, order=self.order)
-        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=block_ms, seed=self.seed)
+        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=self.block_ms, seed=self.seed)
         return float(score["nll"].mean())
 
 
@@ -115,7 +111,8 @@ def low_pass(
     """Low-pass rectified EMG, from the visible bins alone where some are hidden.
 
     Hidden bins first get the normalised filter ``F(x v) / F(v)``, v = 1 where visible (Knutsson & Westin 1993); where
-    little is visible to the filter (F(v) < 0.8) the quotient is mostly noise and is interpolated linearly instead.
+    less is visible to the filter than 0.8 of what is on average, the quotient is mostly noise and is interpolated
+    linearly instead.
     Then they are replaced by the filter's own output, ``F(x v + y (1 - v))``, three times: at convergence that is what
     the filter says of a bin when the bin itself adds nothing, but far from converged it is stable where a block is
     long for the cutoff. An undershoot would be a very confident prediction, so hidden bins are raised to the quietest
@@ -177,7 +174,7 @@ def _predict(
 ) -> NDArray[np.float64]:
     """Predict the hidden bins of one segment; NaN throughout where too little of it is visible for any prediction."""
     weight = both_ways(visible)
-    trusted = weight > _LEAST_WEIGHT
+    trusted = weight > _LEAST_WEIGHT * visible.mean()
     averages = moving_average(x, visible, period)
     if not trusted.any() or not len(averages):
         return np.full_like(x, np.nan)

@@ -1,9 +1,10 @@
-"""From rectified EMG to a trained population: what is hidden, the windows, the search, the members that are kept."""
+"""From rectified EMG to trained models: what is hidden, the windows, the search, the members that are kept."""
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,43 +22,46 @@ from nwb_autolfads.search.population import Population
 from nwb_autolfads.search.progress import Progress, ProgressCallback
 
 
-def train(
-    settings: AutoLFADSConfig,
-    emg: xr.DataArray,
-    seed: int,
-    progress: ProgressCallback,
-    run_directory: str | os.PathLike[str] | None,
-) -> tuple[TrainedModel, list[dict[str, float]]]:
-    """Search for models of a recording; see `AutoLFADS.fit`.
+@dataclass
+class Training:
+    """A search for models of one recording.
 
-    Parameters
+    Attributes
     ----------
     settings : AutoLFADSConfig
+        With the length of window that is used.
+    seed : int
     emg : DataArray, (time, muscle)
         Usable muscles only.
-    seed : int
-    progress : callable
-    run_directory : path or None
-
-    Returns
-    -------
-    trained : TrainedModel
-        The best members; the configuration that it keeps has the window and the steps that were used.
-    history : list of dict
-        One row per epoch and member.
+    block_ms : float
+        Length of hidden blocks, 0 where there are none.
+    data : Tensor, (bins, muscle)
+        The segments that are long enough, one after the other.
+    population : Population
+    search : PopulationBasedTraining
     """
-    rate = float(emg.attrs["rate"])
-    settings = with_windows_of(emg, settings)
-    window = bins(settings.window_ms, rate)
-    segments = long_segments(emg, window, settings.observation)
-    block_ms = block_length(settings, emg, segments)
-    hiding = hiding_of(settings, rate, block_ms)
-    segments = long_segments(emg, window, settings.observation, margin=hiding.margin)
-    parts = [padded(emg[segment], window + 2 * hiding.margin) for segment in segments]
-    data = torch.cat(parts)
 
-    def new_population() -> Population:
-        return Population(
+    settings: AutoLFADSConfig
+    seed: int
+    emg: xr.DataArray
+    block_ms: float
+    data: Tensor
+    population: Population
+    search: PopulationBasedTraining
+
+    @classmethod
+    def prepare(cls, settings: AutoLFADSConfig, emg: xr.DataArray, seed: int) -> Training:
+        """Make a population that has learnt nothing yet; see `AutoLFADS.fit` for what is raised."""
+        rate = float(emg.attrs["rate"])
+        settings = _with_windows_of(emg, settings)
+        window = bins(settings.window_ms, rate)
+        segments = long_segments(emg, window, settings.observation)
+        block_ms = block_length(settings, emg, segments)
+        hiding = hiding_of(settings, rate, block_ms)
+        segments = long_segments(emg, window, settings.observation, margin=hiding.margin)
+        parts = [padded(emg[segment], window + 2 * hiding.margin) for segment in segments]
+        data = torch.cat(parts)
+        population = Population(
             data=data,
             segment_bins=[len(part) for part in parts],
             window=window,
@@ -67,34 +71,46 @@ def train(
             config=settings.training,
             seed=seed,
         )
+        search = PopulationBasedTraining(population, settings.training, torch.Generator().manual_seed(seed))
+        return cls(settings, seed, emg, block_ms, data, population, search)
 
-    population = new_population()
-    search = PopulationBasedTraining(population, settings.training, torch.Generator().manual_seed(seed))
-    directory = None if run_directory is None else RunDirectory(run_directory, _said(settings, seed, data))
-    resumed = directory is not None and directory.restore(population, search)
-    if settings.training.budget_s is not None:
-        if not resumed:
-            progress(_plan(population, keep_to_budget(population, new_population())))
-        used = settings.training.model_copy(update={"steps_per_epoch": population.steps_per_epoch})
-        settings = settings.model_copy(update={"training": used})
-    if directory is None:
-        search.run(progress)
-    else:
-        search.run(progress, keep=lambda: directory.save(population, search))
-    members = population.best_members(settings.ensemble_margin)
-    card = ModelCard(
-        muscles=tuple(emg["muscle"].values.tolist()),
-        rate=rate,
-        seed=seed,
-        config=settings,
-        trained_on=emg.attrs.get("origin", ""),
-        scores=tuple(population.best_score[members].tolist()),
-        block_ms=block_ms,
-    )
-    return TrainedModel(card, population.best_models(members)), population.history
+    def run(self, progress: ProgressCallback, run_directory: str | os.PathLike[str] | None = None) -> None:
+        """Train to the end, from where the run directory is if it holds this run."""
+        directory = None if run_directory is None else RunDirectory(run_directory, self._said())
+        resumed = directory is not None and directory.restore(self.population, self.search)
+        if self.settings.training.budget_s is not None and not resumed:
+            probe = Training.prepare(self.settings, self.emg, self.seed).population
+            progress(_plan(self.population, keep_to_budget(self.population, probe)))
+        if directory is None:
+            self.search.run(progress)
+        else:
+            self.search.run(progress, keep=lambda: directory.save(self.population, self.search))
+
+    def best(self) -> TrainedModel:
+        """Give the best members so far; the configuration that they keep says the steps that were used."""
+        settings, population = self.settings, self.population
+        if settings.training.budget_s is not None:
+            used = settings.training.model_copy(update={"steps_per_epoch": population.steps_per_epoch})
+            settings = settings.model_copy(update={"training": used})
+        members = population.best_members(settings.ensemble_margin)
+        card = ModelCard(
+            muscles=tuple(self.emg["muscle"].values.tolist()),
+            rate=float(self.emg.attrs["rate"]),
+            seed=self.seed,
+            config=settings,
+            trained_on=self.emg.attrs.get("origin", ""),
+            scores=tuple(population.best_score[members].tolist()),
+            block_ms=self.block_ms,
+        )
+        return TrainedModel(card, population.best_models(members))
+
+    def _said(self) -> str:
+        """Say what the run is; only the same run can go on."""
+        run = {"config": self.settings.model_dump(), "seed": self.seed, "data": fingerprint(self.data)}
+        return json.dumps(run, indent=1)
 
 
-def with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSConfig:
+def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSConfig:
     """Let windows be as long as the longest trial, where the EMG is cut into trials (`cut_trials`)."""
     longest = emg.attrs.get("trial_ms")
     if longest is None:
@@ -102,12 +118,6 @@ def with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSCo
     overlap = min(settings.window_overlap_ms, longest / 2)
     changed: dict[str, Any] = {"window_ms": float(longest), "window_overlap_ms": float(overlap)}
     return AutoLFADSConfig.model_validate(settings.model_dump() | changed)
-
-
-def _said(settings: AutoLFADSConfig, seed: int, data: Tensor) -> str:
-    """Say what a run is; only the same run can go on."""
-    run = {"config": settings.model_dump(), "seed": seed, "data": fingerprint(data)}
-    return json.dumps(run, indent=1)
 
 
 def _plan(population: Population, seconds: float) -> Progress:
