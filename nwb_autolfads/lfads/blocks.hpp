@@ -1,16 +1,28 @@
 // Rows of numbers that stay in the cache: matrix products of them, and how threads share them out.
 #pragma once
 #include <atomic>
+#include <new>
 #include <thread>
 #include <vector>
 
 #include "vectors.hpp"
 
+// Where arrays begin: with a line of the cache, so that no vector lies in two
+template <class T> struct OnLines {
+  typedef T value_type;
+  OnLines() = default;
+  template <class U> OnLines(const OnLines<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
+  void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t(64)); }
+  bool operator==(const OnLines&) const { return true; }
+  bool operator!=(const OnLines&) const { return false; }
+};
+
 // ---- matrix products ----------------------------------------------------------------------------------------------
 // Rows with padded columns, zero at first; with several `places` for them, of which one is at work
 template <class T> struct Block {
   long rows, columns, stride, first = 0;
-  std::vector<T> data;
+  std::vector<T, OnLines<T>> data;
   Block(long rows, long columns, long places = 1)
       : rows(rows), columns(columns), stride(padded<T>(columns)), data(places * rows * stride, T(0)) {}
   T* row(long i) { return data.data() + (first + i) * stride; }
@@ -41,7 +53,7 @@ template <class T> struct Block {
 // A weight (K, N), or the transpose of one stored (N, K), as panels of columns that a tile reads in order
 template <class T> struct Panels {
   long K, N;
-  std::vector<T> data;
+  std::vector<T, OnLines<T>> data;
   Panels(const T* W, long stride, long K, long N, bool transposed) : K(K), N(N), data(K * padded<T>(N), T(0)) {
     const long width = Simd<T>::panel;
     for (long first = 0; first < N; first += width)

@@ -9,7 +9,7 @@ from . import compiled
 from .drive import Drive
 
 Kept = tuple[Tensor | None, ...]  # states at each bin and after the last, factors before the first, gates
-ROWS = 64  # windows in a block: with the weights of its network they stay in the cache
+ROWS = 128  # windows in a block: with the weights of its network they stay in the cache
 _shelf: dict[tuple[object, ...], list[Tensor]] = {}  # what passes kept, by type and shape, for the passes to come
 
 
