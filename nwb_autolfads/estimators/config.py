@@ -42,7 +42,7 @@ class AutoLFADSConfig(BaseModel):
         0.5, ge=0, le=1, description="Share of windows whose muscles are hidden at the same times; masking blocks."
     )
     correction_ms: float = Field(
-        16.0, ge=0, le=1000, description="Width of the data that correct a bin (ms), 0: no correction; masking blocks."
+        12.0, ge=0, le=1000, description="Width of the data that correct a bin (ms), 0: no correction; masking blocks."
     )
     prediction_weight_ms: float = Field(
         30.0, gt=0, le=10_000, description="How much data a prediction weighs as much as (ms) in its correction."
