@@ -1,7 +1,8 @@
-"""What each choice in AutoLFADS is worth: one change at a time from preset `quick`, on simulated sessions.
+"""What each choice in AutoLFADS is worth: one change at a time from preset `quick`, on simulated and real sessions.
 
 ``python benchmarks/ablation.py`` prints a table of R2 to the truth before and after the correction by the muscle's own
-data, and of the score that selects models. One model each, so that a change is not hidden by an average over members.
+data, and what the estimates tell of knee angles and gait phase. One model each, but where four are averaged, so that a
+change is not hidden by an average.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from accuracy import GENERATORS, put_tables, simulated_sessions
+from accuracy import GENERATORS, SHARED_DATA, put_tables, real_tables, simulated_sessions
+from real_recordings import score_knee_sessions, score_walking
 
 import nwb_autolfads as nal
 from nwb_autolfads.compare.truth import score_against_truth
@@ -26,6 +28,8 @@ from nwb_autolfads.estimators.config import AutoLFADSConfig
 
 CHANGES: dict[str, dict[str, Any]] = {
     "quick, one model": {},
+    "four models, averaged": {"training": {"members": 4}},
+    "prediction alone, not corrected": {"correction_ms": 0.0},
     "single elements, shifted (published)": {"masking": "elements", "reading": "linear"},
     "all muscles hidden together": {"together": 1.0},
     "each muscle at times of its own": {"together": 0.0},
@@ -52,11 +56,17 @@ def score(config: AutoLFADSConfig, emg: xr.DataArray, truth: xr.DataArray, seed:
     estimator = nal.AutoLFADS(config=config, seed=seed).fit(emg)
     seconds = time.process_time() - began
     estimates = {"corrected": estimator.estimate(emg)}
-    if config.masking == "blocks":
+    if config.masking == "blocks" and config.correction_ms:
         estimates["predicted"] = estimator.estimate(emg, correct=False)
     r2 = score_against_truth(estimates, truth)["r2"].mean("muscle")
     found = {name: float(r2.sel(estimator=name)) for name in estimates}
     return found | {"validation_nll": estimator.config["validation_nll"], "seconds": seconds}
+
+
+def score_real(configs: dict[str, AutoLFADSConfig], data: Path, seed: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Score what every change gives on the real recordings, as the accuracy benchmark does."""
+    makers = {change: lambda c=config: nal.AutoLFADS(config=c, seed=seed) for change, config in configs.items()}
+    return score_knee_sessions(data / "knee4", makers) | score_walking(data / "walk13", makers)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -82,20 +92,29 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--duration", type=float, default=60.0, help="length of a session (s)")
     parser.add_argument("--epochs", type=int, default=None, help="epochs of training; by default those of quick")
+    parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
+    parser.add_argument("--no-real", action="store_true", help="leave out the real recordings")
     parser.add_argument("--json", type=Path, default=Path("ablation.json"))
     parser.add_argument("--markdown", type=Path, help="page whose tables are replaced")
     options = parser.parse_args(arguments)
     training = {"max_epochs": options.epochs} if options.epochs else {}
+    configs = {change: configured(CHANGES[change], **training) for change in options.changes}
     rows: list[dict[str, Any]] = []
+    result: dict[str, Any] = {"simulated": rows}
     for generator, seed, emg, truth, _ in simulated_sessions(options):
-        for change in options.changes:
-            found = score(configured(CHANGES[change], **training), emg, truth, seed)
+        for change, config in configs.items():
+            found = score(config, emg, truth, seed)
             print(generator, seed, change, {k: round(v, 3) for k, v in found.items()}, flush=True)
             rows.append({"change": change, "generator": generator, "seed": seed} | found)
-            options.json.write_text(json.dumps(rows, indent=1))
-    print("\n" + table(rows))
+            options.json.write_text(json.dumps(result, indent=1))
+    tables = table(rows) + "\n"
+    if not options.no_real and options.data.is_dir():
+        result["real"] = score_real(configs, options.data, options.seeds[0])
+        options.json.write_text(json.dumps(result, indent=1))
+        tables += "\n" + real_tables(result["real"])
+    print("\n" + tables)
     if options.markdown:
-        put_tables(options.markdown, table(rows))
+        put_tables(options.markdown, tables)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ ONSET_QUIET_S, ONSET_SEARCH_S = 0.03, 0.1
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray, session: Path) -> dict[str, float]:
+def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray, session: Path) -> dict[str, float | None]:
     """Fit, estimate, and score one estimator on one session; means over muscles."""
     cpu, wall = time.process_time(), time.perf_counter()
     estimate = estimator.fit(emg).estimate(emg)
@@ -103,13 +103,13 @@ def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray, sess
     }
 
 
-def coverage(estimate: xr.Dataset, truth: xr.DataArray) -> float:
-    """Return the share of the truth within 1.645 standard deviations of the estimate; NaN where it gives none.
+def coverage(estimate: xr.Dataset, truth: xr.DataArray) -> float | None:
+    """Return the share of the truth within 1.645 standard deviations of the estimate; None where it gives none.
 
     The estimate is first put on the scale of the truth by least squares.
     """
     if "activation_std" not in estimate:
-        return float("nan")
+        return None
     inside = []
     at = estimate.sel(time=truth["time"])
     for e, sd, t in zip(at["activation"].values.T, at["activation_std"].values.T, truth.values.T, strict=True):
