@@ -15,10 +15,12 @@ from scipy.signal import butter, sosfiltfilt
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import held_out_likelihood
+from nwb_autolfads.estimators.noise_length import hidden_block_ms
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe, require_between
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
+SHORTEST_BLOCK_MS = 10.0
 _LEAST_WEIGHT, _REPLACEMENTS = 0.8, 3  # of the prediction of hidden bins, see `low_pass`
 
 
@@ -37,7 +39,7 @@ class LowPass(Estimator):
     order : int
         Order of the Butterworth filter, before it is doubled by running both ways.
     block_ms : float, optional
-        Length of a hidden block (ms), for "auto"; that of the noise of the EMG when not given.
+        Length of a hidden block (ms), for "auto"; three times that of the noise when not given.
     seed : int
         Decides which blocks are hidden together, for "auto".
 
@@ -68,7 +70,8 @@ class LowPass(Estimator):
         """Choose the cutoff when it is "auto"; otherwise only check the EMG."""
         observed = observe(emg)
         if self.cutoff == "auto":
-            self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff))
+            block_ms = self.block_ms or block_for_choice(observed)
+            self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff, block_ms))
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
@@ -86,10 +89,19 @@ class LowPass(Estimator):
             raise ConfigError("cutoff='auto' has not been chosen yet", way_out="Call fit(emg) first")
         return self.cutoff_
 
-    def _held_out_nll(self, emg: xr.DataArray, cutoff: float) -> float:
+    def _held_out_nll(self, emg: xr.DataArray, cutoff: float, block_ms: float) -> float:
         candidate = LowPass(cutoff, order=self.order)
-        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=self.block_ms, seed=self.seed)
+        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=block_ms, seed=self.seed)
         return float(score["nll"].mean())
+
+
+def block_for_choice(observed: ObservedEmg) -> float:
+    """Return the length (ms) of the hidden blocks by which a cutoff is chosen.
+
+    It is longer than that of the noise: at the edges of a block noise is predicted from its neighbours, which speaks
+    for cutoffs that are too high.
+    """
+    return hidden_block_ms(observed.values, observed.pieces, observed.rate, shortest=SHORTEST_BLOCK_MS)
 
 
 def feasible_cutoffs(observed: ObservedEmg) -> list[float]:

@@ -13,7 +13,7 @@ from sklearn.decomposition import NMF, PCA
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import held_out_likelihood
-from nwb_autolfads.estimators.lowpass import feasible_cutoffs, low_pass
+from nwb_autolfads.estimators.lowpass import block_for_choice, feasible_cutoffs, low_pass
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe, require_between, require_choice
 
 Method = Literal["pca", "nmf"]
@@ -35,7 +35,7 @@ class LowPassSubspace(Estimator):
     order : int
         Order of the Butterworth filter, which runs both ways.
     block_ms : float, optional
-        Length of a hidden block (ms), for "auto"; that of the noise of the EMG when not given.
+        Length of a hidden block (ms), for "auto"; three times that of the noise when not given.
     seed : int
         Decides which blocks are hidden together, and starts the NMF.
 
@@ -91,10 +91,13 @@ class LowPassSubspace(Estimator):
         observed = observe(emg)
         n_muscles = observed.values.shape[1]
         self._check_components(n_muscles)
+        block_ms = self.block_ms or block_for_choice(observed)
 
         def best(cutoffs: list[float], counts: list[int]) -> tuple[float, int]:
             pairs = [(cutoff, count) for cutoff in cutoffs for count in counts]
-            return pairs[0] if len(pairs) == 1 else min(pairs, key=lambda pair: self._held_out_nll(emg, *pair))
+            return (
+                pairs[0] if len(pairs) == 1 else min(pairs, key=lambda pair: self._held_out_nll(emg, block_ms, *pair))
+            )
 
         cutoffs = feasible_cutoffs(observed) if self.cutoff == "auto" else [float(self.cutoff)]
         counts = list(range(1, n_muscles + 1)) if self.components == "auto" else [int(self.components)]
@@ -154,7 +157,7 @@ class LowPassSubspace(Estimator):
                 way_out=f"Take components of at most {n_muscles}, or LowPass",
             )
 
-    def _held_out_nll(self, emg: xr.DataArray, cutoff: float, count: int) -> float:
+    def _held_out_nll(self, emg: xr.DataArray, block_ms: float, cutoff: float, count: int) -> float:
         candidate = LowPassSubspace(cutoff, count, method=self.method, order=self.order, seed=self.seed)
-        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=self.block_ms, seed=self.seed)
+        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=block_ms, seed=self.seed)
         return float(score["nll"].mean())
