@@ -97,9 +97,9 @@ def _decoder_sizes(drive: Drive) -> tuple[int, ...]:
 
 
 def _rows_and_threads(networks: int, B: int) -> tuple[int, int]:
-    """Windows in a block, such that all threads have the same number of blocks where that can be had."""
+    """Windows in a block: several threads get blocks to spare, so that one which is disturbed leaves some to others."""
     threads, blocks = torch.get_num_threads(), _blocks(B, ROWS)
-    while networks * blocks % threads and networks * blocks < 4 * threads and B // (blocks + 1) >= 8:
+    while threads > 1 and networks * blocks < 4 * threads and B // (blocks + 1) >= 16:
         blocks += 1
     return -(-B // blocks), threads
 
