@@ -148,6 +148,16 @@ def test_budget_shortens_training_and_the_configuration_says_to_what():
     xr.testing.assert_equal(again.estimate(emg)["activation"], fitted.estimate(emg)["activation"])
 
 
+def test_run_that_goes_on_keeps_the_steps_that_its_budget_gave_it(tmp_path):
+    emg, _ = rectified()
+    once = AutoLFADS(config=TINY, seed=3, minutes=0.01, run_directory=tmp_path).fit(emg)
+    heard = []
+    again = AutoLFADS(config=TINY, seed=3, minutes=0.01, run_directory=tmp_path, progress=heard.append).fit(emg)
+    assert heard == []  # nothing is left to train, and nothing was measured again
+    assert again.config == once.config
+    assert again.history == once.history
+
+
 def _asked(config):
     """The configuration of an estimate, without what fitting adds to it and without the budget."""
     asked = {name: config[name] for name in AutoLFADSConfig.model_fields}
@@ -249,7 +259,7 @@ def test_what_is_missing_is_not_learnt_from_and_comes_back_missing():
 
 @pytest.mark.parametrize("observation", ["zero_inflated_gamma", "lognormal", "poisson"])
 def test_other_observation_models_follow_the_activation_too(observation):
-    emg, activation = rectified()
+    emg, activation = rectified(bins=3000)
     if observation == "poisson":
         values = np.random.default_rng(5).poisson(3 * activation)
     else:
@@ -258,7 +268,8 @@ def test_other_observation_models_follow_the_activation_too(observation):
             values[np.random.default_rng(5).random(values.shape) < 0.2] = 0
     data = emg.copy(data=values.astype(np.float32))
     training = TINY.training.model_copy(update={"max_epochs": 12})
-    config = TINY.model_copy(update={"observation": observation, "masking": "blocks", "training": training})
+    changes = {"observation": observation, "masking": "blocks", "block_ms": 8.0, "training": training}
+    config = TINY.model_copy(update=changes)
     estimate = AutoLFADS(config=config, seed=0).fit(data).estimate(data)["activation"].values
     for muscle in range(4):
         assert np.corrcoef(estimate[:, muscle], activation[:, muscle])[0, 1] > 0.7
