@@ -10,6 +10,7 @@ from .drive import Drive
 
 Kept = tuple[Tensor | None, ...]  # states at each bin and after the last, factors before the first, gates
 ROWS = 128  # windows in a block: with the weights of its network they stay in the cache
+_passes_without_keeping = 0
 _shelf: dict[tuple[object, ...], list[Tensor]] = {}  # what passes kept, by type and shape, for the passes to come
 
 
@@ -39,8 +40,7 @@ def encoder_backward(
 
 def decoder_forward(drive: Drive, *, keep: bool) -> tuple[Tensor, Tensor, Tensor, Kept]:
     """Run controller and generator over time; give factors, posterior and sample of the inputs, and what is kept."""
-    if not keep:
-        _shelf.clear()  # training pauses or is over
+    _count_pass(keep)
     drive = drive.contiguous()
     P, T, B, U = drive.noise.shape
     C, G, F = drive.c0.shape[-1], drive.g0.shape[-1], drive.W_f.shape[-1]
@@ -77,6 +77,14 @@ def _take(like: Tensor, *shape: int) -> Tensor:
     except (KeyError, IndexError):
         _shelf.clear()  # of other sizes, then
         return like.new_empty(shape)
+
+
+def _count_pass(keep: bool) -> None:
+    """Let the memory go at the second pass in a row that keeps nothing: one is a validation, more are inference."""
+    global _passes_without_keeping
+    _passes_without_keeping = 0 if keep else _passes_without_keeping + 1
+    if _passes_without_keeping > 1:
+        _shelf.clear()
 
 
 def _put_back(*kept: Tensor | None) -> None:
