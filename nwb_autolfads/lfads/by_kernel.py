@@ -106,7 +106,7 @@ def _decoder_sizes(drive: Drive) -> tuple[int, ...]:
 
 def _rows_and_threads(networks: int, B: int) -> tuple[int, int]:
     """Windows in a block: several threads get blocks to spare, so that one which is disturbed leaves some to others."""
-    threads, blocks = torch.get_num_threads(), _blocks(B, ROWS)
+    threads, blocks = compiled.thread_count(), _blocks(B, ROWS)
     while threads > 1 and networks * blocks < 4 * threads and B // (blocks + 1) >= 16:
         blocks += 1
     return -(-B // blocks), threads

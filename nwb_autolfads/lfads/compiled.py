@@ -26,6 +26,7 @@ SOURCE, *HEADERS = (Path(__file__).with_name(name) for name in NAMES)
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-shared", "-fPIC", "-pthread")
 COMPILERS = ("c++", "g++", "clang++")
 BUILD_SECONDS = 300
+threads: int | None = None  # of the kernel; None: as many as torch has
 SUFFIX = {torch.float32: "float32", torch.float64: "float64"}
 
 
@@ -45,6 +46,11 @@ class Kernel:
         pointers = (ctypes.c_void_p * len(tensors))(*(t.data_ptr() if t is not None else None for t in tensors))
         numbers = (ctypes.c_long * len(sizes))(*sizes)
         getattr(self.functions, f"{name}_{SUFFIX[first.dtype]}")(numbers, pointers)
+
+
+def thread_count() -> int:
+    """Give how many threads the kernel runs on."""
+    return threads or torch.get_num_threads()
 
 
 @cache

@@ -41,7 +41,7 @@ class _Compiled(torch.autograd.Function):
         channels = x.shape[-1]
         bounds = x.new_tensor([*LOG_MEAN_RANGE, *LOG_CONCENTRATION_RANGE])
         nll, slopes = torch.empty_like(x), torch.empty_like(readout)
-        sizes = (x.numel() // channels, channels, torch.get_num_threads())
+        sizes = (x.numel() // channels, channels, compiled.thread_count())
         compiled.load().call("gamma_nll", sizes, (x, readout, bounds, nll, slopes))
         ctx.save_for_backward(slopes)
         return nll

@@ -91,7 +91,7 @@ def draw_mask(rate: Tensor, shape: tuple[int, ...], random: torch.Generator) -> 
     seed = int(torch.randint(-(2**63), 2**63 - 1, (), generator=random, device=random.device))
     if recurrence.path_for(rate) == "compiled":
         masks = rate.new_empty(P, *shape)
-        compiled.load().call("draw_mask", (P, count, torch.get_num_threads(), seed), (first_kept, kept, masks))
+        compiled.load().call("draw_mask", (P, count, compiled.thread_count(), seed), (first_kept, kept, masks))
         return masks
     drawn = _split_mix(seed, P * words, rate.device)
     bits = drawn.view(torch.int16).view(P, 4 * words)[:, :count]

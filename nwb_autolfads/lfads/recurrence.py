@@ -32,6 +32,23 @@ def using(path: Path) -> Iterator[None]:
         _wanted = before
 
 
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Within this context, run on so many threads of the processor.
+
+    They are the kernel's where it is used, and torch has one then: its others would wait for work on the cores that the
+    kernel needs.
+    """
+    before = compiled.threads, torch.get_num_threads()
+    compiled.threads = count
+    torch.set_num_threads(1 if _wanted == "compiled" and compiled.load().functions else count)
+    try:
+        yield
+    finally:
+        compiled.threads = before[0]
+        torch.set_num_threads(before[1])
+
+
 def path_for(x: Tensor) -> Path:
     """Give the path that windows x (P, T, B, N) take; only ``plain`` has a gradient for x itself."""
     if _wanted == "plain" or x.requires_grad:

@@ -13,6 +13,7 @@ from nwb_autolfads.lfads.loss import hidden_nll, terms, total
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.observation import Observation
+from nwb_autolfads.lfads.recurrence import on_threads
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.adam import PopulationAdam
@@ -113,12 +114,8 @@ class Population:
         TrainingError
             If every member was dropped.
         """
-        threads = torch.get_num_threads()
-        torch.set_num_threads(self.config.threads)
-        try:
+        with on_threads(self.config.threads):
             return [message for _ in range(epochs) for message in self._advance_one()]
-        finally:
-            torch.set_num_threads(threads)
 
     def _advance_one(self) -> list[str]:
         training_nll, finite = self._train_epoch()
