@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--changes", nargs="+", choices=list(CHANGES), default=list(CHANGES), metavar="CHANGE")
     parser.add_argument("--generators", nargs="+", choices=GENERATORS, default=list(GENERATORS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--duration", type=float, default=60.0, help="length of a session (s)")
+    parser.add_argument("--duration", type=float, default=60.0, help="length of a session (s); 0: none")
     parser.add_argument("--epochs", type=int, default=None, help="epochs of training; by default those of quick")
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
     parser.add_argument("--no-real", action="store_true", help="leave out the real recordings")
@@ -101,17 +101,17 @@ def main(arguments: list[str] | None = None) -> None:
     configs = {change: configured(CHANGES[change], **training) for change in options.changes}
     rows: list[dict[str, Any]] = []
     result: dict[str, Any] = {"simulated": rows}
-    for generator, seed, emg, truth, _ in simulated_sessions(options):
+    for generator, seed, emg, truth, _ in simulated_sessions(options) if options.duration else ():
         for change, config in configs.items():
             found = score(config, emg, truth, seed)
             print(generator, seed, change, {k: round(v, 3) for k, v in found.items()}, flush=True)
             rows.append({"change": change, "generator": generator, "seed": seed} | found)
             options.json.write_text(json.dumps(result, indent=1))
-    tables = table(rows) + "\n"
+    tables = table(rows) + "\n" if rows else ""
     if not options.no_real and options.data.is_dir():
         result["real"] = score_real(configs, options.data, options.seeds[0])
         options.json.write_text(json.dumps(result, indent=1))
-        tables += "\n" + real_tables(result["real"])
+        tables += "\n" * bool(rows) + real_tables(result["real"])
     print("\n" + tables)
     if options.markdown:
         put_tables(options.markdown, tables)
