@@ -39,7 +39,8 @@ def rank_agreement(rows: Iterable[Mapping[str, Any]], by: str, truth: str = "r2"
     ----------
     rows : iterable of mapping
         One of each estimator and session, with the keys ``generator`` and ``seed``, which name the session, and the
-        scores. Rows in which one of the two is missing or not finite do not count.
+        scores. Rows in which one of the two is missing or not finite do not count; those in which both are the same
+        as another's are the same estimate (a projection on all components is none) and count once.
     by : str
         Key of the score. Where less is better (``held_out_nll``), its sign is turned.
     truth : str
@@ -51,11 +52,11 @@ def rank_agreement(rows: Iterable[Mapping[str, Any]], by: str, truth: str = "r2"
         1 where every session gives the same order. Sessions with fewer than two different scores do not count; NaN
         where none is left.
     """
-    sessions: dict[tuple[Any, Any], list[tuple[float, float]]] = {}
+    sessions: dict[tuple[Any, Any], set[tuple[float, float]]] = {}
     for row in rows:
         pair = (float(row.get(by, np.nan)), float(row.get(truth, np.nan)))
         if np.isfinite(pair).all():
-            sessions.setdefault((row["generator"], row["seed"]), []).append(pair)
+            sessions.setdefault((row["generator"], row["seed"]), set()).add(pair)
     sign = -1.0 if by in LOWER_IS_BETTER else 1.0
     correlations = [
         sign * float(spearmanr(*zip(*pairs, strict=True)).statistic)

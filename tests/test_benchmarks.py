@@ -143,6 +143,8 @@ def test_rank_agreement_is_the_mean_over_sessions_of_the_correlation_of_ranks(ag
     assert agreement.rank_agreement(rows, "held_out_nll") == pytest.approx(1.0)
     # A session with one estimator, and a score that is not there, say nothing.
     assert agreement.rank_agreement([*rows, row(2, 0.5, 0.5, 0.5)], "cortex_r2") == pytest.approx(0.9)
+    # What gives the same estimate twice counts once.
+    assert agreement.rank_agreement([*rows, row(1, 0.4, 3, 2.0)], "cortex_r2") == pytest.approx(0.9)
     assert agreement.rank_agreement([*rows, row(0, 0.0, np.nan, 0.0)], "cortex_r2") == pytest.approx(0.9)
     assert np.isnan(agreement.rank_agreement(rows, "movement_r2"))
 
