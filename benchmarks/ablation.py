@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from accuracy import GENERATORS, SHARED_DATA, put_tables, real_tables, simulated_sessions
+from accuracy import GENERATORS, SHARED_DATA, put_tables, real_tables, simulated_sessions, without_budget
 from real_recordings import score_knee_sessions, score_walking
 
 import nwb_autolfads as nal
@@ -45,7 +45,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def configured(change: dict[str, Any], **training: Any) -> AutoLFADSConfig:
     """Return preset quick with one model and one change."""
-    base = AutoLFADSConfig.preset("quick").model_dump()
+    base = without_budget("quick").model_dump()
     training = {**base["training"], "members": 1, **training, **change.get("training", {})}
     return AutoLFADSConfig.model_validate({**base, **change, "training": training})
 

@@ -31,10 +31,18 @@ from scipy import signal
 import nwb_autolfads as nal
 from nwb_autolfads.compare.truth import score_against_truth
 from nwb_autolfads.estimators.bayes import BayesianFilter
+from nwb_autolfads.estimators.config import AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.subspace import LowPassSubspace
 from nwb_autolfads.simulate import SimulationConfig, read_true_activation, simulate_session
+
+
+def without_budget(preset: Preset) -> AutoLFADSConfig:
+    """Return a preset that never takes steps off its training, so that a crowded machine gives the same numbers."""
+    config = AutoLFADSConfig.preset(preset)
+    return config.model_copy(update={"training": config.training.model_copy(update={"budget_s": None})})
+
 
 ESTIMATORS: dict[str, Callable[[int, str], Any]] = {
     "low-pass 20 Hz": lambda seed, preset: LowPass(20.0),
@@ -49,7 +57,7 @@ ESTIMATORS: dict[str, Callable[[int, str], Any]] = {
         diffusion=0.2, smooth=True, amplitudes="linear"
     ),
     "Bayesian smoother": lambda seed, preset: BayesianFilter(smooth=True),
-    "AutoLFADS": lambda seed, preset: nal.AutoLFADS(preset, seed),
+    "AutoLFADS": lambda seed, preset: nal.AutoLFADS(seed=seed, config=without_budget(preset)),
 }
 GENERATORS = ("am", "motor_units")
 COLUMNS = {
