@@ -35,7 +35,7 @@ class AutoLFADS(Estimator):
         Where the configuration starts from.
     seed : int
         Seed of initial weights, of what is hidden, of noise and of posterior samples; the same seed gives the same
-        result on the same CPU.
+        result on the same CPU, unless a time budget takes steps off the training of one.
     config : AutoLFADSConfig, optional
         A configuration of your own; ``preset`` is not used then.
     observation : {"gamma", "zero_inflated_gamma", "lognormal", "poisson"}, optional
