@@ -96,14 +96,20 @@ def test_the_python_and_the_settings_of_the_autolfads_page_work(tmp_path, monkey
     quick = PRESETS["quick"]
     training = quick.training.model_copy(update=short)
     monkeypatch.setitem(PRESETS, "quick", quick.model_copy(update={"posterior_samples": 1, "training": training}))
-    code, of_trials, of_counts = blocks("docs/autolfads.md", "python")
+    code, for_minutes, of_trials, of_lengths, of_counts = blocks("docs/autolfads.md", "python")
     names = {}
     exec(compile(code, "autolfads.md", "exec"), names)
     assert Path("model.safetensors").is_file()
+    assert "minutes=30" in for_minutes
+    exec(compile(for_minutes.replace("minutes=30", "minutes=0.001"), "autolfads.md", "exec"), names)
+    assert names["estimator"].config["training"]["budget_s"] == pytest.approx(0.06)
     events = 0.2 + 0.55 * np.arange(14)
     of_one_trial = names | {"events": events}
     exec(compile(of_trials, "autolfads.md", "exec"), of_one_trial)
     assert of_one_trial["estimate"].sizes["time"] == 14 * 250
+    of_own_length = names | {"starts": events, "stops": events + 0.2 + 0.01 * np.arange(14)}
+    exec(compile(of_lengths, "autolfads.md", "exec"), of_own_length)
+    assert np.ptp(np.bincount(of_own_length["trials"]["segment"])) > 50
     exec(compile(of_counts, "autolfads.md", "exec"), names)
     assert names["factors"].sizes["time"] == names["counts"].sizes["time"]
     variables = " ".join(re.findall(r"^\| (`.*?) \| ", (ROOT / "docs/autolfads.md").read_text(), re.MULTILINE))
