@@ -60,6 +60,7 @@ def fork(work: Callable[[], None]) -> int:
     """Run something in a process of its own and return its id; its exit code is 0 where it ends well."""
     if pid := os.fork():
         return pid
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started to ignore it
     code = 1
     try:
         work()
@@ -108,11 +109,9 @@ def stop_writers(
         name = list(files)[sum(found.values()) % len(files)]
         shutil.copyfile(files[name], path)
         writer = fork(lambda: write_in_place(path, estimate))
-        time.sleep(moment := random.uniform(0, usual_s[name]))
+        time.sleep(random.uniform(0, usual_s[name]))
         os.kill(writer, kind)
         status = os.waitpid(writer, 0)[1]
-        if not status:  # it takes less: the first may have been held up by something else
-            usual_s[name] = moment
         remains = sorted(each.name.removeprefix(f".{FILE}.") for each in work.iterdir() if each.name != FILE)
         if kind == signal.SIGINT and remains:
             raise AssertionError(f"after Ctrl-C there are {remains}")
