@@ -142,8 +142,9 @@ def test_budget_shortens_training_and_the_configuration_says_to_what():
     fitted = AutoLFADS(config=TINY, seed=3, minutes=0.02, progress=heard.append).fit(emg)
     steps = fitted.config["training"]["steps_per_epoch"]
     assert heard[0].epoch == 0
-    assert heard[0].message.startswith(f"Training 1 model for 4 epochs of {steps} steps, about 1 s (budget 1 s)")
-    assert 1 < steps < 1000
+    assert heard[0].message.startswith(f"Training 1 model for 4 epochs of {steps} steps, about ")
+    assert heard[0].message.endswith("(budget 1 s)")
+    assert 1 <= steps < 1000
     again = AutoLFADS(config=AutoLFADSConfig.model_validate(_asked(fitted.config)), seed=3).fit(emg)
     xr.testing.assert_equal(again.estimate(emg)["activation"], fitted.estimate(emg)["activation"])
 

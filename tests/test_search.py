@@ -8,6 +8,7 @@ from nwb_autolfads.lfads.hiding import Elements
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.adam import PopulationAdam
+from nwb_autolfads.search.budget import keep_to_budget
 from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.population import Population
@@ -164,6 +165,19 @@ def test_run_ends_with_an_error_when_every_member_fails():
         trained.model.readout.weight[:] = torch.nan
     with pytest.raises(TrainingError, match="no model is left: each of the 2 failed 1 times"):
         fit(trained)
+
+
+@pytest.mark.parametrize(("budget_s", "steps"), [(100, 16), (1e6, 40), (5, 1)])
+def test_steps_are_those_that_fit_into_the_time_beside_the_scoring(monkeypatch, budget_s, steps):
+    trained, probe, now = population(max_epochs=10, steps_per_epoch=40), population(), [0.0]
+
+    def advance(epochs):
+        now[0] += epochs * (2.0 + 0.5 * probe.steps_per_epoch)  # 2 s for scoring, half a second for a step
+
+    monkeypatch.setattr(probe, "advance", advance)
+    monkeypatch.setattr("nwb_autolfads.search.budget.time.perf_counter", lambda: now[0])
+    assert keep_to_budget(trained, probe, budget_s) == pytest.approx(10 * (2.0 + 0.5 * steps))
+    assert trained.steps_per_epoch == steps
 
 
 def test_ramp_grows_from_its_start_to_one():

@@ -12,8 +12,6 @@ from nwb_autolfads.errors import ConfigError, SignalError
 
 FEWEST_TRIALS = 10
 """One trial in five is held out for validation, and training must see what varies."""
-SHORTEST_SHARE = 0.25
-"""Of the longest trial; AutoLFADS leaves shorter ones out (`estimators.over_time.SHORTEST_SHARE`)."""
 
 
 def cut_trials(
@@ -51,8 +49,8 @@ def cut_trials(
     -------
     DataArray, (time, muscle)
         The bins of all trials; ``attrs["trial_ms"]`` is the length of the longest. A trial that would reach over a gap
-        or an end of the recording, or into the trial before it, is left out, and so is one of less than a quarter of
-        the longest.
+        or an end of the recording, or into the trial before it, is left out. AutoLFADS estimates nothing in one of less
+        than a quarter of the longest.
 
     Raises
     ------
@@ -74,8 +72,6 @@ def cut_trials(
     firsts = _bin_at(time, events + from_ms / 1000, rate)
     stops = firsts + length if until is None else _bin_at(time, _first_after(events, until) + to_ms / 1000, rate)
     trials = _apart(emg["segment"].values, firsts, stops)
-    longest = max((length for _, length in trials), default=0)
-    trials = [(first, length) for first, length in trials if length >= SHORTEST_SHARE * longest]
     if len(trials) < FEWEST_TRIALS:
         said = f"{from_ms:g} to {to_ms:g} ms" if until is None else f"{from_ms:g} ms to {to_ms:g} ms after {until_name}"
         raise SignalError(
@@ -90,6 +86,7 @@ def cut_trials(
     step = {"step": "trials", "events": name, "from_ms": from_ms, "to_ms": to_ms, "n_trials": len(trials)}
     step |= {} if until is None else {"until": until_name}
     steps = [*json.loads(emg.attrs.get("preprocessing", "[]")), step]
+    longest = max(length for _, length in trials)
     return cut.assign_attrs(preprocessing=json.dumps(steps), trial_ms=1000 * longest / rate)
 
 

@@ -87,7 +87,8 @@ def held_out_likelihood(
 ) -> xr.Dataset:
     """Score one way of predicting hidden bins; see `score_held_out`, whose result this is without ``estimator``."""
     observed = observe(emg)
-    block_ms = block_ms or noise_length(observed.values, observed.pieces, observed.rate)
+    if block_ms is None:
+        block_ms = noise_length(observed.values, observed.pieces, observed.rate)
     positive = emg.copy(data=np.maximum(emg.values, FLOOR))  # so that what was raised is said once, here
     starts, fold_of_bin = hidden_blocks(emg, block_ms=block_ms, folds=folds, seed=seed)
     mean = np.empty_like(observed.values)

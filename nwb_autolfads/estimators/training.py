@@ -78,9 +78,10 @@ class Training:
         """Train to the end, from where the run directory is if it holds this run."""
         directory = None if run_directory is None else RunDirectory(run_directory, self._said())
         resumed = directory is not None and directory.restore(self.population, self.search)
-        if self.settings.training.budget_s is not None and not resumed:
+        budget_s = self.settings.training.budget_s
+        if budget_s is not None and not resumed:
             probe = Training.prepare(self.settings, self.emg, self.seed).population
-            progress(_plan(self.population, keep_to_budget(self.population, probe)))
+            progress(_plan(self.population, keep_to_budget(self.population, probe, budget_s), budget_s))
         if directory is None:
             self.search.run(progress)
         else:
@@ -120,9 +121,9 @@ def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSC
     return AutoLFADSConfig.model_validate(settings.model_dump() | changed)
 
 
-def _plan(population: Population, seconds: float) -> Progress:
+def _plan(population: Population, seconds: float, budget_s: float) -> Progress:
     config, steps = population.config, population.steps_per_epoch
     models = "1 model" if config.members == 1 else f"{config.members} models"
     message = f"Training {models} for {config.max_epochs} epochs of {steps} steps, "
-    message += f"about {seconds:.0f} s (budget {config.budget_s:.0f} s)"
+    message += f"about {seconds:.0f} s (budget {budget_s:.0f} s)"
     return Progress(0, config.max_epochs, torch.inf, torch.inf, elapsed_s=0.0, left_s=seconds, message=message)

@@ -9,8 +9,8 @@ from nwb_autolfads.search.population import Population
 MEASURED_STEPS = 3
 
 
-def keep_to_budget(population: Population, probe: Population) -> float:
-    """Take steps off the epochs of a population until its training ends within its budget.
+def keep_to_budget(population: Population, probe: Population, budget_s: float) -> float:
+    """Take steps off the epochs of a population until its training ends within a time (s).
 
     The schedule keeps its shape: ramps, comparisons and the decay of the learning rate are counted in epochs.
 
@@ -20,21 +20,21 @@ def keep_to_budget(population: Population, probe: Population) -> float:
         Whose ``steps_per_epoch`` is lowered where it must be; at least one is left.
     probe : Population
         One of the same kind, which is trained for a few steps to see how long they take.
+    budget_s : float
 
     Returns
     -------
     float
         Time (s) that training should take.
     """
-    config = population.config
+    epochs = population.config.max_epochs
     _seconds(probe, 1)  # builds the kernel and fills the caches
     one, several = _seconds(probe, 1), _seconds(probe, 1 + MEASURED_STEPS)
     step = max((several - one) / MEASURED_STEPS, 1e-6)
     scoring = max(one - step, 0.0)  # what an epoch takes beside its steps
-    if config.budget_s is not None:
-        affordable = int((config.budget_s / config.max_epochs - scoring) / step)
-        population.steps_per_epoch = min(population.steps_per_epoch, max(affordable, 1))
-    return config.max_epochs * (population.steps_per_epoch * step + scoring)
+    affordable = int((budget_s / epochs - scoring) / step)
+    population.steps_per_epoch = min(population.steps_per_epoch, max(affordable, 1))
+    return epochs * (population.steps_per_epoch * step + scoring)
 
 
 def _seconds(probe: Population, steps: int) -> float:
