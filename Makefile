@@ -18,12 +18,12 @@ test: .venv/ready
 
 # Results read where nothing of this package is installed, and with the oldest PyNWB that the extension claims.
 environments: .venv/ready
-	NWB_AUTOLFADS_ENVIRONMENTS=1 $(BIN)/pytest tests/test_without_our_packages.py
+	NWB_AUTOLFADS_ENVIRONMENTS=1 $(BIN)/pytest tests/interop/test_without_our_packages.py
 
 # Results read by programs that are too large to be needed by every test, and files that others write.
 interop: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,interop]"
-	$(BIN)/pytest tests/test_read_by_others.py tests/test_sources_binned.py
+	$(BIN)/pytest tests/interop/test_read_by_others.py tests/sources/test_binned.py
 
 # A hundred writers killed at random moments, and thirty stopped by Ctrl-C, in a file of 60 MB.
 faults: .venv/ready

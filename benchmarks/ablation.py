@@ -23,8 +23,8 @@ from accuracy import GENERATORS, SHARED_DATA, put_tables, real_tables, simulated
 from real_recordings import score_knee_sessions, score_walking
 
 import nwb_autolfads as nal
-from nwb_autolfads.compare.truth import score_against_truth
-from nwb_autolfads.estimators.config import AutoLFADSConfig
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.evaluation.truth import score_against_truth
 
 CHANGES: dict[str, dict[str, Any]] = {
     "quick, one model": {},

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import xarray as xr
 
-from nwb_autolfads.estimators.bayes import BayesianFilter
+from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
 
 RATE, MUSCLES, SECONDS, REPEATS = 500, 12, 600, 2
 

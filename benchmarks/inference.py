@@ -14,9 +14,9 @@ import torch
 from lfads_torch_peer import build_peer, session_batch
 from training import emg_like, seconds
 
-from nwb_autolfads.lfads import recurrence
-from nwb_autolfads.lfads.hiding import Elements
 from nwb_autolfads.lfads.inference import infer
+from nwb_autolfads.lfads.kernels import recurrence
+from nwb_autolfads.lfads.masking import Elements
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.sizes import Sizes

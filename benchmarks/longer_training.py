@@ -21,10 +21,10 @@ import xarray as xr
 from accuracy import GENERATORS, put_tables, simulated_sessions
 
 import nwb_autolfads as nal
-from nwb_autolfads.compare.truth import score_against_truth
-from nwb_autolfads.estimators.config import AutoLFADSConfig
-from nwb_autolfads.estimators.training import Training
-from nwb_autolfads.estimators.weights import pack
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.estimators.autolfads.training import Training
+from nwb_autolfads.estimators.autolfads.weights import pack
+from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.search.progress import Progress
 
 

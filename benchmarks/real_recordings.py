@@ -13,7 +13,7 @@ from pynwb import NWBHDF5IO
 from scipy import signal
 
 import nwb_autolfads as nal
-from nwb_autolfads.compare.decoding import decode
+from nwb_autolfads.evaluation.decoding.ridge import decode
 
 Floats = NDArray[np.float64]
 Makers = Mapping[str, Callable[[], Any]]

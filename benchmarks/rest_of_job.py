@@ -50,7 +50,7 @@ def started(code: str) -> float:
 
 def one_round(session: Path, times: dict[str, float]) -> None:
     """Do the job once, with the estimate of a low-pass filter."""
-    from nwb_autolfads.comparisons import compare_file
+    from nwb_autolfads.evaluation import compare_file
 
     out = session.with_name("activation.nwb")
     recording = timed(times, JOB[0], lambda: nal.open_emg(session))

@@ -19,11 +19,11 @@ import matplotlib.pyplot as plt
 import torch
 from training import emg_like
 
-from nwb_autolfads.lfads.hiding import Blocks
+from nwb_autolfads.lfads.masking import Blocks
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.config import TrainingConfig
-from nwb_autolfads.search.population import Population
+from nwb_autolfads.search.engines.local import Population
 
 RATE_HZ, BATCH, STEPS, ROUNDS = 500, 16, 3, 3
 MIDDLE = {"bins": 100, "channels": 12, "members": 4, "minutes": 4}

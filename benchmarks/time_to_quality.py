@@ -23,15 +23,15 @@ from lfads_torch_peer import build_peer, peer_step, session_batch
 from torch import Tensor
 
 import nwb_autolfads as nal
-from nwb_autolfads.compare.truth import score_against_truth
-from nwb_autolfads.lfads.hiding import Elements, Hidden
+from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.lfads.inference import infer
 from nwb_autolfads.lfads.loss import hidden_nll
+from nwb_autolfads.lfads.masking import Elements, Hidden
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 from nwb_autolfads.search.config import TrainingConfig
-from nwb_autolfads.search.population import Population
+from nwb_autolfads.search.engines.local import Population
 from nwb_autolfads.simulate import read_true_activation
 
 CLOCK = time.process_time  # one thread, and others may use the machine

@@ -21,13 +21,13 @@ from typing import Any
 import torch
 from lfads_torch_peer import build_peer, peer_step
 
-from nwb_autolfads.lfads import recurrence
-from nwb_autolfads.lfads.hiding import Elements
+from nwb_autolfads.lfads.kernels import recurrence
+from nwb_autolfads.lfads.masking import Elements
 from nwb_autolfads.lfads.observation import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.config import TrainingConfig
-from nwb_autolfads.search.population import Population
+from nwb_autolfads.search.engines.local import Population
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 PATHS = ("compiled", "torch", "plain")

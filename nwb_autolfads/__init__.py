@@ -10,21 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nwb_autolfads.comparisons import (
+    from nwb_autolfads.emg.preprocess import preprocess
+    from nwb_autolfads.emg.trials import cut_trials
+    from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+    from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
+    from nwb_autolfads.estimators.heldout import score_held_out
+    from nwb_autolfads.estimators.lowpass import LowPass
+    from nwb_autolfads.estimators.subspace import LowPassSubspace
+    from nwb_autolfads.evaluation import (
         compare_with_behavior,
         compare_with_cortex,
         force_coherence,
         frequency_response,
     )
-    from nwb_autolfads.emg.preprocess import preprocess
-    from nwb_autolfads.emg.trials import cut_trials
-    from nwb_autolfads.estimators.autolfads import AutoLFADS
-    from nwb_autolfads.estimators.bayes import BayesianFilter
-    from nwb_autolfads.estimators.heldout import score_held_out
-    from nwb_autolfads.estimators.lowpass import LowPass
-    from nwb_autolfads.estimators.subspace import LowPassSubspace
-    from nwb_autolfads.nwb.read import read_activation
-    from nwb_autolfads.nwb.write import write_activation
     from nwb_autolfads.report.comparison_figures import (
         plot_comparison,
         plot_event_averages,
@@ -33,25 +31,27 @@ if TYPE_CHECKING:
         plot_latents,
     )
     from nwb_autolfads.report.figures import plot_activation, plot_search
+    from nwb_autolfads.results.read import read_activation
+    from nwb_autolfads.results.write import write_activation
     from nwb_autolfads.simulate import simulate_session
     from nwb_autolfads.sources import open_emg
-    from nwb_autolfads.sources.counts import count_spikes
+    from nwb_autolfads.sources.spikes.counts import count_spikes
 
 _HOME = {
     "open_emg": "nwb_autolfads.sources",
     "preprocess": "nwb_autolfads.emg.preprocess",
     "cut_trials": "nwb_autolfads.emg.trials",
-    "AutoLFADS": "nwb_autolfads.estimators.autolfads",
+    "AutoLFADS": "nwb_autolfads.estimators.autolfads.estimator",
     "LowPass": "nwb_autolfads.estimators.lowpass",
     "LowPassSubspace": "nwb_autolfads.estimators.subspace",
-    "BayesianFilter": "nwb_autolfads.estimators.bayes",
+    "BayesianFilter": "nwb_autolfads.estimators.bayes.estimator",
     "score_held_out": "nwb_autolfads.estimators.heldout",
-    "write_activation": "nwb_autolfads.nwb.write",
-    "read_activation": "nwb_autolfads.nwb.read",
-    "compare_with_cortex": "nwb_autolfads.comparisons",
-    "compare_with_behavior": "nwb_autolfads.comparisons",
-    "frequency_response": "nwb_autolfads.comparisons",
-    "force_coherence": "nwb_autolfads.comparisons",
+    "write_activation": "nwb_autolfads.results.write",
+    "read_activation": "nwb_autolfads.results.read",
+    "compare_with_cortex": "nwb_autolfads.evaluation",
+    "compare_with_behavior": "nwb_autolfads.evaluation",
+    "frequency_response": "nwb_autolfads.evaluation",
+    "force_coherence": "nwb_autolfads.evaluation",
     "plot_activation": "nwb_autolfads.report.figures",
     "plot_search": "nwb_autolfads.report.figures",
     "plot_comparison": "nwb_autolfads.report.comparison_figures",
@@ -60,7 +60,7 @@ _HOME = {
     "plot_frequency_response": "nwb_autolfads.report.comparison_figures",
     "plot_latents": "nwb_autolfads.report.comparison_figures",
     "simulate_session": "nwb_autolfads.simulate",
-    "count_spikes": "nwb_autolfads.sources.counts",
+    "count_spikes": "nwb_autolfads.sources.spikes.counts",
 }
 
 __all__ = [

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.emg.blocks import rectified_blocks
 from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.crosstalk import find_duplicates
 from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencies, resample, resampling_ratio
-from nwb_autolfads.emg.likeness import find_duplicates
 from nwb_autolfads.emg.mains import find_mains
 from nwb_autolfads.emg.quality import QualityTally, as_configured
 from nwb_autolfads.errors import SignalError

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.likeness import burst_snr, find_crosstalk, find_duplicates
+from nwb_autolfads.emg.crosstalk import burst_snr, find_crosstalk, find_duplicates
 from nwb_autolfads.emg.mains import find_mains, movement_share
 from nwb_autolfads.sources.recording import EmgRecording
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .hiding import View, without_missing
+from .masking import View, without_missing
 from .model import LFADS
 from .noise import draw_noise, no_noise
 from .observation import Observation

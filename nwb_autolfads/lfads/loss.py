@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .hiding import Hidden
+from .masking import Hidden
 from .model import LFADS
 from .noise import Noise, no_noise
 from .observation import Observation

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from . import recurrence
 from .drive import Drive
 from .gru import BidirectionalGRU, GRUWeights
+from .kernels import recurrence
 from .layers import Linear, initial_weight, multiply
 from .noise import Noise
 from .reading import Reading

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import compiled, recurrence
+from .kernels import compiled, recurrence
 from .sizes import Sizes
 
 IN_CACHE = 2**15  # numbers worked on at a time

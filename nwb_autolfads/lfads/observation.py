@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from .gamma import LOG_MEAN_RANGE, bounded_nll, split
+from .kernels.gamma import LOG_MEAN_RANGE, bounded_nll, split
 
 LOG_SD_RANGE = (-4.0, 1.5)
 LOGIT_RANGE = (-12.0, 12.0)

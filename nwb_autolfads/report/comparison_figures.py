@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from nwb_autolfads.compare.events import Events, event_averages
+from nwb_autolfads.evaluation.scores.events import Events, event_averages
 from nwb_autolfads.report.figures import COLOURS, colours_of, display_unit, legend_above
 from nwb_autolfads.report.tables import closest_muscle
 

@@ -153,7 +153,7 @@ def plot_scores(scores: xr.Dataset) -> Figure:
     Parameters
     ----------
     scores : Dataset
-        ``r2`` ``(estimator, muscle)``, as `nwb_autolfads.compare.truth.score_against_truth` returns it.
+        ``r2`` ``(estimator, muscle)``, as `nwb_autolfads.evaluation.truth.score_against_truth` returns it.
 
     Returns
     -------

@@ -11,11 +11,11 @@ import jinja2
 import xarray as xr
 from markupsafe import Markup
 
-from nwb_autolfads.compare.events import Events
-from nwb_autolfads.report import parts, tables
+from nwb_autolfads.evaluation.scores.events import Events
+from nwb_autolfads.report import sections, tables
 from nwb_autolfads.report.figures import busiest_stretch, display_unit, plot_activation, plot_scores
-from nwb_autolfads.report.parts import SHOWN_SECONDS
 from nwb_autolfads.report.quality import plot_quality
+from nwb_autolfads.report.sections import SHOWN_SECONDS
 from nwb_autolfads.report.verdict import judge
 from nwb_autolfads.report.zoom import script, zoom_lines
 
@@ -97,18 +97,18 @@ def render_report(
     """
     first = next(iter(estimates.values()))
     cortex, behavior, response, force = (
-        parts.in_order_of(estimates, each) for each in (cortex, behavior, response, force)
+        sections.in_order_of(estimates, each) for each in (cortex, behavior, response, force)
     )
     start, stop = busiest_stretch(first["activation"], SHOWN_SECONDS)
-    random_start, random_stop = parts.random_stretch(first["activation"])
+    random_start, random_stop = sections.random_stretch(first["activation"])
     shown, random_shown = (
-        parts.data_uri(plot_activation(estimates, emg=emg, truth=truth, start=begin, stop=end))
+        sections.data_uri(plot_activation(estimates, emg=emg, truth=truth, start=begin, stop=end))
         for begin, end in ((start, stop), (random_start, random_stop))
     )
     zoom_script, zoom_hash = script()
-    latents = parts.latents(estimates, start, stop)
+    latents = sections.latents(estimates, start, stop)
     searched = [name for name, estimate in estimates.items() if "search_valid_nll" in estimate]
-    calibration = parts.calibration(estimates, emg)
+    calibration = sections.calibration(estimates, emg)
     headings = {
         "trust": ("Can it be trusted?", True),
         "read": ("What was read", True),
@@ -135,15 +135,15 @@ def render_report(
         title=title,
         contents=[(place, heading) for place, (heading, is_there) in headings.items() if is_there],
         version=version("nwb-autolfads"),
-        origin=parts.origin_of(first),
+        origin=sections.origin_of(first),
         unit=display_unit(str(first.attrs.get("unit", "")))[1],
         rate=first.attrs.get("rate"),
-        duration=parts.recorded_seconds(first),
+        duration=sections.recorded_seconds(first),
         assumptions=assumptions,
-        steps=[parts.described_step(step) for step in json.loads(first.attrs.get("preprocessing", "[]"))],
+        steps=[sections.described_step(step) for step in json.loads(first.attrs.get("preprocessing", "[]"))],
         verdict=judge(estimates, emg=emg, held_out=held_out, cortex=cortex, behavior=behavior),
-        muscles=parts.muscle_rows(estimates, emg, quality),
-        quality_picture=parts.data_uri(plot_quality(quality, signals))
+        muscles=sections.muscle_rows(estimates, emg, quality),
+        quality_picture=sections.data_uri(plot_quality(quality, signals))
         if quality is not None and signals is not None
         else "",
         text_columns=tables.TEXT_COLUMNS,
@@ -158,23 +158,23 @@ def render_report(
         zoom=zoom_lines(estimates, emg, (start + stop) / 2),
         zoom_script=Markup(zoom_script),
         zoom_hash=Markup(zoom_hash),
-        averages=parts.averages(estimates, events),
+        averages=sections.averages(estimates, events),
         event_name=events.name if events is not None else "",
         latents=latents,
-        cortex=parts.cortex_part(cortex),
-        behavior=parts.behavior_part(behavior),
-        response=parts.response_part(response),
-        force=parts.force_part(force),
+        cortex=sections.cortex_part(cortex),
+        behavior=sections.behavior_part(behavior),
+        response=sections.response_part(response),
+        force=sections.force_part(force),
         missing=dict(missing or {}),
         notes=notes,
         calibration=calibration,
         emg_note=emg_note,
         has_truth=truth is not None,
-        scores=parts.score_rows(scores) if scores is not None else [],
+        scores=sections.score_rows(scores) if scores is not None else [],
         score_muscles=[str(name) for name in scores["muscle"].values] if scores is not None else [],
-        score_picture=parts.data_uri(plot_scores(scores)) if scores is not None else "",
-        searches=[parts.search_summary(name, estimates[name]) for name in searched],
-        estimates=[parts.estimate_facts(name, estimate) for name, estimate in estimates.items()],
+        score_picture=sections.data_uri(plot_scores(scores)) if scores is not None else "",
+        searches=[sections.search_summary(name, estimates[name]) for name in searched],
+        estimates=[sections.estimate_facts(name, estimate) for name, estimate in estimates.items()],
         commands=commands,
         settings_files=dict(settings_files or {}),
         python=platform.python_version(),

@@ -55,7 +55,7 @@ def judge(
         ``nll`` ``(estimator, muscle)`` of hidden blocks, the same for all, as
         `nwb_autolfads.estimators.heldout.score_held_out` returns it; or why there is none.
     cortex, behavior : Dataset, optional
-        Comparisons; see `nwb_autolfads.comparisons`.
+        Comparisons; see `nwb_autolfads.evaluation`.
 
     Returns
     -------

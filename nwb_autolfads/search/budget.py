@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from nwb_autolfads.search.population import Population
+from nwb_autolfads.search.engines.local import Population
 
 MEASURED_STEPS = 3
 

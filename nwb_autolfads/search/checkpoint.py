@@ -20,8 +20,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.search.engines.local import Population
 from nwb_autolfads.search.pbt import PopulationBasedTraining
-from nwb_autolfads.search.population import Population
 
 FORMAT = "nwb-autolfads run 2"
 STATE, HISTORY, CONFIG = "state.safetensors", "history.csv", "config.json"

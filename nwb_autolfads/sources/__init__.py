@@ -57,14 +57,14 @@ def open_emg(
     """
     room = room_of(source, io)
     if room == "neo":
-        from nwb_autolfads.sources.neo import open_neo_emg
+        from nwb_autolfads.sources.neo.emg import open_neo_emg
 
         return open_neo_emg(source, path=path, muscles=muscles, unit=unit, io=io)
     if room == "spikeinterface":
         from nwb_autolfads.sources.spikeinterface import open_spikeinterface_emg
 
         return open_spikeinterface_emg(source, path=path, muscles=muscles, unit=unit)
-    from nwb_autolfads.sources.nwb import open_nwb_emg
+    from nwb_autolfads.sources.nwb.emg import open_nwb_emg
 
     return open_nwb_emg(source, path=path, muscles=muscles, unit=unit, outside_links=outside_links)
 

@@ -10,12 +10,12 @@ from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import room_of
-from nwb_autolfads.sources.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
-from nwb_autolfads.sources.events import event_series, event_tables, interval_tables
 from nwb_autolfads.sources.names import normalise_unit
-from nwb_autolfads.sources.opening import OpenedFile, open_nwb
+from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
+from nwb_autolfads.sources.nwb.events import event_series, event_tables, interval_tables
+from nwb_autolfads.sources.nwb.timebase import glance_rate, read_time_base
+from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
 from nwb_autolfads.sources.recording import Segment
-from nwb_autolfads.sources.timebase import glance_rate, read_time_base
 
 _REMOTE = "over the network: signals were not fetched, so neither gaps nor quality were looked at"
 
@@ -90,7 +90,7 @@ def list_contents(source: str | Path | NWBFile, *, io: str | None = None, outsid
         If it cannot be opened.
     """
     if isinstance(source, str | Path) and room_of(source, io) == "neo":
-        from nwb_autolfads.sources.neo_contents import list_channels
+        from nwb_autolfads.sources.neo.contents import list_channels
 
         return list_channels(Path(source), io)
     with open_nwb(source, outside_links=outside_links) as opened:

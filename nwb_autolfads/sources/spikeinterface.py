@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.candidates import MOST_MUSCLES
+from nwb_autolfads.sources.assumptions import judge_sign, name_muscles, settle_unit
 from nwb_autolfads.sources.names import normalise_unit
+from nwb_autolfads.sources.nwb.candidates import MOST_MUSCLES
 from nwb_autolfads.sources.recording import EmgRecording, Origin
-from nwb_autolfads.sources.said import judge_sign, name_muscles, settle_unit
 from nwb_autolfads.sources.segments import lay_out
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.nwb import atomic, version
-from nwb_autolfads.nwb.read import list_estimates
-from nwb_autolfads.nwb.write import write_activation
+from nwb_autolfads.results import atomic, version
+from nwb_autolfads.results.read import list_estimates
+from nwb_autolfads.results.write import write_activation
 
 DISK_BYTES = 12_000_000
 

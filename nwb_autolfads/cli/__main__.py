@@ -1,0 +1,5 @@
+"""`python -m nwb_autolfads.cli`."""
+
+from nwb_autolfads.cli.app import main
+
+main()

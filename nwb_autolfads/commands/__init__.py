@@ -1,0 +1,1 @@
+"""What the program does, one use-case per file; the command line and scripts call it."""

@@ -1,0 +1,136 @@
+"""What is in a file: the EMG that would be read, its quality per muscle, and what else is there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from nwb_autolfads.config import RunSettings, Source
+from nwb_autolfads.emg.quality import assess_quality, middle_stretch
+from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.results.outputs import check_new_file, write_bytes
+from nwb_autolfads.sources.contents import Contents, list_contents
+from nwb_autolfads.sources.recording import EmgRecording
+
+PICTURE_S = 10.0  # length of the stretch that is drawn, from the middle of the longest segment
+
+QUALITY_COLUMNS = (
+    "muscle",
+    "usable",
+    "mains share",
+    "saturated share",
+    "share not finite",
+    "movement share",
+    "cross-talk",
+    "with",
+    "bursts (dB)",
+    "why not",
+)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What `inspect_file` finds: the contents, the EMG chosen and its quality per muscle, or why none was chosen."""
+
+    contents: Contents
+    assumptions: tuple[str, ...]
+    quality: xr.Dataset | None
+    problem: str
+
+    def muscle_rows(self) -> list[tuple[str, ...]]:
+        """Return what `QUALITY_COLUMNS` names for each muscle, as text."""
+        if self.quality is None:
+            return []
+        columns = ("mains_share", "saturated_share", "nan_share", "movement_share", "crosstalk")
+        return [
+            (
+                str(muscle.values),
+                "yes" if quality["usable"] else "no",
+                *(f"{float(quality[column]):.3f}" for column in columns),
+                str(quality["crosstalk_with"].values),
+                f"{float(quality['snr_db']):.1f}",
+                str(quality["reason"].values),
+            )
+            for muscle, quality in ((m, self.quality.sel(muscle=m)) for m in self.quality["muscle"])
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a program wants to know, JSON-serialisable."""
+        return {
+            "file": self.contents.file,
+            "identifier": self.contents.identifier,
+            "emg": [
+                {
+                    "path": found.candidate.path,
+                    "shape": found.candidate.shape,
+                    "rate": found.candidate.rate,
+                    "unit": found.candidate.unit,
+                    "muscles": found.candidate.muscles,
+                    "score": found.candidate.score,
+                    "reasons": found.candidate.reasons,
+                    "likely": found.likely,
+                    "segments": [asdict(segment) for segment in found.segments],
+                    "problem": found.problem,
+                }
+                for found in self.contents.emg
+            ],
+            "behavior": [asdict(found) for found in self.contents.behavior],
+            "other": [asdict(found) for found in self.contents.other],
+            "intervals": [asdict(found) for found in self.contents.intervals],
+            "events": [asdict(found) for found in self.contents.events],
+            "units": self.contents.n_units,
+            "assumptions": self.assumptions,
+            "quality": [dict(zip(QUALITY_COLUMNS, row, strict=True)) for row in self.muscle_rows()],
+            "problem": self.problem,
+            "note": self.contents.note,
+        }
+
+
+def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None = None) -> Overview:
+    """Look at a file: what is in it, which EMG would be read, and how good that is.
+
+    Parameters
+    ----------
+    source : Source
+        The EMG, or the file to look for it in.
+    settings : RunSettings
+        How the EMG would be preprocessed.
+    picture : Path, optional
+        PNG to draw, of a stretch of each muscle beside its quality; it must not exist.
+
+    Returns
+    -------
+    Overview
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read.
+    OutputError
+        If the picture cannot be written.
+    """
+    if picture is not None:
+        check_new_file(picture, 0, may_exist=False)
+    contents = list_contents(source.file, io=source.io, outside_links=source.outside_links)
+    if contents.remote:
+        return Overview(contents, (), None, "")
+    try:
+        with source.open() as recording:
+            quality = assess_quality(recording, settings.preprocessing)
+            if picture is not None:
+                _draw(recording, quality, picture)
+            return Overview(contents, recording.assumptions, quality, "")
+    except (SourceError, SignalError) as error:
+        return Overview(contents, (), None, str(error))
+
+
+def _draw(recording: EmgRecording, quality: xr.Dataset, picture: Path) -> None:
+    from nwb_autolfads.report.quality import plot_quality
+
+    drawn = BytesIO()
+    plot_quality(quality, middle_stretch(recording, PICTURE_S)).savefig(drawn, format="png", dpi=120)
+    write_bytes(picture, drawn.getvalue())

@@ -1,0 +1,282 @@
+"""AutoLFADS: activation from all muscles together, by a population of LFADS models (Wimalasena et al. 2022)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nwb_autolfads.errors import ConfigError, SourceError
+from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig, Preset
+from nwb_autolfads.estimators.autolfads.over_time import OverTime, corrected, hiding_of, posterior_over_time, unfit
+from nwb_autolfads.estimators.autolfads.training import Training
+from nwb_autolfads.estimators.autolfads.weights import MAX_BYTES, TrainedModel, pack, unpack
+from nwb_autolfads.estimators.base import Estimator
+from nwb_autolfads.lfads.masking import Blocks, View
+from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
+from nwb_autolfads.lfads.windows import chop
+from nwb_autolfads.search.progress import ProgressCallback, silent
+
+
+class AutoLFADS(Estimator):
+    """Activation as the expected rectified EMG under an LFADS model with gamma observations.
+
+    Parameters
+    ----------
+    preset : {"quick", "paper"}
+        Where the configuration starts from.
+    seed : int
+        Seed of initial weights, of what is hidden, of noise and of posterior samples; the same seed gives the same
+        result on the same CPU, unless a time budget takes steps off the training of one.
+    config : AutoLFADSConfig, optional
+        A configuration of your own; ``preset`` is not used then.
+    observation : {"gamma", "zero_inflated_gamma", "lognormal", "poisson"}, optional
+        Observation model in place of that of the configuration; "poisson" is for counts of spikes.
+    minutes : float, optional
+        Time for training, in place of the length that the configuration gives it: epochs get as many steps as fit. How
+        many those were is in the estimate's configuration, with which the same numbers come again on any day.
+    progress : callable, optional
+        Called with a `Progress` after every epoch.
+    run_directory : path, optional
+        Where `fit` keeps its state after every epoch. When it holds the same run already, `fit` goes on from there,
+        and ends with the numbers of an unbroken one.
+
+    Attributes
+    ----------
+    history : list of dict
+        One row per epoch and member, after `fit`.
+
+    References
+    ----------
+    Wimalasena et al. 2022, J Neural Eng 19 036013; Pandarinath et al. 2018, Nat Methods 15 805.
+    """
+
+    name: ClassVar[str] = "AutoLFADS"
+    takes_trials: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        preset: Preset = "quick",
+        seed: int = 0,
+        *,
+        config: AutoLFADSConfig | None = None,
+        observation: Name | None = None,
+        minutes: float | None = None,
+        progress: ProgressCallback = silent,
+        run_directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if preset not in PRESETS:
+            raise ConfigError(f"preset is {preset!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(PRESETS)}.")
+        if observation is not None and observation not in OBSERVATIONS:
+            raise ConfigError(
+                f"observation is {observation!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(OBSERVATIONS)}."
+            )
+        settings = config or AutoLFADSConfig.preset(preset)
+        settings = settings.model_copy(update={"observation": observation}) if observation else settings
+        self.settings = settings if minutes is None else settings.lasting(minutes)
+        self.seed = seed
+        self.history: list[dict[str, float]] = []
+        self._progress = progress
+        self._run_directory = run_directory
+        self._trained: TrainedModel | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Every number of the configuration; after `fit` with the steps of its training, the muscles and the score."""
+        fitted: dict[str, Any] = {}
+        if self._trained is not None:
+            card = self._trained.card
+            fitted = {"training": card.config.training.model_dump()}
+            fitted |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
+            fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
+        return self.settings.model_dump() | fitted
+
+    def fit(self, emg: xr.DataArray) -> Self:
+        """Train on rectified, scaled EMG, or on counts of spikes.
+
+        Parameters
+        ----------
+        emg : DataArray, (time, muscle)
+            From `preprocess`. Muscles that are not ``usable`` are left out, and so is what is NaN. With the observation
+            "poisson", counts in bins (`count_spikes`). From `cut_trials`, each trial is a window; shorter ones end
+            with nothing known.
+
+        Returns
+        -------
+        AutoLFADS
+            Itself.
+
+        Raises
+        ------
+        SignalError
+            If no muscle is usable, a value is infinite or not positive, or no segment is long enough.
+        TrainingError
+            If every model failed.
+        SourceError, OutputError
+            If the run directory holds another run, or cannot be written.
+        """
+        training = Training.prepare(self.settings, emg[:, emg["usable"].values], self.seed)
+        training.run(self._progress, self._run_directory)
+        self._trained, self.history = training.best(), training.population.history
+        return self
+
+    def estimate(self, emg: xr.DataArray, *, correct: bool = True) -> xr.Dataset:
+        """Estimate activation, with what the model infers beside it.
+
+        Parameters
+        ----------
+        emg : DataArray, (time, muscle)
+            With the muscles and the rate that the model was trained on.
+        correct : bool
+            Whether a prediction of hidden blocks is corrected by the data; False gives the prediction itself.
+
+        Returns
+        -------
+        Dataset
+            ``activation``, ``activation_std`` (its expected error; where nothing is corrected, the spread over views
+            and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
+            ``inputs``, ``inputs_std`` (time, input);
+            ``initial_condition`` (window, ic) with ``window_start`` (s); after `fit` also the history of training
+            (``search_*``, search_row). NaN in segments shorter than a window and for muscles that are not usable.
+
+        Raises
+        ------
+        ConfigError
+            If there is no trained model yet.
+        SignalError
+            If muscles or rate are not those of the model, a value is infinite or not positive, or no segment is long
+            enough.
+        """
+        trained = self._require_trained()
+        inferred = self._infer(emg)
+        series = inferred.series
+        better = corrected(trained, self._used(emg), series["mean"]) if correct else None
+        activation, std = better or (series["mean"], series["mean_sd"])
+        variables: dict[str, Any] = {
+            "activation": self._by_muscle(emg, activation),
+            "activation_std": self._by_muscle(emg, std),
+            "concentration": self._by_muscle(emg, series["concentration"]),
+            "rate_parameter": self._by_muscle(emg, series["concentration"] / activation),
+            "factors": (("time", "factor"), series["factors"]),
+            "initial_condition": (("window", "ic"), inferred.initial_condition),
+            "window_start": (("window",), inferred.window_start),
+        }
+        if trained.card.config.inputs:
+            variables["inputs"] = (("time", "input"), series["inputs"])
+            variables["inputs_std"] = (("time", "input"), series["inputs_sd"])
+        for column in self.history[0] if self.history else ():
+            values = np.array([row[column] for row in self.history])
+            variables[f"search_{column}"] = (("search_row",), values)
+        return self._dataset(emg, variables)
+
+    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Predict activation where it is hidden, from what is not.
+
+        Parameters
+        ----------
+        emg : DataArray, (time, muscle)
+        hidden : ndarray of bool, (time,)
+            Bins that the model must not see.
+
+        Returns
+        -------
+        ndarray, (time, muscle)
+            NaN as in `estimate`, which also says what is raised.
+        """
+        hidden = np.asarray(hidden)
+        predicted = self._infer(emg, hidden).series["mean"]
+        activation, _ = corrected(self._require_trained(), self._used(emg), predicted, hidden) or (predicted, None)
+        return self._by_muscle(emg, activation)
+
+    def to_bytes(self) -> bytes:
+        """Return the trained model as safetensors bytes, configuration included."""
+        return pack(self._require_trained())
+
+    def save(self, path: str | Path) -> None:
+        """Write the trained model to a safetensors file, configuration included."""
+        Path(path).write_bytes(self.to_bytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, file: str = "") -> Self:
+        """Return the estimator that `to_bytes` gave; ``file`` is named in errors (SourceError)."""
+        trained = unpack(data, file)
+        estimator = cls(config=trained.card.config, seed=trained.card.seed)
+        estimator._trained = trained
+        return estimator
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a trained model from a safetensors file.
+
+        Raises
+        ------
+        SourceError
+            If the file is missing or is not such a model.
+        """
+        try:
+            with open(path, "rb") as stream:
+                data = stream.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise SourceError(
+                f"the model cannot be read ({error.strerror})", file=str(path), way_out="Check the path."
+            ) from error
+        return cls.from_bytes(data, file=str(path))
+
+    def _infer(self, emg: xr.DataArray, hidden: NDArray[np.bool_] | None = None) -> OverTime:
+        """Infer along a recording, from views that hide what is predicted and, in all of them, ``hidden`` bins."""
+        trained = self._require_trained()
+        random = torch.Generator().manual_seed(self.seed)
+        hiding = hiding_of(trained.card.config, trained.card.rate, trained.card.block_ms)
+        if hidden is None:
+            return posterior_over_time(trained, self._used(emg), lambda x, _: hiding.views(x, random), random)
+        if isinstance(hiding, Blocks):
+            hiding = replace(hiding, passes=1)
+        dark = torch.from_numpy(hidden).float().unsqueeze(1)
+
+        def views(windows: Tensor, starts: Sequence[int]) -> Iterator[View]:
+            beyond = nn.functional.pad(dark, (0, 0, 0, len(windows)))  # the last window may reach past the end
+            visible = 1 - chop(beyond, starts, len(windows))
+            share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
+            for view in hiding.views(windows, random):
+                yield View(view.gain * visible / share, torch.where(visible > 0, view.weight, 1.0))
+
+        return posterior_over_time(trained, self._used(emg), views, random)
+
+    def _require_trained(self) -> TrainedModel:
+        if self._trained is None:
+            raise ConfigError("there is no trained model yet", obj="AutoLFADS", way_out="Call fit or load first.")
+        return self._trained
+
+    def _used(self, emg: xr.DataArray) -> xr.DataArray:
+        """Return the muscles of the model, in its order, of a recording that it fits."""
+        card = self._require_trained().card
+        here = emg["muscle"].values[emg["usable"].values].tolist()
+        missing = [muscle for muscle in card.muscles if muscle not in here]
+        if missing:
+            raise unfit(
+                emg,
+                f"the model was trained on {', '.join(card.muscles)}; {', '.join(missing)} not usable here "
+                f"(usable: {', '.join(here)})",
+                "Give a recording of the same muscles, or train on this one with `nwb-autolfads run`.",
+            )
+        if not np.isclose(float(emg.attrs["rate"]), card.rate):
+            raise unfit(
+                emg,
+                f"EMG at {emg.attrs['rate']} Hz; the model was trained at {card.rate} Hz",
+                "Preprocess to that rate.",
+            )
+        return emg.sel(muscle=list(card.muscles))
+
+    def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Put columns in the model's order where the recording has them; NaN for other muscles and what is missing."""
+        full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
+        full[:, emg.get_index("muscle").get_indexer(list(self._require_trained().card.muscles))] = values
+        return np.where(np.isnan(emg.values), np.nan, full)

@@ -1,0 +1,124 @@
+"""A trained model as safetensors bytes: weights, and beside them everything needed to use them again.
+
+Nothing is unpickled. What comes from outside is bounded in size, parsed into typed settings, and its tensors are
+compared by name, shape and type with those of the model that the settings describe before any of it is used.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.lfads.model import LFADS
+from nwb_autolfads.lfads.observation import OBSERVATIONS
+from nwb_autolfads.lfads.sizes import Sizes
+
+FORMAT = "nwb-autolfads model 1"
+MAX_BYTES = 1 << 30
+MAX_HEADER_BYTES = 1 << 20
+
+
+class ModelCard(BaseModel):
+    """What a model is besides its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    muscles: tuple[str, ...] = Field(min_length=1, max_length=4096, description="Channels, in the order of the model.")
+    rate: float = Field(gt=0, description="Rate of the EMG it was trained on (Hz).")
+    seed: int = Field(description="Seed it was trained with.")
+    config: AutoLFADSConfig = Field(description="Configuration it was trained with.")
+    trained_on: str = Field("", max_length=65536, description="Origin of the EMG it was trained on (JSON).")
+    scores: tuple[float, ...] = Field(
+        min_length=1, max_length=1024, description="Validation NLL per hidden element (nats) of each model, best first."
+    )
+    block_ms: float = Field(0, ge=0, le=10_000, description="Length of the blocks that were hidden (ms); 0: none.")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The LFADS models that are averaged, the best one first, and their card."""
+
+    card: ModelCard
+    model: LFADS
+
+
+def sizes_of(config: AutoLFADSConfig, channels: int) -> Sizes:
+    """Sizes of the model that a configuration describes."""
+    names = ("ic_encoder", "ci_encoder", "initial_condition", "controller", "inputs", "generator", "factors", "reading")
+    return Sizes(channels=channels, **{name: getattr(config, name) for name in names})
+
+
+def pack(trained: TrainedModel) -> bytes:
+    """Turn a trained model into safetensors bytes."""
+    metadata = {
+        "format": FORMAT,
+        "version": version("nwb-autolfads"),
+        "card": trained.card.model_dump_json(),
+    }
+    tensors = {name: value.contiguous() for name, value in trained.model.state_dict().items()}
+    return safetensors.torch.save(tensors, metadata=metadata)
+
+
+def unpack(data: bytes, file: str) -> TrainedModel:
+    """Turn safetensors bytes into a trained model.
+
+    Parameters
+    ----------
+    data : bytes
+    file : str
+        Where they come from, for the message.
+
+    Returns
+    -------
+    TrainedModel
+
+    Raises
+    ------
+    SourceError
+        If they are not such a model, or their tensors are not the ones their settings ask for.
+    """
+
+    def refuse(problem: str) -> SourceError:
+        return SourceError(
+            problem, file=file, way_out="Give a model saved by AutoLFADS.save, or train one with `nwb-autolfads run`."
+        )
+
+    if len(data) > MAX_BYTES:
+        raise refuse(f"the model has {len(data)} bytes, more than the {MAX_BYTES} that are read")
+    header_bytes = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or header_bytes > min(MAX_HEADER_BYTES, len(data) - 8):
+        raise refuse("this is not a safetensors file")
+    try:
+        metadata = json.loads(data[8 : 8 + header_bytes]).get("__metadata__", {})
+        tensors = safetensors.torch.load(data)
+    except (ValueError, AttributeError, RecursionError, SafetensorError) as error:
+        raise refuse(f"this is not a safetensors file ({error})") from error
+    if metadata.get("format") != FORMAT:
+        raise refuse(f"its format is {metadata.get('format')!r}, expected {FORMAT!r}")
+    try:
+        card = ModelCard.model_validate_json(metadata.get("card", ""))
+    except ValidationError as error:
+        raise refuse(
+            f"its description is not valid ({error.errors()[0]['loc']}: {error.errors()[0]['msg']})"
+        ) from error
+    sizes, parameters = sizes_of(card.config, len(card.muscles)), OBSERVATIONS[card.config.observation].parameters
+    with torch.device("meta"):  # shapes only: nothing is allocated before they are known to agree
+        expected = LFADS(sizes, len(card.scores), parameters, None).state_dict()
+    if expected.keys() != tensors.keys():
+        raise refuse(f"its tensors are not those of the model it describes: {sorted(expected.keys() ^ tensors.keys())}")
+    for name, value in tensors.items():
+        if value.shape != expected[name].shape or value.dtype != expected[name].dtype:
+            raise refuse(f"tensor {name} is {value.dtype} {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
+        if not value.isfinite().all():
+            raise refuse(f"tensor {name} has values that are not finite")
+    model = LFADS(sizes, len(card.scores), parameters, torch.Generator())
+    model.load_state_dict(tensors)
+    return TrainedModel(card, model)

@@ -1,0 +1,1 @@
+"""The Bayesian filter and smoother of EMG amplitude."""

@@ -1,0 +1,238 @@
+"""Bayesian filter and smoother of EMG amplitude (Sanger 2007; Hofmann et al. 2016), with settings found in the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.estimators.base import Estimator
+from nwb_autolfads.estimators.bayes.amplitude_hmm import (
+    AmplitudeModel,
+    Amplitudes,
+    Observation,
+    Transition,
+    amplitude_grid,
+    transition_kernel,
+)
+from nwb_autolfads.estimators.bayes.forward_backward import infer
+from nwb_autolfads.estimators.observed import ObservedEmg, moving_average, observe, require_between, require_choice
+
+MEAN_OF_RECTIFIED = {"laplace": 1.0, "gauss": math.sqrt(2 / math.pi)}
+"""Expected rectified EMG at amplitude sigma = 1."""
+DIFFUSION_BOUNDS, JUMP_BOUNDS = (1e-4, 1e3), (1e-4, 1e2)
+_START: dict[Amplitudes, tuple[float, float]] = {"logarithmic": (8.0, 0.5), "linear": (0.2, 0.5)}
+_RANGE_WINDOW_S = 0.05
+_AT_REST = 0.02  # share of the recording in which every muscle is taken to be at rest
+_FIT_STRETCHES, _FIT_STRETCH_BINS = 16, 1024
+
+
+class BayesianFilter(Estimator):
+    """Posterior of a hidden amplitude that diffuses and jumps, on a grid, muscle by muscle.
+
+    The amplitude sigma is the scale of the EMG's distribution: with Laplace observations the mean rectified EMG is
+    sigma, with Gauss observations sigma * sqrt(2 / pi). ``activation`` is always the mean rectified EMG, so that all
+    estimators are on one scale, and ``activation_std`` its posterior standard deviation.
+
+    The grid of each muscle reaches up to the largest 50 ms average of its rectified EMG. By default it is
+    ``sigma = sqrt(floor^2 + s^2)``, log s equally spaced, and log s is what diffuses: activation changes in proportion
+    to itself, above what the electrode picks up at rest. The floor is the 2 % quantile of the 50 ms averages.
+
+    Parameters
+    ----------
+    observation : {"laplace", "gauss"}
+        Distribution of the EMG around zero.
+    diffusion : float, optional
+        a, in squared units of log s (or of sigma, the scaled EMG) per second. When None, `fit` chooses it.
+    jump : float, optional
+        b, jumps to anywhere per second. When None, `fit` chooses it.
+    grid : int
+        Number of amplitudes.
+    smooth : bool
+        False: the causal filter; each bin knows the past only. True: forward-backward, each bin knows its segment.
+    estimate : {"mean", "mode"}
+        What of the posterior is the activation; the mode is the likeliest amplitude of the grid.
+    amplitudes : {"logarithmic", "linear"}
+        What is equally spaced, diffuses, and is uniform after a jump: log s, or sigma itself as published.
+    transition : {"exact", "euler"}
+        The matrix exponential, or the explicit Euler step of the published filter, stable for small diffusion only.
+
+    Raises
+    ------
+    ConfigError
+        When a parameter is out of its range.
+
+    Notes
+    -----
+    `fit` maximises the predictive likelihood, the product of p(x_t | earlier x), per muscle, on at most
+    16 stretches of 1024 bins spread over the recording. It never sees a truth.
+    """
+
+    name = "BayesianFilter"
+
+    def __init__(
+        self,
+        observation: Observation = "laplace",
+        diffusion: float | None = None,
+        jump: float | None = None,
+        *,
+        grid: int = 100,
+        smooth: bool = False,
+        estimate: Literal["mean", "mode"] = "mean",
+        amplitudes: Amplitudes = "logarithmic",
+        transition: Transition = "exact",
+    ) -> None:
+        require_choice("observation", observation, get_args(Observation))
+        require_choice("estimate", estimate, ("mean", "mode"))
+        require_choice("amplitudes", amplitudes, get_args(Amplitudes))
+        require_choice("transition", transition, get_args(Transition))
+        require_between("grid", grid, 3, 2000)
+        if diffusion is not None:
+            require_between("diffusion", diffusion, 0, math.inf)
+        if jump is not None:
+            require_between("jump", jump, 0, math.inf)
+        self.observation, self.diffusion, self.jump = observation, diffusion, jump
+        self.grid, self.smooth, self.point = int(grid), bool(smooth), estimate
+        self.amplitudes, self.transition = amplitudes, transition
+        self.fitted_: dict[str, tuple[float, float]] | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings, with diffusion and jump rate per muscle after `fit`."""
+        fitted = {} if self.fitted_ is None else {"fitted_diffusion_and_jump": self.fitted_}
+        return {
+            "observation": self.observation,
+            "diffusion": self.diffusion,
+            "jump": self.jump,
+            "grid": self.grid,
+            "smooth": self.smooth,
+            "estimate": self.point,
+            "amplitudes": self.amplitudes,
+            "transition": self.transition,
+            **fitted,
+        }
+
+    def fit(self, emg: xr.DataArray) -> Self:
+        """Choose diffusion and jump rate of each muscle, those that are None, by maximum predictive likelihood."""
+        observed = observe(emg)
+        if self.diffusion is not None and self.jump is not None:
+            return self
+        grid, spacing = self._grid(observed, None)
+        stretches = _fit_stretches(observed.pieces)
+
+        def log_predictive(diffusion: NDArray[np.float64], jump: NDArray[np.float64]) -> NDArray[np.float64]:
+            model = self._model(observed, grid, spacing, diffusion, jump)
+            found = infer(model, observed.values, stretches).log_predictive
+            return sum((found[stretch].sum(axis=0) for stretch in stretches), np.zeros(len(grid)))
+
+        limit = np.full(len(grid), DIFFUSION_BOUNDS[1])
+        if self.transition == "euler":
+            limit = np.minimum(limit, 0.999 * spacing**2 * observed.rate / 2)
+        best = _compass_search(log_predictive, _START[self.amplitudes], (self.diffusion, self.jump), limit)
+        muscles = emg["muscle"].values[observed.usable]
+        self.fitted_ = {str(m): (float(a), float(b)) for m, a, b in zip(muscles, *best, strict=True)}
+        return self
+
+    def estimate(self, emg: xr.DataArray) -> xr.Dataset:
+        """Return ``activation`` and ``activation_std``, both in units of mean rectified EMG."""
+        observed = observe(emg)
+        activation, std = self._infer(emg, observed, None)
+        return self._dataset(emg, {"activation": observed.spread(activation), "activation_std": observed.spread(std)})
+
+    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Predict activation from the visible bins alone; the filter from the visible past alone."""
+        observed = observe(emg)
+        return observed.spread(self._infer(emg, observed, ~hidden)[0])
+
+    def _infer(
+        self, emg: xr.DataArray, observed: ObservedEmg, visible: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        diffusion, jump = self._settings([str(m) for m in emg["muscle"].values[observed.usable]])
+        model = self._model(observed, *self._grid(observed, visible), diffusion, jump)
+        mode = self.point == "mode"
+        beliefs = infer(model, observed.values, observed.pieces, visible=visible, smooth=self.smooth, mode=mode)
+        scale = MEAN_OF_RECTIFIED[self.observation]
+        return scale * (beliefs.mode if mode else beliefs.mean), scale * beliefs.std
+
+    def _settings(self, muscles: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.diffusion is not None and self.jump is not None:
+            return np.full(len(muscles), float(self.diffusion)), np.full(len(muscles), float(self.jump))
+        if self.fitted_ is None:
+            raise ConfigError(
+                "diffusion and jump have not been chosen yet", way_out="Call fit(emg) first, or give both"
+            )
+        unknown = [muscle for muscle in muscles if muscle not in self.fitted_]
+        if unknown:
+            raise SignalError(
+                f"the filter was fitted on {sorted(self.fitted_)}, not on {unknown}", way_out="Call fit(emg) again"
+            )
+        diffusion, jump = np.array([self.fitted_[muscle] for muscle in muscles]).T
+        return diffusion, jump
+
+    def _grid(
+        self, observed: ObservedEmg, visible: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `amplitude_grid` over the range of the visible bins."""
+        shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
+        width = max(1, round(_RANGE_WINDOW_S * observed.rate))
+        averages = np.concatenate(
+            [moving_average(observed.values[piece], shown[piece], width) for piece in observed.pieces]
+        )
+        levels = averages / MEAN_OF_RECTIFIED[self.observation]
+        return amplitude_grid(self.grid, np.quantile(levels, _AT_REST, axis=0), levels.max(axis=0), self.amplitudes)
+
+    def _model(
+        self,
+        observed: ObservedEmg,
+        grid: NDArray[np.float64],
+        spacing: NDArray[np.float64],
+        diffusion: NDArray[np.float64],
+        jump: NDArray[np.float64],
+    ) -> AmplitudeModel:
+        kernels = [
+            transition_kernel(self.grid, d, 1 / observed.rate, a, b, self.transition)
+            for d, a, b in zip(spacing, diffusion, jump, strict=True)
+        ]
+        return AmplitudeModel(grid, np.stack(kernels).astype(np.float32), self.observation)
+
+
+def _fit_stretches(pieces: list[slice]) -> list[slice]:
+    stretches = [
+        slice(start, min(start + _FIT_STRETCH_BINS, piece.stop))
+        for piece in pieces
+        for start in range(piece.start, piece.stop, _FIT_STRETCH_BINS)
+    ]
+    budget = _FIT_STRETCHES * _FIT_STRETCH_BINS
+    total = sum(stretch.stop - stretch.start for stretch in stretches)
+    step = max(1.0, total / budget)
+    return [stretches[int(i)] for i in np.arange(0, len(stretches), step)]
+
+
+def _compass_search(
+    score: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]],
+    start: tuple[float, float],
+    given: tuple[float | None, float | None],
+    diffusion_limit: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Maximise ``score`` over those of diffusion and jump that are not given, muscle by muscle."""
+    n_muscles = len(diffusion_limit)
+    at = np.array([np.full(n_muscles, s if g is None else g) for s, g in zip(start, given, strict=True)])
+    lower = np.array([np.full(n_muscles, DIFFUSION_BOUNDS[0]), np.full(n_muscles, JUMP_BOUNDS[0])])
+    upper = np.array([diffusion_limit, np.full(n_muscles, JUMP_BOUNDS[1])])
+    free = [axis for axis, value in enumerate(given) if value is None]
+    at[free] = np.clip(at, lower, upper)[free]
+    best = score(*at)
+    for factor in (8.0, 8.0, 3.0, 1.5):
+        for axis in free:
+            for f in (factor, 1 / factor):
+                trial = at.copy()
+                trial[axis] = np.clip(trial[axis] * f, lower[axis], upper[axis])
+                value = score(*trial)
+                better = value > best
+                at[:, better], best[better] = trial[:, better], value[better]
+    return at[0], at[1]

@@ -1,0 +1,267 @@
+"""Exact filter and smoother of the amplitude model, many stretches of time side by side.
+
+Forward and backward recursions are exact, but each step must wait for the one before. They also forget where they
+started. So time is cut into windows that run side by side, each warmed up on the bins around it; where two neighbours
+do not agree at their border to `TOLERANCE`, the warm-up is doubled and the run repeated, in the worst case until every
+window starts where its gap-free segment does. A bin outside a window's segment, like one that is hidden, has
+likelihood one for every amplitude, and the uniform belief that a segment starts from stays uniform there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, Float32, likelihood
+
+TOLERANCE = 2e-6
+"""Largest total variation distance between the beliefs of two windows at their border (float32 resolves 1e-6)."""
+WINDOW_BINS = 2048
+WARM_UP_BINS = 256
+BELIEFS_AT_ONCE = 64_000_000
+"""Probabilities and likelihoods held at a time: 256 MB."""
+
+
+class Beliefs(NamedTuple):
+    """What is believed about the amplitude in each bin, arrays ``(time, muscle)``.
+
+    Attributes
+    ----------
+    mean, std, mode : array
+        Of the posterior over sigma; the mode is NaN unless it was asked for.
+    log_predictive : array
+        log p(x_t | earlier x) of the seen bins, up to the observation's constant; zero where unseen.
+    """
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    mode: NDArray[np.float64]
+    log_predictive: NDArray[np.float64]
+
+
+def infer(
+    model: AmplitudeModel,
+    x: NDArray[np.float64],
+    pieces: list[slice],
+    *,
+    visible: NDArray[np.bool_] | None = None,
+    smooth: bool = False,
+    mode: bool = False,
+) -> Beliefs:
+    """Filter, or smooth forward and backward, rectified EMG.
+
+    Memory is bounded: beside the result, about `BELIEFS_AT_ONCE` numbers are held at a time.
+
+    Parameters
+    ----------
+    model : AmplitudeModel
+    x : array, (time, muscle)
+        Rectified, scaled EMG.
+    pieces : list of slice
+        One slice along time per gap-free segment; each starts afresh from the uniform belief.
+    visible : array of bool, (time,), optional
+        Bins that may be used; all when not given.
+    smooth : bool
+        Condition on the whole segment, not only on the past.
+    mode : bool
+        Find the modes too.
+
+    Returns
+    -------
+    Beliefs
+    """
+    seen = np.ones(len(x), bool) if visible is None else visible
+    longest = max(piece.stop - piece.start for piece in pieces)
+    length = min(WINDOW_BINS, longest)
+    windows = [
+        _Window(first, min(first + length, piece.stop), piece)
+        for piece in pieces
+        for first in range(piece.start, piece.stop, length)
+    ]
+    n_muscles, n_grid = model.grid.shape
+    pairs = max(1, BELIEFS_AT_ONCE // (2 * length * n_grid))  # of a muscle and a window, run side by side
+    pairs = min(pairs, n_muscles * len(windows))
+    # Allocated once: fresh pages for every batch would cost as much time as the matrix products.
+    room = np.empty((2, (length if smooth else 1) * pairs * n_grid), np.float32)
+    beliefs = Beliefs(*(np.empty(x.shape) for _ in Beliefs._fields))
+    muscles_at_once = max(1, pairs // len(windows))
+    for start in range(0, n_muscles, muscles_at_once):
+        muscles = slice(start, start + muscles_at_once)
+        part = Beliefs(*(np.empty_like(x[:, muscles]) for _ in Beliefs._fields))
+        warm_up = WARM_UP_BINS
+        while True:
+            found = _infer_muscles(
+                model.of_muscles(muscles), x[:, muscles], seen, windows, room, warm_up, part, smooth=smooth, mode=mode
+            )
+            if warm_up >= longest or found <= TOLERANCE:
+                break
+            warm_up *= 2
+        for whole, values in zip(beliefs, part, strict=True):
+            whole[:, muscles] = values
+    return beliefs
+
+
+class _Window(NamedTuple):
+    """Bins ``first`` to ``stop`` of the gap-free segment ``piece``."""
+
+    first: int
+    stop: int
+    piece: slice
+
+
+class _Batch(NamedTuple):
+    """Windows side by side: ``before`` bins of warm-up, ``length`` bins of their own, ``after`` bins of warm-up."""
+
+    windows: list[_Window]
+    features: Float32  # (step, muscle, window, 3)
+    offset: NDArray[np.float64]  # (step, muscle, window)
+    before: int
+    length: int
+    after: int
+
+
+class _Borders(NamedTuple):
+    """Beliefs ``(muscle, window, G)`` on entering a window's own bins and on leaving them, in either direction."""
+
+    forward_entry: Float32
+    forward_exit: Float32
+    backward_entry: Float32
+    backward_exit: Float32
+
+
+def _lay_out(
+    model: AmplitudeModel,
+    x: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    windows: list[_Window],
+    length: int,
+    warm_up: int,
+) -> _Batch:
+    first, stop, begin, end = np.array([(w.first, w.stop, w.piece.start, w.piece.stop) for w in windows]).T
+    before, after = min(warm_up, int((first - begin).max())), min(warm_up, int((end - stop).max()))
+    time = first + np.arange(-before, length + after)[:, None]  # (step, window)
+    inside = (time >= begin) & (time < end)
+    time = np.where(inside, time, first)
+    features, offset = model.features(x.T[:, time], inside & seen[time])
+    return _Batch(windows, np.ascontiguousarray(features.swapaxes(0, 1)), offset.swapaxes(0, 1), before, length, after)
+
+
+def _infer_muscles(
+    model: AmplitudeModel,
+    x: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    windows: list[_Window],
+    room: Float32,
+    warm_up: int,
+    beliefs: Beliefs,
+    *,
+    smooth: bool,
+    mode: bool,
+) -> float:
+    """Run all windows of some muscles, batch by batch; return how far neighbours disagree at their borders."""
+    length = max(window.stop - window.first for window in windows)
+    at_once = max(1, room.shape[1] // ((length if smooth else 1) * model.grid.size))
+    borders = []
+    for start in range(0, len(windows), at_once):
+        batch = _lay_out(model, x, seen, windows[start : start + at_once], length, warm_up)
+        borders.append(_infer_batch(model, batch, room, beliefs, smooth=smooth, mode=mode))
+    return _disagreement(windows, borders)
+
+
+def _infer_batch(
+    model: AmplitudeModel, batch: _Batch, room: Float32, beliefs: Beliefs, *, smooth: bool, mode: bool
+) -> _Borders:
+    """Run the recursions over a batch and write its windows' own bins into ``beliefs``.
+
+    alpha_t ~ p(x_t | sigma) (alpha_(t-1) K),  beta_(t-1) ~ K (p(x_t | sigma) beta_t),  posterior_t ~ alpha_t beta_t
+    """
+    terms, kernel = model.terms(), model.kernel
+    shape = (len(model.grid), len(batch.windows), model.grid.shape[1])
+    uniform = np.full(shape, 1 / shape[2], np.float32)
+    work = np.empty(shape, np.float32)
+    # What the backward pass needs again: (own bin, muscle, window, G); the filter writes over the one bin it keeps.
+    n_kept = batch.length if smooth else 1
+    alphas, chances = room[:, : n_kept * uniform.size].reshape(2, n_kept, *shape)
+    summary = _Summary(model, batch, mode=mode)
+
+    alpha = forward_entry = uniform
+    for step in range(-batch.before, batch.length):
+        if step == 0:
+            forward_entry = alpha.copy()
+        kept = step if smooth and step >= 0 else 0
+        np.matmul(alpha, kernel, out=work)
+        chance = likelihood(batch.features[batch.before + step], terms, out=chances[kept])
+        alpha = np.multiply(work, chance, out=alphas[kept])
+        evidence = _normalise(alpha)
+        if step >= 0:
+            summary.evidence[step] = evidence
+            if not smooth:
+                summary.add(step, alpha)
+    forward_exit = alpha.copy()
+
+    beta, backward_entry, later = uniform.copy(), uniform, np.empty(shape, np.float32)
+    for step in reversed(range(batch.length + batch.after if smooth else 0)):
+        if step == batch.length - 1:
+            backward_entry = beta.copy()
+        if step < batch.length:
+            summary.add(step, np.multiply(alphas[step], beta, out=work))
+            chance = chances[step]
+        else:
+            chance = likelihood(batch.features[batch.before + step], terms, out=later)
+        np.multiply(beta, chance, out=work)
+        np.matmul(work, kernel, out=beta)  # the kernel is symmetric
+        _normalise(beta)
+    summary.write(beliefs)
+    return _Borders(forward_entry, forward_exit, backward_entry, beta)
+
+
+def _normalise(message: Float32) -> Float32:
+    total = message @ np.ones(message.shape[-1], np.float32)  # three times as fast as message.sum(axis=-1)
+    message *= np.reciprocal(total)[..., None]
+    return total
+
+
+class _Summary:
+    """Moments, mode and evidence of every step of a batch."""
+
+    def __init__(self, model: AmplitudeModel, batch: _Batch, *, mode: bool) -> None:
+        self.model, self.batch = model, batch
+        shape = (batch.length, len(model.grid), len(batch.windows))
+        self.powers = (model.grid[:, :, None] ** np.arange(3)).astype(np.float32)  # (muscle, G, 3)
+        self.moments = np.empty((*shape, 3), np.float32)
+        self.mode = np.empty(shape, np.intp) if mode else None
+        self.evidence = np.empty(shape, np.float32)
+
+    def add(self, step: int, posterior: Float32) -> None:
+        np.matmul(posterior, self.powers, out=self.moments[step])
+        if self.mode is not None:
+            posterior.argmax(axis=-1, out=self.mode[step])
+
+    def _at_modes(self) -> NDArray[np.float64]:
+        return self.model.grid[np.arange(len(self.model.grid))[:, None], self.mode]
+
+    def write(self, beliefs: Beliefs) -> None:
+        total, first, second = np.moveaxis(self.moments.astype(np.float64), -1, 0)
+        mean = first / total
+        values = (
+            mean,
+            np.sqrt(np.maximum(second / total - mean**2, 0)),
+            np.full_like(mean, np.nan) if self.mode is None else self._at_modes(),
+            np.log(self.evidence) + self.batch.offset[self.batch.before : self.batch.before + self.batch.length],
+        )
+        for kept, computed in zip(beliefs, values, strict=True):
+            for index, window in enumerate(self.batch.windows):
+                kept[window.first : window.stop] = computed[: window.stop - window.first, :, index]
+
+
+def _disagreement(windows: list[_Window], borders: list[_Borders]) -> float:
+    """Return the largest total variation distance between neighbours' beliefs at their common border."""
+    forward_entry, forward_exit, backward_entry, backward_exit = (
+        np.concatenate(each, axis=1) for each in zip(*borders, strict=True)
+    )
+    follows = np.array([w.first > w.piece.start for w in windows[1:]], bool)
+    ahead = np.abs(forward_entry[:, 1:] - forward_exit[:, :-1])[:, follows]
+    back = np.abs(backward_exit[:, 1:] - backward_entry[:, :-1])[:, follows]
+    return 0.5 * max(float(each.sum(axis=-1).max(initial=0)) for each in (ahead, back))

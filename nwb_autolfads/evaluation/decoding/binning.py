@@ -1,0 +1,287 @@
+"""Activation and what it is compared with, in the same bins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.evaluation.decoding.lagged import at_rows
+
+if TYPE_CHECKING:
+    from nwb_autolfads.sources.spikes.trains import SpikeTrains
+
+DEFAULT_WINDOW_S = 0.5
+"""Taken for the reach of an estimator that does not say its window: a zero-phase filter of 4 Hz or more fits."""
+
+_SUPPORT_SD = 4.0  # a Gaussian is cut off there
+CLOCK_S = 1e-6  # times closer than this are the same
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Activation of every estimate in common bins.
+
+    Attributes
+    ----------
+    time : ndarray, (time,)
+        Middle of each bin (s, session clock).
+    segment : ndarray of int, (time,)
+        Gap-free stretch.
+    width : float
+        Of a bin (s).
+    values : ndarray, (estimator, time, muscle)
+        Mean activation.
+    muscles, estimators : tuple of str
+        Muscles that every estimate has; the others are in ``left_out`` with the reason.
+    left_out : dict of str to str
+    notes : tuple of str
+        What was done otherwise than asked, in words.
+    """
+
+    time: NDArray[np.float64]
+    segment: NDArray[np.int64]
+    width: float
+    values: NDArray[np.float64]
+    muscles: tuple[str, ...]
+    estimators: tuple[str, ...]
+    left_out: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def all_targets(self) -> NDArray[np.float64]:
+        """Activation of all estimates side by side, (time, estimator * muscle)."""
+        return np.moveaxis(self.values, 0, 1).reshape(len(self.time), -1)
+
+    @property
+    def stretches(self) -> list[slice]:
+        """Bins of each gap-free stretch."""
+        breaks = (np.flatnonzero(np.diff(self.segment)) + 1).tolist()
+        return [slice(*ends) for ends in zip([0, *breaks], [*breaks, len(self.time)], strict=True)]
+
+
+def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
+    """Average activation over bins that do not cross gaps.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        ``activation`` ``(time, muscle)`` by the name of its estimate.
+    width : float
+        Of a bin (s); rounded to whole samples, and one sample where the estimates are sampled more slowly.
+
+    Raises
+    ------
+    SignalError
+        If there is no estimate, they share no time or no whole bin, or no muscle is estimated by all of them or varies.
+    """
+    if not estimates:
+        raise SignalError("no estimate was given", way_out="Make one first: nwb-autolfads run FILE")
+    time, columns = _common_time(estimates)
+    first = next(iter(estimates.values()))
+    muscles, left_out = _common_muscles(estimates)
+    segment = first["segment"].values[columns[0]] if "segment" in first.coords else np.zeros(len(time), dtype=int)
+    step = round(float(np.median(np.diff(time))), 9)
+    per_bin = max(1, round(width / step))
+    notes = []
+    if abs(per_bin * step - width) > 0.01 * width:
+        notes.append(f"bins are {1000 * per_bin * step:g} ms: the estimates are sampled at {1 / step:g} Hz")
+    breaks = np.flatnonzero((np.diff(segment) != 0) | (np.diff(time) > 1.5 * step)) + 1
+    parts = [part[: len(part) // per_bin * per_bin] for part in np.split(np.arange(len(time)), breaks)]
+    members = np.concatenate(parts)
+    if not len(members):
+        raise SignalError(
+            f"no stretch of {' and '.join(estimates)} is as long as a bin of {1000 * per_bin * step:g} ms",
+            way_out="Compare a longer recording, or give shorter bins (--bin-width; in Python: bin_width)",
+        )
+    values = np.empty((len(estimates), len(members) // per_bin, len(muscles)))
+    for means, dataset, at in zip(values, estimates.values(), columns, strict=True):
+        activation = dataset["activation"].transpose("time", "muscle")
+        if muscles != tuple(activation["muscle"].values):
+            activation = activation.sel(muscle=list(muscles))
+        samples = at_rows(activation.values, at[members]).reshape(-1, per_bin, len(muscles))
+        samples.mean(axis=1, dtype=np.float64, out=means)
+    return Bins(
+        time=time[members].reshape(-1, per_bin).mean(axis=1),
+        segment=np.repeat(np.arange(len(parts)), [len(part) // per_bin for part in parts]),
+        width=round(per_bin * step, 9),
+        values=values,
+        muscles=muscles,
+        estimators=tuple(estimates),
+        left_out=left_out,
+        notes=tuple(notes),
+    )
+
+
+def _common_time(estimates: Mapping[str, xr.Dataset]) -> tuple[NDArray[np.float64], list[NDArray[np.intp]]]:
+    ticks = [np.rint(dataset["time"].values / CLOCK_S).astype(np.int64) for dataset in estimates.values()]
+    common = ticks[0]
+    for other in ticks[1:]:
+        common = np.intersect1d(common, other, assume_unique=True)
+    if len(common) < 2:
+        raise SignalError(
+            f"{' and '.join(estimates)} have no time in common",
+            way_out="Compare estimates of the same recording at the same rate",
+        )
+    return common.astype(np.float64) * CLOCK_S, [np.searchsorted(each, common) for each in ticks]
+
+
+def _common_muscles(estimates: Mapping[str, xr.Dataset]) -> tuple[tuple[str, ...], dict[str, str]]:
+    left_out: dict[str, str] = {}
+    for name, dataset in estimates.items():
+        names = [str(each) for each in dataset["muscle"].values]
+        by_muscle = np.ascontiguousarray(dataset["activation"].transpose("muscle", "time").values)
+        for muscle, values in zip(names, by_muscle, strict=True):
+            finite = values[np.isfinite(values)]
+            if not finite.size:
+                left_out.setdefault(muscle, "unusable EMG: nothing was estimated")
+            elif np.ptp(finite) <= 1e-9 * max(abs(float(finite[0])), 1e-30):
+                left_out.setdefault(muscle, f"{name} does not vary")
+            for other, another in estimates.items():
+                if muscle not in another["muscle"].values:
+                    left_out.setdefault(muscle, f"not in {other}")
+    first = next(iter(estimates.values()))
+    muscles = tuple(str(muscle) for muscle in first["muscle"].values if str(muscle) not in left_out)
+    if not muscles:
+        raise SignalError(
+            f"no muscle can be compared ({'; '.join(f'{name}: {why}' for name, why in left_out.items())})",
+            way_out="Check the quality of the EMG: nwb-autolfads inspect FILE",
+        )
+    return muscles, left_out
+
+
+def estimator_window(estimates: Mapping[str, xr.Dataset]) -> float:
+    """Return the longest time (s) over which EMG goes into one value of any of the estimates, as far as they say."""
+    windows = [DEFAULT_WINDOW_S]
+    for dataset in estimates.values():
+        config = json.loads(dataset.attrs.get("config", "{}"))
+        if isinstance(config.get("window_ms"), int | float):
+            windows.append(config["window_ms"] / 1000)
+        if isinstance(config.get("cutoff_hz"), int | float) and config["cutoff_hz"] > 0:
+            windows.append(2 / config["cutoff_hz"])  # beyond, a fourth-order zero-phase filter passes under 0.1 %
+    return max(windows)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Smoothed spike counts.
+
+    Attributes
+    ----------
+    rates : ndarray, (time, unit)
+        Hz; NaN where not all units were observed.
+    units : tuple of str
+        Units in ``rates``.
+    excluded : dict of str to str
+        The others, with the reason.
+    """
+
+    rates: NDArray[np.float64]
+    units: tuple[str, ...]
+    excluded: dict[str, str]
+
+
+def bin_spikes(spikes: SpikeTrains | xr.DataArray, bins: Bins, *, smoothing: float, min_rate: float) -> Population:
+    """Count spikes in the bins of the activation, leave out units that say too little, and smooth.
+
+    Parameters
+    ----------
+    spikes : SpikeTrains or DataArray, (time, unit)
+        Spike times, or counts in bins of their own, no longer than the bins here, by the middle of each (s).
+    bins : Bins
+    smoothing : float
+        Standard deviation of the Gaussian (s).
+    min_rate : float
+        Units that fire less than this (Hz) while both are recorded are left out.
+
+    Raises
+    ------
+    SignalError
+        If spikes and activation have no time in common, no unit is left, or the given bins are too long.
+    """
+    counts, observed, units = _recount(spikes, bins) if isinstance(spikes, xr.DataArray) else _count(spikes, bins)
+    span = f"{bins.time[0]:.1f} to {bins.time[-1]:.1f} s"
+    if not observed.any() or not counts[observed].any():
+        raise SignalError(
+            f"no spike lies in the time of the activation, {span}",
+            way_out="Check that spikes and EMG are on one clock",
+            obj="spikes",
+        )
+    n_observed = observed.sum(axis=0)
+    shares = n_observed / np.count_nonzero(observed.any(axis=1))
+    fired = counts.sum(axis=0, where=observed) / (np.maximum(n_observed, 1) * bins.width)
+    excluded = {}
+    for unit, share, rate in zip(units, shares, fired, strict=True):
+        if share < 0.9:
+            excluded[unit] = f"observed in {100 * share:.0f} % of the time"
+        elif rate < min_rate:
+            excluded[unit] = f"fires at {rate:.2g} Hz, less than {min_rate:g} Hz"
+    kept = [index for index, unit in enumerate(units) if unit not in excluded]
+    if not kept:
+        raise SignalError(
+            f"none of {len(units)} units can be used ({next(iter(excluded.values()))})",
+            way_out="Lower min_rate, or use another session",
+            obj="spikes",
+        )
+    rates = np.take(counts, kept, axis=1) / bins.width
+    for rows in bins.stretches:
+        rates[rows] = gaussian_filter1d(
+            rates[rows], smoothing / bins.width, axis=0, mode="nearest", truncate=_SUPPORT_SD
+        )
+    rates[~observed[:, kept].all(axis=1)] = np.nan
+    return Population(rates, tuple(units[index] for index in kept), excluded)
+
+
+def smoothing_reach(smoothing: float) -> float:
+    """Return the time (s) that two values smoothed by the Gaussian must be apart to share no spike."""
+    return 2 * _SUPPORT_SD * smoothing
+
+
+def _count(spikes: SpikeTrains, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.bool_], tuple[str, ...]]:
+    counts = np.zeros((len(bins.time), len(spikes.units)))
+    half = bins.width / 2
+    for rows in bins.stretches:
+        edges = np.append(bins.time[rows] - half, bins.time[rows][-1] + half)
+        counts[rows] = spikes.counts(edges)
+    observed = np.ones(counts.shape, dtype=bool)
+    for index, (intervals, times) in enumerate(zip(spikes.observed, spikes.times, strict=True)):
+        if len(intervals):
+            inside = [(bins.time >= start) & (bins.time <= stop) for start, stop in intervals]
+            observed[:, index] = np.any(inside, axis=0)
+        elif len(times):
+            # Without a word on when it was observed: from the first to the last spike of any unit.
+            observed[:, index] = (bins.time >= _earliest(spikes)) & (bins.time <= _latest(spikes))
+    return counts, observed, spikes.units
+
+
+def _earliest(spikes: SpikeTrains) -> float:
+    return min(float(times[0]) for times in spikes.times if len(times))
+
+
+def _latest(spikes: SpikeTrains) -> float:
+    return max(float(times[-1]) for times in spikes.times if len(times))
+
+
+def _recount(counts: xr.DataArray, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.bool_], tuple[str, ...]]:
+    given = counts.transpose("time", ...)
+    time = given["time"].values.astype(np.float64)
+    step = float(np.median(np.diff(time))) if len(time) > 1 else np.inf
+    if step > 1.01 * bins.width:
+        raise SignalError(
+            f"spikes are counted in bins of {1000 * step:g} ms, activation in {1000 * bins.width:g} ms",
+            way_out=f"Give --bin-width {step:g} (in Python: bin_width={step:g}), or spike times",
+            obj="spikes",
+        )
+    half = bins.width / 2
+    first, last = (np.searchsorted(time, bins.time - CLOCK_S + side) for side in (-half, half))
+    sums = np.vstack([np.zeros(given.shape[1]), np.cumsum(np.nan_to_num(given.values.astype(np.float64)), axis=0)])
+    seen = (last > first) & (bins.time >= time[0] - half) & (bins.time <= time[-1] + half)
+    units = tuple(str(unit) for unit in given[str(given.dims[1])].values)
+    return sums[last] - sums[first], np.repeat(seen[:, None], len(units), axis=1), units

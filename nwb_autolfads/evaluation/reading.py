@@ -1,0 +1,128 @@
+"""What comparisons read from a file: its estimates, spikes, events, EMG and phases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pynwb import NWBFile
+
+from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.preprocess import preprocess
+from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.evaluation.scores.events import Events
+from nwb_autolfads.results.read import read_activations
+from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources.nwb.events import read_events
+from nwb_autolfads.sources.opening.nwb import open_nwb
+from nwb_autolfads.sources.spikes.binned import read_binned_spikes
+from nwb_autolfads.sources.spikes.trains import SpikeTrains, read_spikes
+
+if TYPE_CHECKING:
+    from spikeinterface import BaseSorting
+
+Estimates = str | PathLike[str] | xr.Dataset | Mapping[str, xr.Dataset]
+"""A file with estimates, one estimate, or several by their names."""
+
+AROUND_S = (0.1, 0.25)
+"""Before and after an event: what Wimalasena et al. 2022 take around foot-off."""
+
+
+@contextmanager
+def opened_file(file: Path) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile]]:
+    """Give the estimates in a file by their names, and the file, open: opening takes longer than most reading.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read or holds no estimate.
+    """
+    if not file.is_file():
+        raise SourceError("there is no such file", way_out="Give the path of an NWB file", file=str(file))
+    with open_nwb(file) as opened:
+        named = read_activations(opened.nwbfile)
+        if not named:
+            raise SourceError(
+                "holds no estimate of activation", way_out="Make one first: nwb-autolfads run FILE", file=str(file)
+            )
+        yield named, opened.nwbfile
+
+
+@contextmanager
+def opened_estimates(estimates: Estimates) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile | None]]:
+    """Give estimates by their names, and the file they are in, open, where they are in one."""
+    if isinstance(estimates, xr.Dataset):
+        yield {str(estimates.attrs.get("estimator", "estimate")): estimates}, None
+    elif isinstance(estimates, str | PathLike):
+        with opened_file(Path(estimates)) as both:
+            yield both
+    else:
+        yield dict(cast("Mapping[str, xr.Dataset]", estimates)), None
+
+
+def required(file: NWBFile | None, what: str) -> NWBFile:
+    """Return the file, or say what estimates alone lack."""
+    if file is None:
+        raise SourceError(
+            "estimates alone do not say what to compare them with", way_out=f"Give {what} too, or a file", obj=what
+        )
+    return file
+
+
+def read_any_spikes(
+    spikes: str | Path | NWBFile | BaseSorting | SpikeTrains | xr.DataArray, counts: str | None
+) -> SpikeTrains | xr.DataArray:
+    """Return spikes as they are given, or as a file or a sorting holds them."""
+    if isinstance(spikes, SpikeTrains | xr.DataArray):
+        return spikes
+    if counts is None:
+        return read_spikes(spikes)
+    if not isinstance(spikes, str | Path | NWBFile):
+        raise SourceError(f"{type(spikes).__name__} has no paths", way_out="Give counts of an NWB file", obj=counts)
+    return read_binned_spikes(spikes, counts)
+
+
+def read_event_times(file: NWBFile | None, events: str | Events | None, around: tuple[float, float]) -> Events | None:
+    """Return what repeats, and the stretch around it; None where nothing was asked for and the file does not tell."""
+    if isinstance(events, Events):
+        return events
+    if file is None:
+        if events is not None:
+            raise SourceError("there is no file to read events from", way_out="Give an Events object", obj=events)
+        return None
+    found = read_events(file, events)
+    return None if found is None else Events(found.name, found.times, *around)
+
+
+def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingConfig | None) -> xr.DataArray:
+    """Return the rectified EMG that an estimate was made from, made again from the file."""
+    path = json.loads(estimate.attrs.get("origin", "{}")).get("object_path")
+    with open_emg(file, path=path) as recording:
+        emg = preprocess(recording, config)
+    if emg.attrs["preprocessing"] != estimate.attrs.get("preprocessing"):
+        raise SourceError(
+            "the EMG was preprocessed with other settings than these",
+            way_out="Give the settings file of that run with --config (in Python: preprocessing=)",
+            file=str(file.container_source),
+        )
+    return emg
+
+
+def inside(phases: Mapping[str, NDArray[np.float64]], emg: xr.DataArray) -> dict[str, NDArray[np.float64]]:
+    """Return the intervals cut to the time of the EMG, without phases that are not in it."""
+    start, stop = float(emg["time"][0]), float(emg["time"][-1])
+    cut = {name: np.clip(each, start, stop) for name, each in phases.items()}
+    left = {name: each[each[:, 1] > each[:, 0]] for name, each in cut.items()}
+    left = {name: each for name, each in left.items() if len(each)}
+    if not left:
+        raise SignalError(
+            f"no phase lies in the time of the EMG, {start:g} to {stop:g} s", way_out="Choose other phases"
+        )
+    return left

@@ -1,0 +1,161 @@
+"""Activation beside motor cortex: how well spikes predict it, and how well it predicts them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from nwb_autolfads.evaluation.decoding.binning import (
+    bin_activation,
+    bin_spikes,
+    estimator_window,
+    smoothing_reach,
+)
+from nwb_autolfads.evaluation.decoding.ridge import decode
+from nwb_autolfads.evaluation.scores.common import (
+    checked_guard,
+    decoding_scores,
+    shuffled,
+    trial_notes,
+    trial_scores,
+    whole_bins,
+    with_tests,
+)
+from nwb_autolfads.evaluation.scores.events import Events
+
+if TYPE_CHECKING:
+    from nwb_autolfads.sources.spikes.trains import SpikeTrains
+
+LAGS_S = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)
+"""Delays of muscles behind motor cortex that are tried: tens of ms are usual."""
+
+
+def score_against_cortex(
+    estimates: Mapping[str, xr.Dataset],
+    spikes: SpikeTrains | xr.DataArray,
+    *,
+    bin_width: float = 0.01,
+    smoothing: float = 0.025,
+    lags: Sequence[float] = LAGS_S,
+    n_folds: int = 10,
+    guard: float | None = None,
+    min_rate: float = 0.5,
+    events: Events | None = None,
+    n_shuffles: int = 1,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Predict each muscle's activation from spikes, and each unit's rate from the activation, by ridge over lags.
+
+    The first number favours estimates that are smooth, because each estimate is a target of its own; the second
+    has the same target for all, and is the fairer one to rank estimators by.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        ``activation`` ``(time, muscle)`` by the name of its estimate.
+    spikes : SpikeTrains or DataArray, (time, unit)
+        Spike times, or counts in bins by the middle of each (s).
+    bin_width : float
+        Of the bins (s) in which activation is averaged and spikes are counted.
+    smoothing : float
+        Standard deviation (s) of the Gaussian over the spike counts.
+    lags : sequence of float
+        Delays (s) of activation behind the spikes.
+    n_folds : int
+        Contiguous blocks, each held out in turn.
+    guard : float, optional
+        Time (s) between tested and training bins. By default, and at least, the longest window of an estimator and
+        what the lags and the smoothing reach, so that no window lies in both.
+    min_rate : float
+        Units that fire less (Hz) are left out.
+    events : Events, optional
+        Trials, to tell what repeats from what does not.
+    n_shuffles : int
+        How often the same is done with the spikes' seconds in random order; see ``control_r2``.
+    seed : int
+        Of the shuffles.
+
+    Returns
+    -------
+    Dataset
+        ``r2`` ``(estimator, muscle)``, the share of a muscle's variance that spikes at all lags explain in held-out
+        time (also called VAF), and ``r2_fold`` of each fold;
+        ``r2_one_lag``, from the lag chosen inside the training folds; ``r2_at_lag`` ``(estimator, muscle, lag)``
+        and ``best_lag`` (s, delay of the activation), where it is highest; ``strength`` of the ridge per fold;
+        ``single_trial_share`` and ``single_trial_r2`` ``(estimator, muscle)``, see
+        `nwb_autolfads.evaluation.scores.events.single_trial_scores`; ``control_r2`` ``(estimator, muscle, shuffle)``;
+        ``unit_r2`` ``(estimator, unit)``, units from activation, ``population_r2`` ``(estimator,)``, its mean over
+        units, and ``population_r2_fold``. Tests between estimators along ``pair`` with the prefixes ``muscles_``
+        (on ``r2``) and ``population_`` (on ``unit_r2``), see
+        `nwb_autolfads.evaluation.scores.statistics.compare_pairs`. attrs: ``config`` (JSON), ``n_units``,
+        ``excluded_units`` and ``excluded_muscles`` (JSON: name to reason), ``notes`` (JSON).
+
+    Raises
+    ------
+    SignalError
+        If spikes and activation have no or too little time in common, or no unit or muscle can be used.
+    ConfigError
+        If the guard is shorter than the estimators' windows need, or there are fewer than 3 folds.
+    """
+    bins = bin_activation(estimates, bin_width)
+    population = bin_spikes(spikes, bins, smoothing=smoothing, min_rate=min_rate)
+    shifts = whole_bins(lags, bins.width)
+    guard = checked_guard(guard, estimator_window(estimates), reach=np.ptp(lags) + smoothing_reach(smoothing))
+    blocked = partial(decode, time=bins.time, segment=bins.segment, n_folds=n_folds, guard=guard)
+    to_muscles = blocked(population.rates, bins.all_targets, shifts=shifts)
+    dims = ("estimator", "muscle")
+    scores = decoding_scores(to_muscles, bins, dims, lag_sign=1.0, shifts=shifts)
+    if events is not None:
+        scores |= trial_scores(to_muscles, bins.all_targets, bins, events, dims)
+    if n_shuffles:
+        rng = np.random.default_rng(seed)
+        mixed = [shuffled(population.rates, bins, rng) for _ in range(n_shuffles)]
+        controls = [blocked(rates, bins.all_targets, shifts=shifts) for rates in mixed]
+        shape = (len(bins.estimators), len(bins.muscles))
+        scores["control_r2"] = ((*dims, "shuffle"), np.stack([c.r2.reshape(shape) for c in controls], axis=-1))
+    # Muscles lead nothing: unit rates at t follow from activation at t + lag.
+    backward = [-shift for shift in shifts]
+    to_units = [blocked(values, population.rates, shifts=backward) for values in bins.values]
+    by_fold = np.stack([each.r2_fold.T for each in to_units])  # (estimator, unit, fold)
+    scores["unit_r2"] = (("estimator", "unit"), np.stack([each.r2 for each in to_units]))
+    scores["population_r2"] = (("estimator",), np.nanmean(scores["unit_r2"][1], axis=1))
+    scores["population_r2_fold"] = (("estimator", "fold"), np.nanmean(by_fold, axis=1))
+
+    result = xr.Dataset(
+        scores,
+        coords={
+            "estimator": list(bins.estimators),
+            "muscle": list(bins.muscles),
+            "unit": list(population.units),
+            "lag": ("lag", np.round(bins.width * np.asarray(shifts), 9), {"units": "s"}),
+            "fold": np.arange(n_folds),
+        },
+        attrs={
+            "config": json.dumps(
+                {
+                    "compared_with": "cortex",
+                    "bin_width_s": bins.width,
+                    "smoothing_s": smoothing,
+                    "lags_s": [round(bins.width * shift, 9) for shift in shifts],
+                    "n_folds": n_folds,
+                    "guard_s": guard,
+                    "min_rate_hz": min_rate,
+                    "events": None if events is None else events.name,
+                    "seed": seed,
+                }
+            ),
+            "n_units": len(population.units),
+            "excluded_units": json.dumps(population.excluded),
+            "excluded_muscles": json.dumps(bins.left_out),
+            "notes": json.dumps([*bins.notes, *trial_notes(events, bins)]),
+        },
+    )
+    unit_folds = xr.DataArray(by_fold, dims=("estimator", "unit", "fold"), coords={"estimator": result["estimator"]})
+    return with_tests(result, "muscles_", result["r2"], result["r2_fold"], "muscle").pipe(
+        with_tests, "population_", result["unit_r2"], unit_folds, "unit"
+    )

@@ -1,0 +1,169 @@
+"""What activation and force share at each frequency: coherence with confidence limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation
+from nwb_autolfads.evaluation.scores.behavior import (
+    SAVITZKY_GOLAY_ORDER,
+    binned_derivative,
+    derivative_name,
+    derivative_unit,
+    names_repeat,
+    rate_of,
+    unusable_notes,
+)
+from nwb_autolfads.evaluation.scores.spectra import (
+    coherence_limit,
+    coherence_of,
+    confidence_interval,
+    cross_spectra,
+    independent_windows,
+    known_stretches,
+    windows_in,
+)
+
+Floats = NDArray[np.float64]
+
+_FEWEST_SAMPLES = 8  # of a window
+
+
+def coherence_with_force(
+    estimates: Mapping[str, xr.Dataset],
+    forces: Sequence[xr.DataArray],
+    *,
+    derivatives: Sequence[int] = (0, 1),
+    window: float = 1.0,
+    level: float = 0.05,
+) -> xr.Dataset:
+    """Return the coherence of activation with force and its derivative, with confidence limits.
+
+    ``|sum conj(X) Y|^2 / (sum |X|^2 sum |Y|^2)`` over Hann windows (the mean of each taken away) that overlap by half:
+    the share of one signal's power at a frequency that a linear system would give from the other. It does not change
+    with the gain of an estimate, only with what the estimate adds or loses.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        ``activation`` ``(time, muscle)`` by the name of its estimate.
+    forces : sequence of DataArray, (time, column)
+        Coordinates ``time`` (s) and, where there are gaps, ``segment``; named, attrs ``rate`` (Hz) and ``unit``. If
+        one is sampled more slowly than activation, the slowest sets the rate. NaN is left out.
+    derivatives : sequence of int
+        Orders, 0 the force itself; see `nwb_autolfads.evaluation.scores.behavior.differentiate`.
+    window : float
+        Length (s): frequencies are one over it apart.
+    level : float
+        Probability with which ``coherence_limit`` is exceeded by chance; the interval from ``lower`` to ``upper``
+        holds the true coherence with the probability ``1 - level`` (Rosenberg et al. 1989).
+
+    Returns
+    -------
+    Dataset
+        ``coherence``, ``lower``, ``upper`` ``(estimator, muscle, target, frequency)``; ``coherence_limit`` and
+        ``n_windows`` ``(target,)``. ``peak_coherence``, ``peak_frequency`` (Hz), and ``coherent_up_to`` (Hz)
+        ``(estimator, muscle, target)``: up to there, coherence is above the limit at every frequency; NaN where it is
+        not at the lowest. Coordinates ``target_unit`` and ``series`` along ``target``. attrs: ``config``,
+        ``excluded_targets``, ``excluded_muscles`` and ``notes`` (JSON).
+
+    Raises
+    ------
+    SignalError
+        If no force varies and is known in two windows.
+    ConfigError
+        If a derivative is not 0, 1, ... or the window is shorter than eight samples.
+    """
+    if not derivatives or not all(0 <= order < SAVITZKY_GOLAY_ORDER for order in derivatives):
+        raise ConfigError(f"derivatives {list(derivatives)}", way_out="Give orders from 0 to 4", obj="derivatives")
+    bins = bin_activation(estimates, 1 / min((rate_of(force) for force in forces), default=1.0))
+    length = round(window / bins.width)
+    if length < _FEWEST_SAMPLES:
+        raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
+    estimated = np.isfinite(bins.values).all(axis=(0, 2))
+    with_series = names_repeat(forces)
+    excluded: dict[str, str] = {}
+    found: list[xr.Dataset] = []
+    for force in forces:
+        prefix = f"{str(force.name).split('/')[-1]} " if with_series else ""
+        for order in derivatives:
+            for column, values in zip(force["column"].values, binned_derivative(force, order, bins).T, strict=True):
+                name = prefix + derivative_name(str(column), order)
+                known = estimated & np.isfinite(values)
+                rows = windows_in(
+                    np.array([[bins.time[0], bins.time[-1]]]), bins.time, known_stretches(known, bins.segment), length
+                )
+                if len(rows) < 2:
+                    excluded[name] = f"known in {len(rows)} windows of {window:g} s"
+                elif np.ptp(values[known]) <= 1e-9 * max(float(np.abs(values[known]).max()), 1e-30):
+                    excluded[name] = "does not vary"
+                else:
+                    unit = derivative_unit(str(force.attrs.get("unit", "")), order)
+                    target = _one_target(bins, values, rows, level).expand_dims(target=[name])
+                    found.append(
+                        target.assign_coords(target_unit=("target", [unit]), series=("target", [str(force.name)]))
+                    )
+    if not found:
+        raise SignalError(
+            f"no force can be used ({'; '.join(f'{name}: {why}' for name, why in excluded.items())})",
+            way_out="Give a shorter window, or another series",
+            obj="force",
+        )
+    config = {
+        "compared_with": "force",
+        "window_s": length * bins.width,
+        "rate_hz": round(1 / bins.width, 6),
+        "level": level,
+        "derivatives": list(derivatives),
+    }
+    described = {
+        "config": config,
+        "excluded_targets": excluded,
+        "excluded_muscles": bins.left_out,
+        "notes": [*bins.notes, *unusable_notes(forces)],
+    }
+    result = xr.concat(found, dim="target").assign_coords(
+        target=[str(each["target"].item()) for each in found],
+        estimator=list(bins.estimators),
+        muscle=list(bins.muscles),
+        frequency=("frequency", np.fft.rfftfreq(length, 1 / round(1 / bins.width, 6))[1:], {"units": "Hz"}),
+    )
+    return _with_summary(result).assign_attrs({key: json.dumps(value) for key, value in described.items()})
+
+
+def _one_target(bins: Bins, values: Floats, rows: NDArray[np.intp], level: float) -> xr.Dataset:
+    spectra = [cross_spectra(activation, values[:, None], rows) for activation in bins.values]
+    coherence = np.stack([coherence_of(*each).T for each in spectra])
+    n = independent_windows(len(rows))
+    lower, upper = confidence_interval(coherence, n, level)
+    dims = ("estimator", "muscle", "frequency")
+    return xr.Dataset(
+        {
+            "coherence": (dims, coherence),
+            "lower": (dims, lower),
+            "upper": (dims, upper),
+            "coherence_limit": coherence_limit(n, level),
+            "n_windows": len(rows),
+        }
+    )
+
+
+def _with_summary(result: xr.Dataset) -> xr.Dataset:
+    """Return the result with what it says in one number for each estimate, muscle and target."""
+    result = result.transpose("estimator", "muscle", "target", "frequency", missing_dims="ignore")
+    coherence, hertz = result["coherence"], {"units": "Hz"}
+    chance = coherence <= result["coherence_limit"]
+    n_above = xr.where(chance.any("frequency"), chance.argmax("frequency"), coherence.sizes["frequency"])
+    last = result["frequency"].values[np.maximum(n_above.values - 1, 0)]
+    peak = result["frequency"].values[coherence.argmax("frequency").values]
+    return result.assign(
+        peak_coherence=coherence.max("frequency"),
+        peak_frequency=(n_above.dims, peak, hertz),
+        coherent_up_to=(n_above.dims, np.where(n_above.values > 0, last, np.nan), hertz),
+    )

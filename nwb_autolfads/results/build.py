@@ -1,0 +1,280 @@
+"""An estimate as an xarray Dataset -> the NWB object that goes into the file."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from hdmf.backends.hdf5 import H5DataIO
+from hdmf.common import DynamicTable, DynamicTableRegion, VectorData
+from ndx_muscle_activation import (
+    ActivationEstimate,
+    InferredInputSeries,
+    InitialConditionsTable,
+    LatentFactorSeries,
+    MuscleActivationSeries,
+    MusclesTable,
+)
+from numpy.typing import NDArray
+
+from nwb_autolfads.errors import OutputError
+from nwb_autolfads.results.inside import parse_origin
+
+SOFTWARE = "nwb-autolfads"
+SEARCH_PREFIX = "search_"
+
+# One muscle, or one second of all muscles, is read without unpacking much else: 64 KiB of float32 per chunk.
+CHUNK_SAMPLES = 16_384
+
+# Times are kept as start and rate where that gives every one of them back to within this.
+TIME_TOLERANCE_S = 1e-6
+
+# variable: (type, second dimension, statistic, unit, what it is)
+_SERIES: dict[str, tuple[type, str, str, str, str]] = {
+    "activation": (
+        MuscleActivationSeries,
+        "muscle",
+        "mean",
+        "a.u.",
+        "Muscle activation estimated from EMG by {estimator}. Multiply a column by `scale` of its muscle to get the "
+        "unit of the recording.",
+    ),
+    "activation_std": (
+        MuscleActivationSeries,
+        "muscle",
+        "standard deviation",
+        "a.u.",
+        "Standard deviation of the muscle activation estimated by {estimator}.",
+    ),
+    "concentration": (
+        MuscleActivationSeries,
+        "muscle",
+        "gamma concentration",
+        "1",
+        "Concentration (shape) of the gamma distribution of the rectified EMG, estimated by {estimator}.",
+    ),
+    "rate_parameter": (
+        MuscleActivationSeries,
+        "muscle",
+        "gamma rate",
+        "1/a.u.",
+        "Rate (inverse scale) of the gamma distribution of the rectified EMG, estimated by {estimator}.",
+    ),
+    "factors": (LatentFactorSeries, "factor", "", "a.u.", "Latent factors of {estimator}, common to all muscles."),
+    "inputs": (InferredInputSeries, "input", "mean", "a.u.", "Inputs inferred by {estimator}."),
+    "inputs_std": (
+        InferredInputSeries,
+        "input",
+        "standard deviation",
+        "a.u.",
+        "Standard deviation of the inputs inferred by {estimator}.",
+    ),
+}
+
+_MUSCLE_COLUMNS = {
+    "full_name": "Anatomical name of the muscle.",
+    "side": "Side of the body.",
+    "source_channel": "Channel of the recording in which the muscle was found.",
+    "scale": "Activation multiplied by this number is in the unit of the recording.",
+    "usable": "Whether the recording of the muscle passed quality control; otherwise its activation is NaN.",
+}
+
+_ORIGIN = {
+    "file_identifier": "source_identifier",
+    "object_path": "source_object_path",
+    "object_id": "source_object_id",
+}
+
+
+def check_estimate(estimate: xr.Dataset) -> None:
+    """Refuse a Dataset that the file has no place for, before anything is written.
+
+    Parameters
+    ----------
+    estimate : Dataset
+        See `nwb_autolfads.estimators.base.estimate_dataset`.
+
+    Raises
+    ------
+    OutputError
+        If ``activation`` or its coordinates are missing, or a variable has unknown name or dimensions.
+    """
+    way_out = "Write what an estimator of this package returned."
+    for key in ("activation", "time", "muscle"):
+        if key not in estimate.variables:
+            raise OutputError(f"the estimate has no '{key}'", way_out=way_out, obj="estimate")
+    if "estimator" not in estimate.attrs:
+        raise OutputError("the estimate does not name its estimator in attrs", way_out=way_out, obj="estimate")
+    expected: dict[str, tuple[str, ...]] = {name: ("time", row[1]) for name, row in _SERIES.items()}
+    expected |= {"initial_condition": ("window", "ic"), "window_start": ("window",), "segment": ("time",)}
+    for name, variable in ((str(key), variable) for key, variable in estimate.variables.items()):
+        allowed = ("search_row",) if name.startswith(SEARCH_PREFIX) else expected.get(name, ("muscle",))
+        if name not in variable.dims and variable.dims != allowed:
+            raise OutputError(
+                f"variable '{name}' has dimensions {variable.dims}, for which there is no place in the file",
+                way_out=f"It must have {allowed}.",
+                obj="estimate",
+            )
+    if "initial_condition" in estimate and "window_start" not in estimate.variables:
+        raise OutputError("'initial_condition' has no 'window_start'", way_out=way_out, obj="estimate")
+
+
+def build_muscles_table(estimate: xr.Dataset, name: str) -> MusclesTable:
+    """Return what is known of each muscle as a table.
+
+    Parameters
+    ----------
+    estimate : Dataset
+    name : str
+        Name of the table in the file.
+
+    Returns
+    -------
+    MusclesTable
+        One row per column of ``activation``; every coordinate along ``muscle`` becomes a column.
+    """
+    columns = [VectorData(name="muscle_name", description="Short name of the muscle.", data=_text(estimate["muscle"]))]
+    if "unit" in estimate.attrs:
+        unit = [str(estimate.attrs["unit"])] * estimate.sizes["muscle"]
+        columns.append(VectorData(name="unit", description="Unit of the recording.", data=unit))
+    for key, coord in estimate.coords.items():
+        if coord.dims == ("muscle",) and key != "muscle":
+            description = _MUSCLE_COLUMNS.get(str(key), f"Quality of the recording: {key}.")
+            columns.append(VectorData(name=str(key), description=description, data=_column(coord)))
+    return MusclesTable(name=name, description="Muscles whose EMG was recorded, one row each.", columns=columns)
+
+
+def build_estimate(estimate: xr.Dataset, name: str, muscles: MusclesTable, weights: bytes | None) -> ActivationEstimate:
+    """Return the NWB object of an estimate.
+
+    Parameters
+    ----------
+    estimate : Dataset
+    name : str
+        Name of the estimate in the file.
+    muscles : MusclesTable
+        Its row i is column i of ``activation``.
+    weights : bytes or None
+        Bytes of a safetensors file.
+
+    Returns
+    -------
+    ActivationEstimate
+    """
+    attrs = estimate.attrs
+    children: dict[str, Any] = {}
+    for key in _SERIES:
+        if key in estimate:
+            timing = children["activation"] if children else None
+            children[key] = _build_series(estimate, key, muscles, timing)
+    if "initial_condition" in estimate:
+        children["initial_conditions"] = _build_initial_conditions(estimate)
+    if search := [str(key) for key in estimate.data_vars if str(key).startswith(SEARCH_PREFIX)]:
+        children["search_history"] = _build_search_history(estimate, search)
+    segment = estimate["segment"].values if "segment" in estimate.coords else np.zeros(estimate.sizes["time"], int)
+    if np.any(segment != 0):
+        children["segment"] = H5DataIO(segment.astype(np.int32), compression="gzip", shuffle=True, chunks=True)
+    if weights is not None:
+        children["weights"] = np.frombuffer(weights, dtype=np.uint8)
+    described = {
+        "software": SOFTWARE,
+        "software_version": attrs.get("version"),
+        "configuration": attrs.get("config"),
+        "preprocessing": attrs.get("preprocessing"),
+        "seed": attrs.get("seed"),
+        "sampling_rate": float(attrs["rate"]) if "rate" in attrs else None,
+        **_origin(attrs.get("origin")),
+    }
+    return ActivationEstimate(
+        name=name,
+        estimator=attrs["estimator"],
+        description=f"Muscle activation estimated from EMG by {attrs['estimator']}.",
+        **children,
+        **{key: value for key, value in described.items() if value is not None},
+    )
+
+
+def _build_series(estimate: xr.Dataset, key: str, muscles: MusclesTable, like: Any) -> Any:
+    kind, column, statistic, unit, description = _SERIES[key]
+    values = np.asarray(estimate[key].values, dtype=np.float32)
+    arguments: dict[str, Any] = {
+        "name": key,
+        "data": _compressed(values),
+        "unit": unit,
+        "description": description.format(estimator=estimate.attrs["estimator"]),
+        **_timing(estimate, like),
+    }
+    if statistic:
+        arguments["statistic"] = statistic
+    if column == "muscle":
+        arguments["muscles"] = DynamicTableRegion(
+            name="muscles", description="The muscle of each column.", data=np.arange(len(muscles)), table=muscles
+        )
+        # Readers that do not know our types show the comments, so the columns are named there too.
+        names = ", ".join(f"{index}={muscle}" for index, muscle in enumerate(_text(estimate["muscle"])))
+        arguments["comments"] = f"Muscles by column: {names}"
+    return kind(**arguments)
+
+
+def _timing(estimate: xr.Dataset, like: Any) -> dict[str, Any]:
+    time = estimate["time"].values.astype(np.float64)
+    rate = float(estimate.attrs.get("rate", 0.0))
+    if rate > 0 and len(time) and np.all(np.abs(time[0] + np.arange(len(time)) / rate - time) < TIME_TOLERANCE_S):
+        return {"starting_time": float(time[0]), "rate": rate}
+    if like is not None:
+        return {"timestamps": like}  # a link: the times are in the file once
+    return {"timestamps": H5DataIO(time, compression="gzip", shuffle=True, chunks=True)}
+
+
+def _build_initial_conditions(estimate: xr.Dataset) -> InitialConditionsTable:
+    start = np.asarray(estimate["window_start"].values, dtype=np.float64)
+    state = np.asarray(estimate["initial_condition"].values, dtype=np.float32)
+    return InitialConditionsTable(
+        name="initial_conditions",
+        description="States from which the model starts in each window.",
+        columns=[
+            VectorData(name="window_start", description="Start of the window (s).", data=start),
+            VectorData(name="initial_condition", description="State at the start of the window.", data=state),
+        ],
+    )
+
+
+def _build_search_history(estimate: xr.Dataset, search: list[str]) -> DynamicTable:
+    columns = []
+    for key in search:
+        name = key.removeprefix(SEARCH_PREFIX)
+        description = f"{name.replace('_', ' ')} of the candidate model at this evaluation".capitalize() + "."
+        columns.append(VectorData(name=name, description=description, data=_column(estimate[key])))
+    return DynamicTable(
+        name="search_history",
+        description="How training and the search for settings went: one row per candidate model and evaluation.",
+        columns=columns,
+    )
+
+
+def _compressed(values: NDArray[Any]) -> H5DataIO:
+    if not values.size:
+        return H5DataIO(values)
+    return H5DataIO(
+        values, compression="gzip", compression_opts=4, shuffle=True, chunks=(min(len(values), CHUNK_SAMPLES), 1)
+    )
+
+
+def _text(coord: xr.DataArray) -> list[str]:
+    return [str(value) for value in coord.values]
+
+
+def _column(coord: xr.DataArray) -> Any:
+    return _text(coord) if coord.dtype.kind in "OUS" else coord.values
+
+
+def _origin(origin: str | None) -> dict[str, str]:
+    found = parse_origin(origin)
+    described = {name: str(found[key]) for key, name in _ORIGIN.items() if key in found}
+    if "file" in found:
+        file = str(found["file"])
+        # A folder of somebody's machine has no place in a file that is shared; an address has.
+        described["source_file"] = file if "://" in file else PurePath(file).name
+    return described

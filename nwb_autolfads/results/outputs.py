@@ -1,0 +1,172 @@
+"""Where results go: the place looked at before anything is computed, and an NWB file made where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nwb_autolfads.config import RunSettings, Source
+from nwb_autolfads.errors import OutputError
+from nwb_autolfads.results.atomic import check_place, new_version
+from nwb_autolfads.results.new_session import EMG_PATH, require_session, write_session
+from nwb_autolfads.results.read import list_estimates
+from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources.recording import EmgRecording
+
+Tell = Callable[[str], None]
+"""Takes one line for the user at a time."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a result goes: a new file beside what was there, or into the source itself.
+
+    Attributes
+    ----------
+    file : Path
+        The file that will hold the result.
+    in_place : bool
+        Whether it is the source itself.
+    name : str or None
+        Name of the estimate in the file; by default the estimator's.
+    overwrite : bool
+        Whether an existing file, or an estimate of this name, is replaced.
+    link : bool
+        Whether the file only names the source instead of copying it.
+    """
+
+    file: Path
+    in_place: bool = False
+    name: str | None = None
+    overwrite: bool = False
+    link: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        out: Path | None,
+        *,
+        in_place: bool = False,
+        name: str | None = None,
+        overwrite: bool = False,
+        link: bool = False,
+    ) -> Target:
+        """Return the target that the options ask for; ``<stem>_activation.nwb`` beside the source by default.
+
+        Raises
+        ------
+        OutputError
+            If the source is no NWB file on this machine, and no new file is named or a link was asked for.
+        """
+        file = source.nwb_file()
+        if file is None:
+            if link:
+                raise OutputError(
+                    "is no NWB file on this machine that the result could name",
+                    way_out="Leave out --link: the EMG is copied into the new file",
+                    file=str(source.file),
+                )
+            if in_place or out is None:
+                raise OutputError(
+                    "is no NWB file on this machine that the result could go into or beside",
+                    way_out="Name a new NWB file with --out OUT.nwb",
+                    file=str(source.file),
+                )
+            return cls(out, False, name, overwrite)
+        result = file if in_place else out or file.with_name(f"{file.stem}_activation.nwb")
+        return cls(result, in_place, name, overwrite, link)
+
+
+def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
+    """Refuse a target that cannot be written, before anything is computed for it.
+
+    Raises
+    ------
+    OutputError
+        If the file exists already, its folder is missing, full or cannot be written to, or an estimate of the name
+        exists in the source.
+    """
+    if not target.in_place and target.file.exists() and target.file.samefile(source):
+        raise OutputError("is the file that is read", way_out="Choose another file, or --in-place", file=str(source))
+    copied = 0 if target.link else source.stat().st_size
+    check_new_file(target.file, copied, may_exist=target.in_place or target.overwrite)
+    taken = [] if target.overwrite or target.link else [name for name in names if name in list_estimates(source)]
+    if taken:
+        raise OutputError(
+            f"an estimate called {taken[0]} is in the file already",
+            way_out="Choose another --name, or --overwrite it",
+            file=str(source),
+        )
+
+
+def check_new_file(file: Path, n_bytes: int, *, may_exist: bool) -> None:
+    """Refuse a file of so many bytes where it exists and must not, or where its folder does not take it."""
+    if file.exists() and not may_exist:
+        raise OutputError("exists already", way_out="Choose another name with --out, or --overwrite it", file=str(file))
+    if file.parent.is_dir():
+        _try_to_write(file)
+    check_place(file, n_bytes, may_exist=may_exist)
+
+
+@contextlib.contextmanager
+def nwb_file_for(
+    source: Source, target: Target, settings: RunSettings, tell: Tell
+) -> Iterator[tuple[Callable[[], EmgRecording], Path, Target]]:
+    """Yield what opens the EMG, the NWB file that it is in, and where results go.
+
+    EMG that is in no NWB file on this machine is first written as one, under a name that becomes the target's when the
+    block ends well.
+    """
+    file = source.nwb_file()
+    if file is not None:
+        yield source.open, file, target
+        return
+    given = settings.session
+    check_new_file(target.file, 0, may_exist=target.overwrite)
+    if source.muscles is None and given.muscles is not None:
+        source = replace(source, muscles=given.muscles)
+    with source.open() as recording:
+        known = recording.session
+        start, subject = given.start or known.start, {**known.subject, **given.subject()}
+        require_session(recording, start, subject, target.file)
+        assumptions = recording.assumptions
+        with new_version(target.file) as partial:
+            description = given.description or known.description
+            write_session(recording, partial, start=start, subject=subject, description=description)
+            recording.close()
+            tell(f"Copied the EMG of {source.file} into {target.file}")
+
+            def open_copy() -> EmgRecording:
+                copy = open_emg(partial, path=EMG_PATH)
+                origin = replace(copy.origin, file=str(target.file))
+                return replace(copy, origin=origin, assumptions=assumptions)
+
+            yield open_copy, partial, Target(partial, True, target.name, False)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    write_bytes(file, text.encode("utf-8"))
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with new_version(file) as partial:
+        partial.write_bytes(content)
+
+
+def _try_to_write(file: Path) -> None:
+    # Permissions and read-only mounts all show in trying, and nowhere else for every user and system.
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"nothing can be written to the folder {file.resolve().parent}: {error.strerror}",
+            way_out="Choose another folder with --out",
+            file=str(file),
+        ) from error

@@ -1,0 +1,194 @@
+"""A new version of an NWB file with one object more, or one replaced, so that nothing else can change.
+
+The file is copied byte for byte and the object is added to the copy. An export through pynwb would rebuild the file
+instead, and drop what a laboratory put into it outside the schema.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pynwb
+from pynwb import NWBHDF5IO, NWBFile
+
+from nwb_autolfads.errors import OutputError
+from nwb_autolfads.results.atomic import check_place, new_version, reserve
+from nwb_autolfads.results.bare import write_bare_session
+from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, remove_object
+from nwb_autolfads.results.repack import repack
+
+# Specifications, attributes and the ends of chunks that are added beside the values themselves.
+OVERHEAD_BYTES = 4_000_000
+
+RESERVED = "muscles"
+
+
+def choose_target(source: Path, target: str | os.PathLike[str] | None, *, in_place: bool, link: bool) -> Path:
+    """Return the file to write: the source itself, ``target``, or ``<stem>_activation.nwb`` beside the source.
+
+    Raises
+    ------
+    OutputError
+        If what was asked for contradicts itself.
+    """
+    if in_place:
+        if link:
+            raise OutputError(
+                "a file that names its source was asked for together with in_place",
+                way_out="Give one of the two.",
+                file=str(source),
+            )
+        if target is not None and Path(target).resolve() != source.resolve():
+            raise OutputError(
+                f"a target ({target}) was given together with in_place",
+                way_out="Give one of the two.",
+                file=str(source),
+            )
+        return source.resolve()  # a link must not be replaced by a file
+    result = source.with_name(f"{source.stem}_activation.nwb") if target is None else Path(target)
+    if result.resolve() == source.resolve():
+        raise OutputError(
+            "the target is the source itself",
+            way_out="Choose another target, or ask for writing in place.",
+            file=str(source),
+        )
+    return result
+
+
+def check_name(name: str, result: Path) -> str:
+    """Return the name of an object to be written, or raise OutputError where a file cannot well hold it."""
+    letters = all(letter.isalnum() or letter in "_-. " for letter in name)
+    fit = letters and name == name.strip() and name not in ("", ".", "..")
+    if not fit or name == RESERVED or len(name) > 100:
+        raise OutputError(
+            f"the name {name!r} is unfit",
+            way_out=f"Use up to 100 letters, digits, '_', '-', '.' or spaces between, other than '{RESERVED}'.",
+            file=str(result),
+        )
+    return name
+
+
+def check_taken_name(facts: SourceFacts, name: str, kind: str, *, overwrite: bool) -> bool:
+    """Return whether an object of this name and type is replaced; raise OutputError where it must not be."""
+    if name not in facts.behavior:
+        return False
+    place = f"{MODULE}/{name}"
+    if facts.behavior[name] != kind:
+        raise OutputError(
+            f"the name is taken by a {facts.behavior[name] or 'nameless type'}",
+            way_out="Choose another name.",
+            file=str(facts.path),
+            obj=place,
+        )
+    if not overwrite:
+        raise OutputError(
+            "the name is in the file already",
+            way_out="Choose another name, or overwrite.",
+            file=str(facts.path),
+            obj=place,
+        )
+    return True
+
+
+def write_version(
+    source: Path,
+    result: Path,
+    builds: Mapping[str, Callable[[Any], Any]],
+    *,
+    n_bytes: int,
+    replaces: bool = False,
+    may_exist: bool = False,
+    bare: bool = False,
+) -> None:
+    """Write ``source`` with one or more objects more, complete or not at all.
+
+    Parameters
+    ----------
+    source : Path
+        An NWB file.
+    result : Path
+        The file to make; may be the source.
+    builds : mapping of str to callable
+        By the object's name in ``processing/behavior``: what takes the processing module and returns the object.
+    n_bytes : int
+        Size of all objects.
+    replaces : bool
+        Whether an object of one of these names is there; it is removed, with its room.
+    may_exist : bool
+        Whether ``result`` may exist.
+    bare : bool
+        Leave the data of the source out: what is said of the session is all that is taken over.
+
+    Raises
+    ------
+    OutputError
+        If the place cannot take the file, the source changes meanwhile, or the result does not validate. Nothing is
+        left behind then.
+    """
+    copied = 0 if bare else source.stat().st_size
+    # Replacing an object packs the file once more into a second copy.
+    check_place(result, (2 if replaces else 1) * (copied + n_bytes + OVERHEAD_BYTES), may_exist=may_exist)
+    with new_version(result) as partial:
+        before = FileState.of(source)
+        if bare:
+            write_bare_session(source, partial)
+        else:
+            _copy(source, partial)
+        reserve(partial, n_bytes + OVERHEAD_BYTES)
+        _add(partial, builds)
+        if replaces:
+            _drop_free_room(partial)
+        _require_valid(partial, source)
+        before.require_same(source, "while the result was written")
+
+
+def _copy(source: Path, partial: Path) -> None:
+    # While it is open here, no program that heeds the locks of HDF5 can change it.
+    with h5py.File(source, "r"):
+        shutil.copyfile(source, partial)
+
+
+def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]]) -> None:
+    with h5py.File(path, "r+") as file:
+        for name in builds:
+            if f"{MODULE}/{name}" in file:
+                remove_object(file, name)
+        with NWBHDF5IO(file=file, mode="a") as io:
+            nwbfile = io.read()
+            module = _behavior_module(nwbfile)
+            for build in builds.values():
+                module.add(build(module))
+            io.write(nwbfile)
+
+
+def _drop_free_room(path: Path) -> None:
+    packed = path.with_name(f"{path.name}.packed")
+    # Where it cannot be done, the file keeps the room of what was replaced; nothing else is wrong with it.
+    with contextlib.suppress(NotImplementedError):
+        repack(path, packed)
+        os.replace(packed, path)
+
+
+def _behavior_module(nwbfile: NWBFile) -> Any:
+    if "behavior" in nwbfile.processing:
+        return nwbfile.processing["behavior"]
+    return nwbfile.create_processing_module(name="behavior", description="Behavior, and muscle activation behind it.")
+
+
+def _require_valid(path: Path, source: Path) -> None:
+    found = {str(error) for error in pynwb.validate(path=str(path))}
+    if not found:
+        return
+    new = sorted(found - {str(error) for error in pynwb.validate(path=str(source))})
+    if new:
+        raise OutputError(
+            f"the result does not validate ({len(new)} errors, the first: {new[0]})",
+            way_out="Report this as a bug; nothing was written.",
+            file=str(source),
+        )

@@ -1,0 +1,1 @@
+"""What trains a population of models: on this machine (`local`)."""

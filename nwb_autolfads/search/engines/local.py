@@ -1,0 +1,232 @@
+"""A population of LFADS models in one process, trained side by side as one program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nwb_autolfads.errors import TrainingError
+from nwb_autolfads.lfads.kernels.recurrence import on_threads
+from nwb_autolfads.lfads.loss import hidden_nll, terms, total
+from nwb_autolfads.lfads.masking import Hidden, Hiding
+from nwb_autolfads.lfads.model import LFADS
+from nwb_autolfads.lfads.noise import draw_noise
+from nwb_autolfads.lfads.observation import Observation
+from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.lfads.windows import chop
+from nwb_autolfads.search.adam import PopulationAdam
+from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.hyperparameters import Hyperparameters
+from nwb_autolfads.search.split import split_starts
+
+VALIDATION_SEED = 20220  # what is hidden in validation is the same for all members, epochs and seeds
+
+
+class Population:
+    """Models, their optimiser and their scores.
+
+    Parameters
+    ----------
+    data : Tensor, (bins, N)
+        All gap-free segments one after the other; NaN where data is missing.
+    segment_bins : sequence of int
+        Their lengths.
+    window : int
+        Bins that the model sees at once.
+    sizes : Sizes
+    observation : Observation
+    hiding : Hiding
+    config : TrainingConfig
+    seed : int
+
+    Attributes
+    ----------
+    model : LFADS
+    hyperparameters : Hyperparameters
+    score : Tensor, (P,)
+        Smoothed validation NLL per hidden element; infinite for members that were dropped.
+    best_score : Tensor, (P,)
+        Lowest score of each member so far, the one its best state has.
+    history : list of dict
+        One row per epoch and member.
+    steps_per_epoch : int
+        Gradient steps in an epoch.
+    """
+
+    def __init__(
+        self,
+        data: Tensor,
+        segment_bins: Sequence[int],
+        window: int,
+        sizes: Sizes,
+        observation: Observation,
+        hiding: Hiding,
+        config: TrainingConfig,
+        seed: int,
+    ) -> None:
+        self.data, self.observation, self.hiding, self.config = data, observation, hiding, config
+        self.window = window + 2 * hiding.margin
+        self.training_starts, validation_starts = split_starts(segment_bins, self.window)
+        self.random = torch.Generator().manual_seed(seed)
+        self.model = LFADS(sizes, config.members, observation.parameters, self.random)
+        with torch.no_grad():
+            typical = torch.where(data.isnan(), data.nanmean(0), data)
+            self.model.readout.bias[:] = observation.initial_bias(typical)
+        self.model.reading.fit(typical)
+        self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
+        self.hyperparameters = Hyperparameters.draw(config.space, config.members, self.random)
+        self.validation = self._draw_validation(validation_starts)
+        members = config.members
+        self.score = torch.full((members,), torch.inf)
+        self.best_score = torch.full((members,), torch.inf)
+        self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.restarts = torch.zeros(members, dtype=torch.long)
+        self.history: list[dict[str, float]] = []
+        self.epoch = 0
+        one_pass = len(self.training_starts) / (self.window * config.batch_windows)
+        self.steps_per_epoch = config.steps_per_epoch or max(1, round(one_pass))
+
+    def _draw_validation(self, starts: Tensor) -> Hidden:
+        config = self.config
+        every = -(-len(starts) // config.validation_windows)
+        windows = chop(self.data, starts[::every], self.window).repeat(1, config.validation_draws, 1)
+        rate = torch.tensor([config.validation_hide_rate])
+        drawn = self.hiding.draw(windows, rate, torch.Generator().manual_seed(VALIDATION_SEED))
+        return Hidden(*(part.expand(config.members, -1, -1, -1) for part in drawn))
+
+    @property
+    def alive(self) -> Tensor:
+        """Members that were not dropped, bool (P,)."""
+        return self.restarts <= self.config.max_restarts
+
+    def advance(self, epochs: int) -> list[str]:
+        """Train all members for some epochs and score them after each.
+
+        Returns
+        -------
+        list of str
+            What a user must know: members that failed, and what became of them.
+
+        Raises
+        ------
+        TrainingError
+            If every member was dropped.
+        """
+        with on_threads(self.config.threads):
+            return [message for _ in range(epochs) for message in self._advance_one()]
+
+    def _advance_one(self) -> list[str]:
+        training_nll, finite = self._train_epoch()
+        valid_nll = hidden_nll(self.model, self.observation, self.validation)
+        messages = self._rescue(~finite | ~valid_nll.isfinite())
+        self._keep_scores(valid_nll)
+        for member in range(self.config.members):
+            row = {"epoch": self.epoch, "member": member, "train_nll": float(training_nll[member])}
+            row |= {"valid_nll": float(valid_nll[member]), "score": float(self.score[member])}
+            self.history.append(row | self.hyperparameters.of(member))
+        self.epoch += 1
+        return messages
+
+    def _train_epoch(self) -> tuple[Tensor, Tensor]:
+        """Make the gradient steps of an epoch; give the mean NLL (P,) and whether all gradients were finite (P,)."""
+        config, hp, sizes = self.config, self.hyperparameters, self.model.sizes
+        ramp, bins = config.ramp(self.epoch), self.window - 2 * self.hiding.margin
+        finite = torch.ones(config.members, dtype=torch.bool)
+        nll_sum = torch.zeros(config.members)
+        for _ in range(self.steps_per_epoch):
+            chosen = torch.randint(len(self.training_starts), (config.batch_windows,), generator=self.random)
+            hidden = self.hiding.draw(
+                chop(self.data, self.training_starts[chosen], self.window), hp.hide_rate, self.random
+            )
+            noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, self.random, dropout=True)
+            batch = terms(self.model, self.observation, hidden, noise, hp.penalties)
+            total(batch, hp.penalties, ramp).sum().backward()
+            finite &= self.optimiser.step(hp.learning_rate * config.decay(self.epoch))
+            nll_sum += batch.nll.detach() / hidden.weight.mean((1, 2, 3))
+        return nll_sum / self.steps_per_epoch, finite
+
+    @torch.no_grad()
+    def _rescue(self, failed: Tensor) -> list[str]:
+        """Put failed members back to their best state with half the learning rate, or drop them after too many."""
+        messages = []
+        for member in (failed & self.alive).nonzero().flatten().tolist():
+            self.restarts[member] += 1
+            what = f"Member {member}: a loss or gradient was not finite in epoch {self.epoch + 1};"
+            self.load_best(member)
+            self.optimiser.forget(member)
+            if self.alive[member]:
+                self.hyperparameters.learning_rate[member] *= 0.5
+                rate = float(self.hyperparameters.learning_rate[member])
+                messages.append(f"{what} restarted from its best state with learning rate {rate:.2g}.")
+            else:
+                self.hyperparameters.learning_rate[member] = 0
+                messages.append(f"{what} dropped after {self.config.max_restarts} restarts.")
+        if not self.alive.any():
+            raise TrainingError(
+                f"no model is left: each of the {self.config.members} failed {self.config.max_restarts + 1} times "
+                f"with a loss or gradient that is not finite, the last in epoch {self.epoch + 1}",
+                way_out="Look at the EMG for extreme values (`inspect`), or lower `learning_rate`.",
+            )
+        return messages
+
+    @torch.no_grad()
+    def _keep_scores(self, valid_nll: Tensor) -> None:
+        share = self.config.score_smoothing
+        smoothed = torch.where(self.score.isfinite(), share * valid_nll + (1 - share) * self.score, valid_nll)
+        usable = self.alive & valid_nll.isfinite()
+        self.score.copy_(torch.where(usable, smoothed, torch.where(self.alive, self.score, torch.inf)))
+        better = usable & (self.score < self.best_score)
+        self.best_score.copy_(torch.where(better, self.score, self.best_score))
+        for name, value in self.model.state_dict().items():
+            self.best_state[name][better] = value[better]
+
+    @torch.no_grad()
+    def load_best(self, member: int) -> None:
+        """Put one member back to its best state."""
+        for name, value in self.model.state_dict().items():
+            value[member] = self.best_state[name][member]
+
+    def explore(self, member: int) -> None:
+        """Move the hyperparameters of one member at random, within the search space."""
+        self.hyperparameters.explore(member, self.config.space, self.random)
+
+    def member_state(self, member: int) -> dict[str, Tensor]:
+        """Give a copy of everything that one member is: weights, best weights, optimiser, hyperparameters, scores."""
+        return {name: whole[member].clone() for name, whole in self.tensors().items()}
+
+    @torch.no_grad()
+    def load_member_state(self, member: int, state: dict[str, Tensor]) -> None:
+        """Make one member what another was, from its `member_state`."""
+        for name, whole in self.tensors().items():
+            whole[member] = state[name]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give everything that the members are, by name; each tensor leads with the population axis."""
+        groups: dict[str, dict[str, Tensor]] = {
+            "model": self.model.state_dict(),
+            "best": self.best_state,
+            "first": {str(i): moment for i, moment in enumerate(self.optimiser.first)},
+            "second": {str(i): moment for i, moment in enumerate(self.optimiser.second)},
+            "hyperparameters": vars(self.hyperparameters),
+            "": {
+                "steps": self.optimiser.steps,
+                "score": self.score,
+                "best_score": self.best_score,
+                "restarts": self.restarts,
+            },
+        }
+        return {f"{group}.{name}": tensor for group, parts in groups.items() for name, tensor in parts.items()}
+
+    def best_members(self, margin: float) -> list[int]:
+        """Give the members whose best score is within ``margin`` of the population's, the best one first."""
+        order = self.best_score.argsort(stable=True).tolist()
+        return [member for member in order if self.best_score[member] <= self.best_score[order[0]] + margin]
+
+    def best_models(self, members: Sequence[int]) -> LFADS:
+        """Return some members at their best states, as a population of their own."""
+        chosen = torch.tensor(members)
+        some = LFADS(self.model.sizes, len(members), self.observation.parameters, torch.Generator())
+        some.load_state_dict({name: value[chosen] for name, value in self.best_state.items()})
+        return some

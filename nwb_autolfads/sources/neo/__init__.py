@@ -1,0 +1,1 @@
+"""EMG from the formats of acquisition systems, read by Neo."""

@@ -1,0 +1,1 @@
+"""What an NWB file holds: EMG, behaviour, events, phases."""

@@ -1,0 +1,236 @@
+"""EMG from NWB files: choose it, name its muscles, and read it lazily in its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pynwb import NWBFile, TimeSeries
+from pynwb.ecephys import ElectricalSeries
+
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.assumptions import judge_sign, name_muscles, settle_unit
+from nwb_autolfads.sources.names import VOLTS, normalise_unit
+from nwb_autolfads.sources.nwb.alignment import Alignment, Piece, align
+from nwb_autolfads.sources.nwb.candidates import (
+    CLEAR_LEAD,
+    EMG_SCORE,
+    MOST_MUSCLES,
+    Candidate,
+    array_of,
+    find_emg,
+    resolve,
+    shape_of,
+    walk_series,
+)
+from nwb_autolfads.sources.nwb.masks import find_masks
+from nwb_autolfads.sources.nwb.timebase import read_time_base
+from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
+from nwb_autolfads.sources.recording import EmgRecording, Origin, Session
+
+
+def open_nwb_emg(
+    source: str | Path | NWBFile,
+    *,
+    path: str | None = None,
+    muscles: Sequence[str] | None = None,
+    unit: str | None = None,
+    outside_links: bool = False,
+) -> EmgRecording:
+    """Open the EMG of an NWB file; see `nwb_autolfads.open_emg`."""
+    opened = open_nwb(source, outside_links=outside_links)
+    try:
+        candidate = choose(opened, path)
+        return _recording(opened, candidate, muscles, unit)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def choose(opened: OpenedFile, path: str | None) -> Candidate:
+    """Return the EMG at a path, or the one that is clearly EMG.
+
+    Raises
+    ------
+    SourceError
+        If there is none, nothing clear, nothing at the path, or what is there cannot be muscles.
+    """
+    candidate = _at_path(opened, path) if path else _clear_winner(opened)
+    samples, columns = candidate.shape
+    if columns > MOST_MUSCLES:
+        looks = "a probe" if samples > columns else "data stored columns first"
+        raise SourceError(
+            f"has {columns} columns and {samples} samples: it looks like {looks}, not like muscles",
+            file=opened.name,
+            obj=candidate.path,
+            way_out=f"Choose a series of at most {MOST_MUSCLES} muscles, time first, with --emg PATH",
+        )
+    return candidate
+
+
+def _clear_winner(opened: OpenedFile) -> Candidate:
+    candidates = find_emg(opened.nwbfile)
+    likely = [each for each in candidates if each.score >= EMG_SCORE]
+    if not likely:
+        raise SourceError(
+            "no EMG was found",
+            file=opened.name,
+            way_out=f"If one of these is EMG, name it with --emg PATH (in Python: path=...):{_listing(opened)}",
+        )
+    if len(likely) > 1 and likely[0].score - likely[1].score < CLEAR_LEAD:
+        raise SourceError(
+            f"{len(likely)} series could be the EMG",
+            file=opened.name,
+            way_out="Choose one with --emg PATH (in Python: path=...):" + "".join(f"\n  {each}" for each in likely),
+        )
+    return likely[0]
+
+
+def _at_path(opened: OpenedFile, path: str) -> Candidate:
+    try:
+        candidate = resolve(opened.nwbfile, path)
+    except ValueError as error:
+        raise SourceError(
+            str(error), file=opened.name, obj=path, way_out="Name one series, or 1-D series only, with --emg PATH"
+        ) from error
+    if candidate is None:
+        raise SourceError(
+            "there is no numeric series at this path",
+            file=opened.name,
+            obj=path,
+            way_out=f"Give --emg one of the paths in the file:{_listing(opened)}",
+        )
+    return candidate
+
+
+def _listing(opened: OpenedFile) -> str:
+    scored = {each.path: f"\n  {each}" for each in find_emg(opened.nwbfile)}
+    for path, series in walk_series(opened.nwbfile):
+        size = " x ".join(map(str, shape_of(series) or ())) or "not numeric"
+        scored.setdefault(path, f"\n  {path} ({type(series).__name__}, {size}, {normalise_unit(series.unit)})")
+    return "".join(scored.values()) or "\n  (the file holds no time series)"
+
+
+def _recording(
+    opened: OpenedFile, candidate: Candidate, muscles: Sequence[str] | None, unit: str | None
+) -> EmgRecording:
+    origin = Origin(
+        file=opened.name,
+        file_identifier=opened.nwbfile.identifier,
+        object_path=candidate.path,
+        object_id=",".join(series.object_id for series in candidate.series),
+    )
+    naming = name_muscles(origin, list(candidate.muscles), candidate.named_by, candidate.shape[1], muscles)
+    settled, unit_said = settle_unit(origin, candidate.unit, unit)
+    factor = candidate.series[0].conversion
+    if factor not in (1.0, None):
+        unit_said += f" (after conversion {factor:g})"
+    alignment = _align(opened, candidate)
+    base = alignment.base
+    masks, masks_said = find_masks(opened, candidate, base)
+    read = _reader(candidate.series, alignment.pieces, naming.columns, origin)
+    sign, rectified = judge_sign(read, sum(segment.n_samples for segment in base.segments))
+    return EmgRecording(
+        muscles=naming.names,
+        rate=base.rate,
+        unit=settled,
+        rectified=rectified,
+        segments=base.segments,
+        origin=origin,
+        assumptions=(
+            f"EMG is {candidate.path}",
+            sign,
+            *base.describe(),
+            *alignment.said,
+            unit_said,
+            naming.said,
+            *masks_said,
+        ),
+        _read=read,
+        _close=opened.close,
+        session=_session(opened.nwbfile),
+        masks=masks,
+    )
+
+
+def _session(nwbfile: NWBFile) -> Session:
+    keys = ("subject_id", "species", "sex", "age", "description")
+    subject = {key: getattr(nwbfile.subject, key, None) for key in keys}
+    return Session(
+        start=nwbfile.session_start_time,
+        description=nwbfile.session_description,
+        subject={key: str(value) for key, value in subject.items() if value},
+    )
+
+
+def _align(opened: OpenedFile, candidate: Candidate) -> Alignment:
+    """Return the time that all series of a candidate share, or refuse naming the pair that differs."""
+    bases = []
+    for series in candidate.series:
+        shape = shape_of(series) or (0, 0)
+        obj = candidate.path if len(candidate.series) == 1 else f"{candidate.path} ({series.name})"
+        bases.append(read_time_base(series, shape[0], file=opened.name, obj=obj))
+    names = [series.name for series in candidate.series]
+    return align(names, bases, file=opened.name, obj=candidate.path)
+
+
+def _reader(
+    series: Sequence[TimeSeries], pieces: Sequence[Sequence[Piece]], columns: NDArray[np.intp], origin: Origin
+) -> Callable[[int, int], NDArray[np.float32]]:
+    """Return a function that reads a range of samples of some columns, converted to the unit of the first series."""
+    arrays = [array_of(each) for each in series]
+    scales = [_conversion(each, series[0], origin) for each in series]
+    picked = slice(None) if np.array_equal(columns, np.arange(columns[-1] + 1)) else columns
+
+    def read(start: int, stop: int) -> NDArray[np.float32]:
+        parts = []
+        for array, of_series, (factor, offset) in zip(arrays, pieces, scales, strict=True):
+            try:
+                samples = _samples(array, of_series, start, stop)
+            except Exception as error:  # HDF5, Zarr and the network each raise their own
+                raise SourceError(
+                    f"samples {start} to {stop} cannot be read: the file is damaged or the connection was lost "
+                    f"({type(error).__name__}: {error})",
+                    file=origin.file,
+                    obj=origin.object_path,
+                    way_out="Try again; if it stays, copy or download the file again",
+                ) from error
+            converted = samples.reshape(stop - start, -1) * factor
+            if offset:
+                converted += offset
+            parts.append(converted)
+        block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return np.ascontiguousarray(block[:, picked], dtype=np.float32)
+
+    return read
+
+
+def _samples(array: Any, pieces: Sequence[Piece], start: int, stop: int) -> NDArray:
+    """Return samples of the recording from what a series gives to it."""
+    parts = []
+    for piece in pieces:
+        low, high = max(start, piece.in_recording), min(stop, piece.in_recording + piece.n_samples)
+        if low < high or len(pieces) == 1:
+            shift = piece.in_series - piece.in_recording
+            parts.append(np.asarray(array[low + shift : high + shift]))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts or [np.asarray(array[:0])])
+
+
+def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[NDArray[np.float32], np.float32]:
+    """Return factor (one, or one per column) and offset that turn what is stored into the unit of the first series."""
+    unit, wanted = normalise_unit(series.unit), normalise_unit(first.unit)
+    if unit != wanted and not (unit in VOLTS and wanted in VOLTS):
+        raise SourceError(
+            f"{first.name} is in {wanted!r} and {series.name} in {unit!r}",
+            file=origin.file,
+            obj=origin.object_path,
+            way_out="Choose series of one unit with --emg PATH",
+        )
+    to_unit = 1.0 if unit == wanted else VOLTS[unit] / VOLTS[wanted]
+    factor = to_unit * np.float64(1.0 if series.conversion is None else series.conversion)
+    per_channel = getattr(series, "channel_conversion", None) if isinstance(series, ElectricalSeries) else None
+    factors = factor if per_channel is None else factor * np.asarray(per_channel[:], dtype=np.float64)
+    return np.asarray(factors, dtype=np.float32), np.float32(to_unit * (series.offset or 0.0))

@@ -1,0 +1,1 @@
+"""Spikes: of sorted units, or counted in bins."""

@@ -1,0 +1,159 @@
+"""Benchmarks run on a tiny session, and what they measure is what they say: accuracy, agreement, time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import nwb_autolfads as nal
+from nwb_autolfads.simulate import SimulationConfig, read_true_activation
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """The accuracy benchmark as a module."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import accuracy
+
+    return accuracy
+
+
+@pytest.fixture
+def agreement(monkeypatch):
+    """The scores that need no truth, as a module."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import agreement
+
+    return agreement
+
+
+def series(values, rate=500.0):
+    return xr.DataArray(
+        values, dims=("time", "muscle"), coords={"time": np.arange(len(values)) / rate, "muscle": ["a"]}
+    )
+
+
+def test_one_command_prints_a_table_and_keeps_scores_settings_and_versions(tmp_path):
+    names = ["low-pass 20 Hz", "Bayesian smoother"]
+    command = [
+        sys.executable,
+        BENCHMARKS / "accuracy.py",
+        "--duration",
+        "6",
+        "--seeds",
+        "3",
+        "--generators",
+        "am",
+        "--no-real",
+    ]
+    run = [*command, "--json", tmp_path / "a.json", "--markdown", tmp_path / "a.md", "--estimators"]
+    done = subprocess.run([*run, *names], capture_output=True, text=True, check=True)
+    page = (tmp_path / "a.md").read_text()
+    assert all(f"| {name} |" in page and f"| {name} |" in done.stdout for name in names)
+    kept = json.loads((tmp_path / "a.json").read_text())
+    assert [row["estimator"] for row in kept["simulated"]] == names
+    assert all(0 < row["r2"] <= row["r2_best_lag"] <= 1 and row["seconds"] > 0 for row in kept["simulated"])
+    assert {"nwb-autolfads", "numpy", "python"} <= set(kept["versions"])
+    assert "fitted_diffusion_and_jump" in kept["simulated"][1]["config"]
+
+
+def test_the_rest_of_the_job_is_timed_part_by_part_and_the_least_of_the_rounds_is_kept(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import rest_of_job
+
+    few = SimulationConfig(n_cortical_units=3)
+    path = nal.simulate_session(tmp_path / "session.nwb", seed=0, duration=20.0, config=few)
+    times = {"opening": 1e9, "comparing": 0.0}
+    rest_of_job.one_round(path, times)
+    assert set(times) == {*rest_of_job.JOB, rest_of_job.AGAIN, *rest_of_job.ALONE}
+    assert 0 < times["opening"] < 60
+    assert times["comparing"] == 0.0  # no round takes less
+    assert 0 < rest_of_job.started("sum(range(3_000_000))") < 10
+
+
+def test_tables_of_a_page_are_replaced_and_its_text_is_kept(benchmark, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{benchmark.MARK}\nold\n{benchmark.MARK}\nafter\n")
+    for _ in range(2):
+        benchmark.put_tables(page, "new")
+    assert page.read_text() == f"before\n{benchmark.MARK}\n\nnew\n\n{benchmark.MARK}\nafter\n"
+
+
+def test_onset_error_is_the_delay_of_a_delayed_copy_on_another_scale(benchmark):
+    truth = np.zeros(5000)
+    for start in (500, 1500, 2500, 4000):
+        truth[start : start + 300] = 1
+    late = np.roll(truth, 8)  # 16 ms
+    assert benchmark.onset_error_ms(series(3 * late[:, None] + 2), series(truth[:, None])) == pytest.approx(16)
+
+
+def test_a_missed_onset_counts_as_far_off(benchmark):
+    truth = np.zeros(4000)
+    truth[1000:1300] = truth[3000:3300] = 1
+    never = np.zeros(4000)
+    never[2000] = 1e-3
+    assert benchmark.onset_error_ms(series(never[:, None]), series(truth[:, None])) == pytest.approx(100)
+
+
+def test_bands_add_up_and_part_slow_from_fast(benchmark):
+    time = np.arange(5000) / 500
+    slow, fast = np.sin(2 * np.pi * 3 * time), np.sin(2 * np.pi * 30 * time)
+    below, above = benchmark.split_bands(series((slow + fast)[:, None]))
+    np.testing.assert_allclose(below.values[500:-500, 0], slow[500:-500], atol=0.02)
+    np.testing.assert_allclose(above.values[500:-500, 0], fast[500:-500], atol=0.02)
+
+
+def test_real_recordings_give_what_their_description_says(benchmark, shared_data, tmp_path):
+    import real_recordings
+
+    (tmp_path / "4Amar.nwb").symlink_to(shared_data / "knee4" / "4Amar.nwb")
+    knee = real_recordings.score_knee_sessions(tmp_path, {"4 Hz": lambda: benchmark.LowPass(4.0)})
+    assert 0.55 < knee["knee angle, total R2"]["4 Hz"]["4Amar"] < 0.8  # 0.59 by a plain ridge regression
+    assert knee["knee angle, R2 without the cycle"]["4 Hz"]["4Amar"] < 0.4
+    walking = real_recordings.score_walking(shared_data / "walk13", {"15 Hz": lambda: benchmark.LowPass(15.0)})
+    (share,) = walking["walking, variance explained by gait phase"].values()
+    assert 0.65 < share["least"] < share["mean"] < share["largest"] < 0.95
+
+
+def test_longer_training_is_compared_with_its_own_best_and_with_the_smoother(benchmark):
+    import longer_training
+
+    looks = [
+        {"epoch": epoch, "steps": 10 * epoch, "seconds": 60.0 * epoch, "r2": r2}
+        for epoch, r2 in ((5, 0.7), (10, 0.83), (20, 0.82))
+    ]
+    line = longer_training.table([{"generator": "am", "seed": 2, "smoother": 0.775, "looks": looks}]).splitlines()[-1]
+    assert line == "| am, seed 2 | 0.700 | 0.830 | 0.820 | -1.0 | +4.5 | 200 | 20 |"
+
+
+def test_rank_agreement_is_the_mean_over_sessions_of_the_correlation_of_ranks(agreement):
+    def row(seed, r2, cortex_r2, held_out_nll):
+        return {"generator": "am", "seed": seed, "r2": r2, "cortex_r2": cortex_r2, "held_out_nll": held_out_nll}
+
+    # 1 - 6 sum d^2 / n (n^2 - 1): first session d = 0, second d = (0, 0, 1, -1) for cortex and 0 for the likelihood.
+    rows = [row(0, 0.5, 0.1, -1.0), row(0, 0.9, 0.3, -2.0), row(0, 0.7, 0.2, -1.5)]
+    rows += [row(1, 0.1, 1, 5.0), row(1, 0.2, 2, 4.0), row(1, 0.3, 4, 3.0), row(1, 0.4, 3, 2.0)]
+    assert agreement.rank_agreement(rows, "cortex_r2") == pytest.approx((1 + 0.8) / 2)
+    assert agreement.rank_agreement(rows, "held_out_nll") == pytest.approx(1.0)
+    # A session with one estimator, and a score that is not there, say nothing.
+    assert agreement.rank_agreement([*rows, row(2, 0.5, 0.5, 0.5)], "cortex_r2") == pytest.approx(0.9)
+    # What gives the same estimate twice counts once.
+    assert agreement.rank_agreement([*rows, row(1, 0.4, 3, 2.0)], "cortex_r2") == pytest.approx(0.9)
+    assert agreement.rank_agreement([*rows, row(0, 0.0, np.nan, 0.0)], "cortex_r2") == pytest.approx(0.9)
+    assert np.isnan(agreement.rank_agreement(rows, "movement_r2"))
+
+
+def test_cortex_and_movement_score_the_true_activation_above_a_noisy_one(agreement, tmp_path):
+    few = SimulationConfig(n_cortical_units=5)
+    path = nal.simulate_session(tmp_path / "session.nwb", seed=1, duration=25.0, config=few)
+    truth = read_true_activation(path).isel(muscle=slice(0, 12, 3)).to_dataset(name="activation")
+    noise = xr.zeros_like(truth) + np.random.default_rng(0).standard_normal(truth["activation"].shape)
+    noisy = truth + 2 * truth.std("time") * noise
+    for score in (agreement.score_cortex, agreement.score_movement):
+        assert score(truth, path) > score(noisy, path) + 0.05

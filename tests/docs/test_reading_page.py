@@ -1,0 +1,35 @@
+"""The page on reading EMG holds what the program does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from docs.test_readme import blocks, call, commands
+
+from nwb_autolfads import simulate_session
+from nwb_autolfads.config import read_settings
+from nwb_autolfads.emg.config import PRESETS
+
+PAGE = "docs/reading-emg.md"
+
+
+def test_its_commands_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    simulate_session("session.nwb", duration=5.0)
+    for _, *arguments in commands(PAGE):
+        call(arguments)
+    assert Path("quality.png").is_file()
+    assert Path("session_activation.nwb").is_file()
+
+
+def test_its_settings_are_accepted_and_its_presets_are_all_there(tmp_path):
+    preprocessing, session = blocks(PAGE, "yaml")
+    (tmp_path / "a.yaml").write_text(preprocessing)
+    (tmp_path / "b.yaml").write_text(session)
+    config = read_settings(tmp_path / "a.yaml").preprocessing
+    assert (config.analysis_rate_hz, config.lowpass_hz) == (100.0, 10.0)
+    given = read_settings(tmp_path / "b.yaml").session
+    assert given.start.utcoffset().total_seconds() == 7200
+    assert given.subject() == {"subject_id": "s1", "species": "Homo sapiens", "sex": "F", "age": "P30Y"}
+    text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in text for name in PRESETS)

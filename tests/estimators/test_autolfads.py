@@ -1,0 +1,332 @@
+"""The AutoLFADS estimator: what it gives back, what it keeps, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.torch
+import xarray as xr
+
+from nwb_autolfads.errors import ConfigError, SignalError, SourceError
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+from nwb_autolfads.search.config import TrainingConfig
+
+RATE = 500.0
+TINY = AutoLFADSConfig(
+    ic_encoder=8,
+    ci_encoder=8,
+    initial_condition=4,
+    controller=8,
+    inputs=2,
+    generator=16,
+    factors=3,
+    window_ms=100,
+    window_overlap_ms=20,
+    shift_sd_ms=2,
+    shift_max_ms=4,
+    posterior_samples=4,
+    training=TrainingConfig(
+        steps_per_epoch=10, max_epochs=4, batch_windows=16, validation_windows=8, ramp_epochs=2, burn_in_epochs=2
+    ),
+)
+
+
+def rectified(bins=2000, muscles=4, gaps=(), seed=0):
+    """EMG whose activation, two mixed rhythms, is known: returns both."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(bins) / RATE
+    segment = np.zeros(bins, int)
+    for gap in gaps:
+        time[gap:] += 1.0
+        segment[gap:] += 1
+    rhythms = np.exp(1.5 * np.sin(2 * np.pi * time[:, None] * [2.0, 3.1] + [0, 1]))
+    activation = rhythms @ rng.dirichlet([1, 1], muscles).T
+    activation /= np.quantile(activation, 0.95, axis=0)
+    emg = rng.gamma(1.0, activation).clip(1e-4).astype(np.float32)
+    coords = {
+        "time": time,
+        "muscle": [f"M{i}" for i in range(muscles)],
+        "segment": ("time", segment),
+        "scale": ("muscle", np.full(muscles, 2.0)),
+        "usable": ("muscle", np.ones(muscles, bool)),
+    }
+    origin = {"file": "session.nwb", "file_identifier": "a", "object_path": "acquisition/EMG", "object_id": "b"}
+    attrs = {"rate": RATE, "unit": "V", "origin": json.dumps(origin), "preprocessing": "[]"}
+    return xr.DataArray(emg, dims=("time", "muscle"), coords=coords, attrs=attrs, name="emg"), activation
+
+
+@pytest.fixture(scope="module")
+def trained():
+    emg, _ = rectified()
+    return AutoLFADS(config=TINY, seed=3).fit(emg)
+
+
+def r2(estimate, truth):
+    return np.mean([np.corrcoef(a, b)[0, 1] ** 2 for a, b in zip(estimate.T, truth.T, strict=True)])
+
+
+@pytest.mark.parametrize("masking", [{"masking": "blocks", "block_ms": 8.0}, {"masking": "elements"}])
+def test_activation_is_nearer_to_the_truth_than_the_emg(masking):
+    emg, truth = rectified(bins=3000)
+    longer = TINY.training.model_copy(update={"max_epochs": 12, "patience_generations": 12})
+    config = TINY.model_copy(update={"training": longer} | masking)
+    estimate = AutoLFADS(config=config, seed=0).fit(emg).estimate(emg)
+    assert r2(estimate["activation"].values, truth) > r2(emg.values, truth) + 0.25
+
+
+def test_estimate_has_the_variables_and_attributes_of_the_contract(trained):
+    emg, _ = rectified()
+    estimate = trained.estimate(emg)
+    for name in ("activation", "activation_std", "concentration", "rate_parameter"):
+        assert estimate[name].dims == ("time", "muscle")
+        assert np.isfinite(estimate[name]).all()
+        assert (estimate[name] >= 0).all()
+    np.testing.assert_allclose(
+        estimate["activation"], estimate["concentration"] / estimate["rate_parameter"], rtol=1e-5
+    )
+    assert estimate["factors"].dims == ("time", "factor")
+    assert estimate["inputs"].dims == estimate["inputs_std"].dims == ("time", "input")
+    assert estimate["initial_condition"].dims == ("window", "ic")
+    np.testing.assert_allclose(estimate["window_start"][:3], [0.0, 0.08, 0.16])
+    assert estimate.attrs["estimator"] == "AutoLFADS"
+    assert estimate.attrs["seed"] == 3
+    assert estimate.attrs["origin"] == emg.attrs["origin"]
+    assert (
+        AutoLFADSConfig.model_validate(
+            {k: v for k, v in json.loads(estimate.attrs["config"]).items() if k in AutoLFADSConfig.model_fields}
+        )
+        == TINY
+    )
+    assert estimate["search_valid_nll"].sizes == {"search_row": 4}
+
+
+def test_same_seed_gives_the_same_estimate_twice(trained):
+    emg, _ = rectified()
+    again = AutoLFADS(config=TINY, seed=3).fit(emg).estimate(emg)
+    xr.testing.assert_identical(trained.estimate(emg), again)
+
+
+def test_gaps_are_never_bridged_and_short_pieces_stay_empty(trained):
+    emg, _ = rectified(gaps=(900, 910))
+    estimate = trained.estimate(emg)
+    assert np.isnan(estimate["activation"][900:910]).all()
+    rest = np.r_[0:900, 910:2000]
+    assert np.isfinite(estimate["activation"][rest]).all()
+    alone = trained.estimate(emg[:900])
+    starts = estimate["window_start"].values
+    assert not ((starts > emg["time"].values[899] - 0.1 + 0.003) & (starts < emg["time"].values[910])).any()
+    np.testing.assert_allclose(alone["activation"].mean(), estimate["activation"][:900].mean(), rtol=0.05)
+
+
+def test_piece_shorter_than_a_window_is_estimated_from_itself_alone(trained):
+    emg, _ = rectified(gaps=(900, 930))  # a window has 50 bins, the piece in the middle 30
+    short = trained.estimate(emg)["activation"][900:930]
+    assert np.isfinite(short).all()
+    assert 930 not in trained.estimate(emg)["window_start"].values
+    changed = emg.copy(deep=True)
+    changed[930:] = changed[930:].values[::-1]
+    # what comes after the piece is never seen; the posterior's noise is the same, for the number of windows is
+    np.testing.assert_allclose(
+        trained.estimate(changed, correct=False)["activation"][900:930],
+        trained.estimate(emg, correct=False)["activation"][900:930],
+        rtol=1e-6,
+    )
+    visible = trained.predict_hidden(emg[:930], np.arange(930) >= 925)
+    assert np.isfinite(visible[925:]).all()
+
+
+def test_budget_shortens_training_and_the_configuration_says_to_what():
+    emg, _ = rectified()
+    heard = []
+    fitted = AutoLFADS(config=TINY, seed=3, minutes=0.02, progress=heard.append).fit(emg)
+    steps = fitted.config["training"]["steps_per_epoch"]
+    assert heard[0].epoch == 0
+    assert heard[0].message.startswith(f"Training 1 model for 4 epochs of {steps} steps, about ")
+    assert heard[0].message.endswith("(budget 1 s)")
+    assert 1 <= steps < 1000
+    again = AutoLFADS(config=AutoLFADSConfig.model_validate(_asked(fitted.config)), seed=3).fit(emg)
+    xr.testing.assert_equal(again.estimate(emg)["activation"], fitted.estimate(emg)["activation"])
+
+
+def test_run_that_goes_on_keeps_the_steps_that_its_budget_gave_it(tmp_path):
+    emg, _ = rectified()
+    once = AutoLFADS(config=TINY, seed=3, minutes=0.01, run_directory=tmp_path).fit(emg)
+    heard = []
+    again = AutoLFADS(config=TINY, seed=3, minutes=0.01, run_directory=tmp_path, progress=heard.append).fit(emg)
+    assert heard == []  # nothing is left to train, and nothing was measured again
+    assert again.config == once.config
+    assert again.history == once.history
+
+
+def _asked(config):
+    """The configuration of an estimate, without what fitting adds to it and without the budget."""
+    asked = {name: config[name] for name in AutoLFADSConfig.model_fields}
+    return asked | {"training": asked["training"] | {"budget_s": None}}
+
+
+def test_training_for_no_time_is_refused():
+    with pytest.raises(ConfigError, match="0 minutes of training"):
+        AutoLFADS(minutes=0)
+
+
+def test_unusable_muscle_is_left_out_and_stays_empty():
+    emg, _ = rectified()
+    emg["usable"][1] = False
+    emg[:, 1] = 1e-4
+    quick = TINY.model_copy(update={"training": TINY.training.model_copy(update={"max_epochs": 1})})
+    estimator = AutoLFADS(config=quick).fit(emg)
+    estimate = estimator.estimate(emg)
+    assert np.isnan(estimate["activation"][:, 1]).all()
+    assert np.isfinite(estimate["activation"][:, [0, 2, 3]]).all()
+    assert estimator.config["muscles"] == ["M0", "M2", "M3"]
+
+
+def test_saved_model_estimates_the_same_after_loading(trained, tmp_path):
+    emg, _ = rectified(seed=1)
+    trained.save(tmp_path / "model.safetensors")
+    loaded = AutoLFADS.load(tmp_path / "model.safetensors")
+    before, after = trained.estimate(emg), loaded.estimate(emg)
+    xr.testing.assert_equal(before["activation"], after["activation"])
+    assert before.attrs == after.attrs
+
+
+def test_model_without_controller_has_no_inputs():
+    emg, _ = rectified()
+    settings = {"inputs": 0, "training": TINY.training.model_copy(update={"max_epochs": 1})}
+    estimate = AutoLFADS(config=TINY.model_copy(update=settings)).fit(emg).estimate(emg)
+    assert "inputs" not in estimate
+    assert np.isfinite(estimate["activation"]).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda e: e[:40], "session.nwb, acquisition/EMG: the longest stretch without a gap is 0.080 s, shorter than"),
+        (
+            lambda e: e.where(e["time"] != 1.0, np.inf),
+            "4 values are infinite or not positive, the first is inf for muscle M0 at 1",
+        ),
+        (lambda e: e * 0, "values are infinite or not positive, the first is 0.0"),
+        (lambda e: e.where(e["muscle"] != "M1"), "muscle M1 has no value at all"),
+        (lambda e: e.assign_coords(usable=("muscle", np.zeros(4, bool))), "no muscle is usable"),
+    ],
+)
+def test_unfit_emg_is_refused_with_file_object_value_and_way_out(spoil, message):
+    emg, _ = rectified()
+    spoiled = spoil(emg).assign_attrs(emg.attrs).astype(np.float32)
+    with pytest.raises(SignalError, match=message):
+        AutoLFADS(config=TINY).fit(spoiled)
+
+
+def test_recording_of_other_muscles_or_another_rate_is_refused(trained):
+    emg, _ = rectified()
+    with pytest.raises(SignalError, match="trained on M0, M1, M2, M3; M3 not usable here"):
+        trained.estimate(emg[:, :3])
+    with pytest.raises(SignalError, match=r"EMG at 1000.0 Hz; the model was trained at 500.0 Hz"):
+        trained.estimate(emg.assign_attrs(rate=1000.0))
+
+
+def test_muscles_are_found_by_name_in_a_recording_that_has_them_in_another_order(trained):
+    emg, _ = rectified()
+    shuffled = emg[:, [2, 0, 3, 1]]
+    expected = trained.estimate(emg)["activation"]
+    xr.testing.assert_equal(trained.estimate(shuffled)["activation"].sel(muscle=expected["muscle"]), expected)
+
+
+def test_hidden_bins_are_predicted_without_seeing_them(trained):
+    emg, _ = rectified()
+    hidden = np.zeros(2000, bool)
+    hidden[300:330] = True
+    changed = emg.copy()
+    changed[300:330] = 2.0
+    predicted = trained.predict_hidden(emg, hidden)
+    np.testing.assert_array_equal(predicted, trained.predict_hidden(changed, hidden))
+    assert not np.array_equal(predicted, trained.predict_hidden(changed, np.zeros(2000, bool)))
+    assert np.isfinite(predicted).all()
+
+
+def test_what_is_missing_is_not_learnt_from_and_comes_back_missing():
+    emg, _ = rectified()
+    missing = np.zeros(emg.shape, bool)
+    missing[500:700, 1] = missing[900, 2] = True
+    config = AutoLFADSConfig(**TINY.model_dump() | {"masking": "blocks", "reading": "logarithmic"})
+    holed = emg.where(~missing).astype(np.float32).assign_attrs(emg.attrs)
+    estimate = AutoLFADS(config=config, seed=1).fit(holed).estimate(holed)
+    np.testing.assert_array_equal(np.isnan(estimate["activation"]), missing)
+    np.testing.assert_array_equal(np.isnan(estimate["activation_std"]), missing)
+    assert np.isfinite(estimate["factors"]).all()
+
+
+@pytest.mark.parametrize("observation", ["zero_inflated_gamma", "lognormal", "poisson"])
+def test_other_observation_models_follow_the_activation_too(observation):
+    emg, activation = rectified(bins=3000)
+    if observation == "poisson":
+        values = np.random.default_rng(5).poisson(3 * activation)
+    else:
+        values = emg.values.copy()
+        if observation == "zero_inflated_gamma":
+            values[np.random.default_rng(5).random(values.shape) < 0.2] = 0
+    data = emg.copy(data=values.astype(np.float32))
+    training = TINY.training.model_copy(update={"max_epochs": 12})
+    changes = {"observation": observation, "masking": "blocks", "block_ms": 8.0, "training": training}
+    config = TINY.model_copy(update=changes)
+    estimate = AutoLFADS(config=config, seed=0).fit(data).estimate(data)["activation"].values
+    for muscle in range(4):
+        assert np.corrcoef(estimate[:, muscle], activation[:, muscle])[0, 1] > 0.7
+    if observation == "poisson":
+        assert estimate.mean() == pytest.approx(values.mean(), rel=0.1)
+
+
+def test_estimating_before_training_is_refused():
+    with pytest.raises(ConfigError, match="no trained model yet"):
+        AutoLFADS().estimate(rectified()[0])
+
+
+def test_unknown_preset_is_refused():
+    with pytest.raises(ConfigError, match="preset is 'fast'"):
+        AutoLFADS(preset="fast")
+
+
+def metadata_of(data):
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+
+
+def repacked(data, tensors=None, **changes):
+    """The same file with other tensors or another description."""
+    return safetensors.torch.save(tensors or safetensors.torch.load(data), metadata=metadata_of(data) | changes)
+
+
+def hostile_sizes(data):
+    card = json.loads(metadata_of(data)["card"])
+    card["config"]["generator"] = 4096
+    return repacked(data, card=json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda data: b"", "not a safetensors file"),
+        (lambda data: b"\xff" * 100, "not a safetensors file"),
+        (lambda data: data[: len(data) // 2], "not a safetensors file"),
+        (lambda data: repacked(data, format="other"), "its format is 'other'"),
+        (lambda data: repacked(data, card="{"), "its description is not valid"),
+        (lambda data: repacked(data, card='{"muscles": []}'), "its description is not valid"),
+        (hostile_sizes, r"tensor .* expected \(1, .*\)"),
+        (lambda data: repacked(data, {"a": safetensors.torch.load(data)["factors"]}), "its tensors are not those"),
+        (
+            lambda data: repacked(data, {k: v * float("nan") for k, v in safetensors.torch.load(data).items()}),
+            "values that are not finite",
+        ),
+    ],
+)
+def test_model_that_is_not_what_it_says_is_refused(trained, tmp_path, spoil, message):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(spoil(trained.to_bytes()))
+    with pytest.raises(SourceError, match=message):
+        AutoLFADS.load(path)
+
+
+def test_missing_model_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="the model cannot be read"):
+        AutoLFADS.load(tmp_path / "none.safetensors")

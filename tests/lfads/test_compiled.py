@@ -1,0 +1,164 @@
+"""The fast paths give the numbers of the plain one, and the compiled kernel is never needed."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from lfads.test_model import NO_CONTROLLER, ODD, batch, scrambled
+
+from nwb_autolfads.lfads.kernels import compiled, recurrence
+from nwb_autolfads.lfads.loss import Penalties, terms, total
+from nwb_autolfads.lfads.masking import Hidden
+from nwb_autolfads.lfads.noise import Dropout, Noise
+from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.sizes import Sizes
+
+
+@pytest.fixture(params=["torch", "compiled"])
+def fast_path(request):
+    if request.param == "compiled" and compiled.load().functions is None:
+        pytest.skip(f"no compiled kernel here: {compiled.load().status}")
+    return request.param
+
+
+def loss_and_gradients(model, hidden, noise):
+    members = model.members
+    dtype = model.readout.bias.dtype
+    penalties = Penalties(*(torch.linspace(a, 2 * a, members, dtype=dtype) for a in (1e-3, 2e-3, 0.1, 0.2)))
+    model.zero_grad()
+    losses = total(terms(model, Gamma(), hidden, noise, penalties), penalties, ramp=0.7)
+    losses.sum().backward()
+    return losses.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.numel()}
+
+
+def cast(value, dtype):
+    if value is None or isinstance(value, torch.Tensor):
+        return None if value is None else value.to(dtype)
+    return type(value)(*(cast(part, dtype) for part in value))
+
+
+@cache
+def case(sizes, dtype, dropout):
+    """A model, a batch, and the loss and gradients of the plain path."""
+    model = scrambled(sizes, members=2).to(dtype)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 0.5
+    hidden, noise = batch(sizes, members=2, bins=12, windows=37)
+    hidden, noise = cast(hidden, dtype), cast(noise if dropout else noise._replace(dropout=None), dtype)
+    assert isinstance(hidden, Hidden)
+    assert isinstance(noise, Noise)
+    assert isinstance(noise.dropout, Dropout) == dropout
+    with recurrence.using("plain"):
+        return model, hidden, noise, *loss_and_gradients(model, hidden, noise)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize("sizes", [ODD, NO_CONTROLLER, Sizes(12)], ids=["odd", "no controller", "usual"])
+@pytest.mark.parametrize("dropout", [True, False], ids=["dropout", "no dropout"])
+def test_loss_and_gradients_equal_the_plain_ones(fast_path, sizes, dtype, tolerance, dropout):
+    model, hidden, noise, expected_loss, expected = case(sizes, dtype, dropout)
+    before = torch.get_num_threads()
+    for threads in (1, 2) if fast_path == "compiled" else (1,):  # the kernel cuts a batch up by threads
+        torch.set_num_threads(threads)
+        try:
+            with recurrence.using(fast_path):
+                assert recurrence.path_for(hidden.input) == fast_path
+                loss, gradients = loss_and_gradients(model, hidden, noise)
+        finally:
+            torch.set_num_threads(before)
+        torch.testing.assert_close(loss, expected_loss, rtol=tolerance, atol=0)
+        for name, gradient in gradients.items():
+            assert (gradient - expected[name]).norm() <= tolerance * expected[name].norm(), name
+
+
+@pytest.mark.parametrize("sizes", [ODD, NO_CONTROLLER], ids=["controller", "no controller"])
+def test_pass_without_gradients_gives_the_same_numbers(fast_path, sizes):
+    model, hidden, noise, *_ = case(sizes, torch.float64, dropout=True)
+    with torch.no_grad(), recurrence.using("plain"):
+        expected = model.decode(model.encode(hidden.input, noise), noise)
+    with torch.no_grad(), recurrence.using(fast_path):
+        decoded = model.decode(model.encode(hidden.input, noise), noise)
+    for name, series in decoded._asdict().items():
+        torch.testing.assert_close(series, getattr(expected, name), rtol=1e-10, atol=1e-12, msg=name)
+
+
+def test_states_beyond_the_clip_are_clipped_alike(fast_path):
+    model, hidden, noise, *_ = case(ODD, torch.float64, dropout=True)
+    starts = (model.ic_encoder.h0, model.ci_encoder.h0, model.controller_start, model.ic_to_generator.bias)
+    kept = [start.detach().clone() for start in starts]
+    try:
+        with torch.no_grad():
+            for start in starts:
+                start.add_(7.0)
+        with recurrence.using("plain"):
+            expected_loss, expected = loss_and_gradients(model, hidden, noise)
+        with recurrence.using(fast_path):
+            loss, gradients = loss_and_gradients(model, hidden, noise)
+    finally:
+        with torch.no_grad():
+            for start, value in zip(starts, kept, strict=True):
+                start.copy_(value)
+    torch.testing.assert_close(loss, expected_loss, rtol=1e-10, atol=0)
+    for name, gradient in gradients.items():
+        assert (gradient - expected[name]).norm() <= 1e-10 * expected[name].norm(), name
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+def test_gamma_likelihood_and_slopes_equal_the_plain_ones_within_the_bounds_and_beyond(fast_path, dtype, tolerance):
+    x = torch.logspace(-4, 0.7, 5, dtype=dtype).view(-1, 1, 1).expand(5, 37, 211)
+    readout = torch.cat(torch.broadcast_tensors(*(
+        torch.linspace(-12, 6, 37, dtype=dtype).view(1, -1, 1), torch.linspace(-4.5, 7.5, 211, dtype=dtype)
+    )), -1).expand(5, 37, 422)  # fmt: skip
+    weight = torch.rand(x.shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    got = {}
+    for path in ("plain", fast_path):
+        given = readout.clone().requires_grad_()
+        with recurrence.using(path):
+            nll = Gamma().nll(x, given)
+        nll.backward(weight)
+        got[path] = nll.detach(), *given.grad.chunk(2, -1)
+    log_mean, log_concentration = readout.chunk(2, -1)
+    scale = 1 + log_concentration.exp() * (1 + x / log_mean.exp())  # of the terms that are added
+    for name, expected, value in zip(("nll", "log mean", "log concentration"), *got.values(), strict=True):
+        assert ((value == 0) == (expected == 0)).all(), name
+        assert ((value - expected).abs() <= tolerance * scale).all(), name
+
+
+def test_gamma_likelihood_of_what_is_no_number_is_none(fast_path):
+    readout = torch.zeros(1, 1, 4, 6)
+    readout[0, 0, 0, 1] = readout[0, 0, 1, 3] = torch.nan
+    with recurrence.using(fast_path):
+        nll = Gamma().nll(torch.ones(1, 1, 4, 3), readout)
+    expected = torch.zeros(4, 3, dtype=torch.bool)
+    expected[0, 1] = expected[1, 0] = True
+    assert torch.equal(nll[0, 0].isnan(), expected)
+
+
+def status(**environment):
+    """What a fresh process says of its kernel."""
+    command = [sys.executable, "-c", "from nwb_autolfads.lfads import compiled; print(compiled.load().status)"]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_machine_without_a_compiler_says_so_and_goes_on(tmp_path):
+    said = status(PATH=str(tmp_path), CXX="", XDG_CACHE_HOME=str(tmp_path))
+    assert said.startswith("no C++ compiler found")
+
+
+def test_compiler_that_fails_is_named_and_leaves_nothing_behind(tmp_path):
+    broken = tmp_path / "c++"
+    broken.write_text("#!/bin/sh\necho this compiler is broken >&2\nexit 1\n")
+    broken.chmod(0o755)
+    said = status(PATH=f"{tmp_path}:/usr/bin:/bin", CXX=str(broken), XDG_CACHE_HOME=str(tmp_path))
+    assert "could not compile it: this compiler is broken" in said
+    assert list(Path(tmp_path, "nwb-autolfads").iterdir()) == []
+
+
+def test_kernel_can_be_switched_off():
+    assert status(NWB_AUTOLFADS_KERNEL="off") == "switched off by NWB_AUTOLFADS_KERNEL=off"

@@ -1,0 +1,62 @@
+"""Posterior averages against the numpy loop of the model, draw by draw."""
+
+import numpy as np
+import torch
+from lfads.numpy_lfads import run
+
+from nwb_autolfads.lfads.inference import infer
+from nwb_autolfads.lfads.masking import Blocks, Elements, View
+from nwb_autolfads.lfads.model import LFADS
+from nwb_autolfads.lfads.noise import draw_noise
+from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.sizes import Sizes
+
+SIZES = Sizes(
+    channels=2, ic_encoder=3, ci_encoder=4, initial_condition=2, controller=3, inputs=2, generator=5, factors=3
+)
+
+
+def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
+    model = LFADS(SIZES, 1, 2, torch.Generator().manual_seed(0)).double()
+    x = torch.rand(6, 2, 2, dtype=torch.float64) + 0.1
+    calls = []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda *a: calls.append(1) or encode(*a))
+    everything = Elements().views(x, torch.Generator())
+    posterior = infer(model, Gamma(), x, everything, samples=3, random=torch.Generator().manual_seed(5))
+    assert len(calls) == 1
+
+    random = torch.Generator().manual_seed(5)
+    draws = [draw_noise(SIZES, 6, 2, torch.zeros(1, dtype=torch.float64), random, dropout=False) for _ in range(3)]
+    ones = {"ic_state": 1.0, "controller_input": np.ones(6), "factors": np.ones(6), "generator": np.ones(7)}
+    for b in range(2):
+        runs = [
+            run(model, 0, x[:, b].numpy(), noise.initial_condition[0, b].numpy(), noise.inputs[0, :, b].numpy(), ones)
+            for noise in draws
+        ]
+        alpha = np.array([np.exp(r["readout"][:, 2:]) for r in runs])
+        beta = np.array([np.exp(r["readout"][:, 2:] - r["readout"][:, :2]) for r in runs])
+        np.testing.assert_allclose(posterior.mean[:, b], (alpha / beta).mean(0), atol=1e-10)
+        np.testing.assert_allclose(posterior.mean_sd[:, b], (alpha / beta).std(0), atol=1e-7)
+        np.testing.assert_allclose(posterior.concentration[:, b], alpha.mean(0), atol=1e-10)
+        np.testing.assert_allclose(posterior.factors[:, b], np.mean([r["factors"] for r in runs], 0), atol=1e-10)
+        np.testing.assert_allclose(posterior.initial_condition[b], runs[0]["ic_mean"], atol=1e-10)
+        means, sds = (np.array([r[name] for r in runs]) for name in ("input_mean", "input_sd"))
+        np.testing.assert_allclose(posterior.inputs[:, b], means.mean(0), atol=1e-10)
+        total_sd = np.sqrt((sds**2).mean(0) + means.var(0))
+        np.testing.assert_allclose(posterior.inputs_sd[:, b], total_sd, atol=1e-7)
+
+
+def test_each_bin_is_averaged_over_the_views_that_hid_it():
+    model = LFADS(SIZES, 1, 2, torch.Generator().manual_seed(0)).double()
+    x = torch.rand(12, 3, 2, dtype=torch.float64) + 0.1
+    views = list(Blocks(block=3, together=1, folds=3, passes=2).views(x, torch.Generator().manual_seed(1)))
+    together = infer(model, Gamma(), x, views, samples=1, random=torch.Generator().manual_seed(5))
+    random = torch.Generator().manual_seed(5)
+    everything = torch.ones(12, 3, 1, dtype=torch.float64)
+    apart = [infer(model, Gamma(), x, [View(view.gain, everything)], samples=1, random=random).mean for view in views]
+    for t in range(12):
+        for b in range(3):
+            hiding = [mean[t, b] for mean, view in zip(apart, views, strict=True) if view.gain[t, b] == 0]
+            assert len(hiding) == 2  # once in each pass
+            torch.testing.assert_close(together.mean[t, b], torch.stack(hiding).mean(0))

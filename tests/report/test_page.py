@@ -1,0 +1,258 @@
+"""The report page: self-contained, escaped, and its figures show what they are given."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+
+from nwb_autolfads.evaluation.truth import score_against_truth
+from nwb_autolfads.report.figures import busiest_stretch, plot_activation, plot_scores, plot_search
+from nwb_autolfads.report.page import render_report
+from nwb_autolfads.report.sections import in_order_of, origin_of
+
+RATE = 500.0
+
+
+def made_up_emg(muscles=("TA", "SOL", "GM"), seconds=8.0):
+    rng = np.random.default_rng(0)
+    time = np.arange(round(seconds * RATE)) / RATE
+    activation = 0.2 + np.sin(2 * np.pi * time[:, None] * (0.5 + 0.2 * np.arange(len(muscles)))) ** 2
+    emg = np.abs(activation * rng.normal(size=activation.shape)) + 1e-4
+    coords = {
+        "time": time,
+        "muscle": list(muscles),
+        "segment": ("time", (time > seconds / 2).astype(int)),
+        "scale": ("muscle", np.full(len(muscles), 2e-5)),
+        "usable": ("muscle", np.array([True] * (len(muscles) - 1) + [False])),
+    }
+    attrs = {
+        "rate": RATE,
+        "unit": "V",
+        "origin": json.dumps({"file": "walk.nwb", "object_path": "acquisition/EMG", "file_identifier": "abc-1"}),
+        "preprocessing": json.dumps(
+            [{"step": "high-pass", "cutoff_hz": 65.0}, {"step": "clip", "at": [0.1, 0.25], "mains_hz": None}]
+        ),
+    }
+    dims = ("time", "muscle")
+    return (
+        xr.DataArray(emg.astype(np.float32), dims=dims, coords=coords, attrs=attrs, name="emg"),
+        xr.DataArray(activation, dims=dims, coords={"time": time, "muscle": list(muscles)}),
+    )
+
+
+def made_up_estimate(emg, name="AutoLFADS", history=True):
+    values = emg.copy(data=emg.values.copy())
+    values[:, -1] = np.nan
+    attrs = {"estimator": name, "config": json.dumps({"cutoff": 20.0}), "version": "0.1.0", "seed": 3, **emg.attrs}
+    data = {"activation": values.drop_attrs()}
+    if history:
+        rows = [(epoch, member) for epoch in range(5) for member in range(2)]
+        data["search_epoch"] = ("search_row", [row[0] for row in rows])
+        data["search_member"] = ("search_row", [row[1] for row in rows])
+        data["search_valid_nll"] = ("search_row", [1.0 / (1 + epoch + member) for epoch, member in rows])
+    return xr.Dataset(data, attrs=attrs)
+
+
+def visible_text(html):
+    class Reader(HTMLParser):
+        text, tags, hidden = "", [], False
+
+        def handle_starttag(self, tag, attrs):
+            self.tags.append((tag, dict(attrs)))
+            self.hidden = tag in {"style", "script"}
+
+        def handle_endtag(self, tag):
+            self.hidden = False
+
+        def handle_data(self, data):
+            self.text += "" if self.hidden else data
+
+    reader = Reader()
+    reader.tags = []
+    reader.feed(html)
+    return re.sub(r"\s+", " ", reader.text), reader.tags
+
+
+@pytest.fixture(scope="module")
+def page():
+    emg, truth = made_up_emg(("TA", "<script>alert(1)</script>", "G$M_{"))
+    estimates = {
+        "LowPass": made_up_estimate(emg, "LowPass", history=False),
+        "AutoLFADS": made_up_estimate(emg),
+    }
+    return render_report(
+        estimates,
+        title="walk <b>1</b>.nwb",
+        emg=emg,
+        assumptions=["raw & in volts"],
+        truth=truth,
+        scores=score_against_truth(estimates, truth),
+        commands=["nwb-autolfads run 'walk 1.nwb'"],
+    )
+
+
+def test_a_muscle_named_like_a_script_shows_as_text(page):
+    text, tags = visible_text(page)
+    assert "<script>alert(1)</script>" in text
+    assert "walk <b>1</b>.nwb" in text
+    assert "raw & in volts" in text
+    assert [tag for tag, _ in tags if tag in {"script", "b"}] == ["script"]  # the one that zooms
+
+
+def test_the_page_loads_nothing_from_elsewhere(page):
+    _, tags = visible_text(page)
+    addresses = [attrs[key] for _, attrs in tags for key in ("src", "href") if key in attrs]
+    places = {address[1:] for address in addresses if address.startswith("#")}
+    assert places <= {attrs.get("id") for _, attrs in tags}
+    addresses = [address for address in addresses if not address.startswith("#")]
+    assert len(addresses) == 5  # activation twice, scores, search history, and an icon so that browsers do not ask
+    assert all(address.startswith("data:") for address in addresses)
+    assert "url(" not in page
+    assert len(page) < 5_000_000
+
+
+def test_the_page_tells_what_was_read_and_how_to_do_it_again(page):
+    text, _ = visible_text(page)
+    for said in (
+        "acquisition/EMG",
+        "abc-1",
+        "8.0 s",
+        "500 Hz",
+        "cutoff_hz: 65",
+        "at: 0.1, 0.25; mains_hz: none",
+        "1 in the file is (µV)",
+        "left out",
+        "seed 3",
+        "nwb-autolfads run 'walk 1.nwb'",
+        "036013",
+    ):
+        assert said in text
+    assert '<td class="number">20</td>' in page  # the scale, in microvolts
+
+
+def test_a_file_without_history_or_truth_makes_a_page_without_those_parts():
+    emg, _ = made_up_emg()
+    text, _ = visible_text(render_report({"LowPass": made_up_estimate(emg, history=False)}, title="t"))
+    assert "Search history" not in text
+    assert "true activation" not in text
+
+
+def test_the_page_shows_the_quality_of_each_muscle_in_numbers_and_as_a_picture():
+    emg, _ = made_up_emg(("TA", "S$O_{", "GM"))
+    quality = xr.Dataset(
+        {
+            "usable": ("muscle", [True, False]),
+            "reason": ("muscle", ["", "the same signal as $M_{"]),
+            "snr_db": ("muscle", [21.34, np.nan]),
+            "movement_share": ("muscle", [0.071, 0.2]),
+            "mains_share": ("muscle", [0.016, 0.3]),
+            "saturated_share": ("muscle", [0.0, 0.001]),
+            "crosstalk": ("muscle", [0.31, 0.31]),
+            "crosstalk_with": ("muscle", ["<SOL>", "TA"]),
+        },
+        coords={"muscle": ["TA", "S$O_{"]},
+    )
+    signals = emg.sel(muscle=["TA", "S$O_{"])
+    html = render_report(
+        {"LowPass": made_up_estimate(emg, history=False)}, title="t", emg=emg, quality=quality, signals=signals
+    )
+    rows = re.findall(r"<tr><td>(TA|S\$O_{|GM)</td>(.*?)</tr>", html)
+    cells = {muscle: re.findall(r'<td class="number">([^<]*)</td>', row) for muscle, row in rows}
+    assert cells["TA"][:5] == ["21.3", "7.1 %", "1.6 %", "0.0 %", "0.31 (&lt;SOL&gt;)"]
+    assert cells["S$O_{"][:5] == ["-", "20.0 %", "30.0 %", "0.1 %", "0.31 (TA)"]
+    assert cells["GM"][:5] == ["-"] * 5
+    assert "as it was recorded, beside the shares that tell its quality" in html
+
+
+def test_the_page_names_the_hyperparameters_of_the_best_member():
+    emg, _ = made_up_emg()
+    estimate = made_up_estimate(emg)
+    member = estimate["search_member"].values
+    estimate["search_learning_rate"] = ("search_row", np.where(member == 1, 0.0123, 0.004))
+    html = render_report({"AutoLFADS": estimate}, title="t")
+    row = re.search(r"<tr><td>learning rate</td>(.*?)</tr>", html).group(1)
+    # Member 1 ends lowest; chosen, then the lowest and the highest at the start.
+    assert re.findall(r'<td class="number">([^<]*)</td>', row) == ["0.0123", "0.004", "0.0123"]
+
+
+def test_each_estimate_keeps_its_place_and_so_its_colour_in_comparisons():
+    scores = xr.Dataset({"r2": ("estimator", [0.1, 0.2, 0.3])}, coords={"estimator": ["AutoLFADS", "Bayes", "Gone"]})
+    ordered = in_order_of({"LowPass": None, "Bayes": None, "AutoLFADS": None}, scores)
+    assert ordered["estimator"].values.tolist() == ["Bayes", "AutoLFADS", "Gone"]
+    assert ordered["r2"].values.tolist() == [0.2, 0.1, 0.3]
+    assert in_order_of({}, None) is None
+
+
+def test_of_a_file_on_this_machine_the_page_shows_the_name_and_of_an_address_all():
+    emg, _ = made_up_emg()
+    for file, shown in (("/home/me/secret/walk.nwb", "walk.nwb"), ("dandi://000941/a.nwb", "dandi://000941/a.nwb")):
+        estimate = made_up_estimate(emg, history=False).assign_attrs(origin=json.dumps({"file": file}))
+        assert origin_of(estimate) == {"file": shown, "object_path": "", "file_identifier": "", "object_id": ""}
+
+
+def test_an_estimate_that_does_not_say_where_it_is_from_makes_a_page():
+    emg, _ = made_up_emg()
+    estimate = made_up_estimate(emg, history=False)
+    del estimate.attrs["origin"]
+    assert "identifier of the file" not in render_report({"LowPass": estimate}, title="t")
+
+
+def test_busiest_stretch_finds_the_burst():
+    emg, _ = made_up_emg()
+    quiet = emg.copy(data=np.full(emg.shape, 0.1, dtype=np.float32))
+    quiet[2000:2250] += np.sin(np.linspace(0, 20, 250, dtype=np.float32))[:, None]
+    start, stop = busiest_stretch(quiet, 1.0)
+    assert start <= 4.0
+    assert stop >= 4.49
+    assert stop - start == pytest.approx(1.0, abs=2 / RATE)
+
+
+def test_busiest_stretch_of_a_silent_recording_is_its_start():
+    emg, _ = made_up_emg()
+    assert busiest_stretch(emg * np.nan, 1.0) == (0.0, 1.0)
+    assert busiest_stretch(emg, 100.0) == (0.0, float(emg["time"][-1]))
+
+
+def test_activation_is_drawn_in_the_units_of_the_recording_and_broken_at_gaps():
+    emg, truth = made_up_emg()
+    figure = plot_activation({"AutoLFADS": made_up_estimate(emg)}, emg=emg, truth=truth)
+    assert [axis.get_ylabel() for axis in figure.axes] == ["TA\n(µV)", "SOL\n(µV)"]  # GM was left out
+    assert figure.axes[-1].get_xlabel() == "time (s, session clock)"
+    line = next(line for line in figure.axes[0].lines if line.get_label() == "AutoLFADS")
+    drawn = line.get_ydata()
+    gap = int(np.flatnonzero(np.diff(emg["segment"].values))[0]) + 1
+    assert np.flatnonzero(np.isnan(drawn)).tolist() == [gap]
+    np.testing.assert_allclose(np.delete(drawn, gap), np.delete(emg.values[:, 0], gap) * 20, rtol=1e-5)
+
+
+def test_truth_is_brought_to_the_scale_of_the_estimate():
+    emg, truth = made_up_emg()
+    estimate = made_up_estimate(emg)
+    figure = plot_activation({"a": estimate}, truth=truth * 40 + 7)
+    line = next(line for line in figure.axes[0].lines if line.get_label() == "truth, scaled")
+    a, b = np.polyfit(truth.values[:, 0], emg.values[:, 0], 1)
+    expected = (a * truth.values[:, 0] + b) * 20
+    shown = np.isfinite(line.get_ydata())
+    np.testing.assert_allclose(line.get_ydata()[shown], expected[shown], rtol=1e-4)
+
+
+def test_search_figure_has_a_line_per_member_and_marks_the_best():
+    emg, _ = made_up_emg()
+    figure = plot_search(made_up_estimate(emg))
+    labelled = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    assert len(figure.axes[0].lines) == 2
+    np.testing.assert_allclose(labelled["best member"], 1.0 / (2 + np.arange(5)))
+
+
+def test_score_figure_has_a_marker_per_estimate_and_muscle():
+    emg, truth = made_up_emg()
+    scores = score_against_truth({"a": made_up_estimate(emg), "b": made_up_estimate(emg)}, truth)
+    figure = plot_scores(scores)
+    assert isinstance(figure, Figure)
+    for line, name in zip(figure.axes[0].lines, ("a", "b"), strict=True):
+        assert line.get_label() == name
+        np.testing.assert_allclose(line.get_ydata(), scores["r2"].sel(estimator=name).values)

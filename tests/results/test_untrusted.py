@@ -1,0 +1,120 @@
+"""Files of somebody else: what lies about its size, points elsewhere or carries a hostile name is refused."""
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from nwb_examples import make_emg, make_estimate, write_session
+
+from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.results import read, version
+from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
+from nwb_autolfads.results.write import write_activation
+
+ESTIMATE = "processing/behavior/AutoLFADS"
+
+
+@pytest.fixture(autouse=True)
+def _without_validation(monkeypatch):
+    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def written_once(tmp_path_factory):
+    source = write_session(tmp_path_factory.mktemp("session") / "session.nwb")
+    return write_activation(make_estimate(make_emg()), source, link=True, weights=b"weights")
+
+
+@pytest.fixture
+def result(written_once, tmp_path):
+    (tmp_path / "files").mkdir()
+    return Path(shutil.copy(written_once, tmp_path / "files"))
+
+
+def replace_data(result, place, **how):
+    """Put another dataset in the place of one, with its attributes."""
+    with h5py.File(result, "r+") as file:
+        attrs = dict(file[place].attrs)
+        del file[place]
+        made = file.create_dataset(place, **how)
+        made.attrs.update(attrs)
+
+
+def test_values_that_are_claimed_but_not_stored_are_refused_before_memory_is_taken(result):
+    replace_data(result, f"{ESTIMATE}/activation/data", shape=(10**9, 3), dtype="f4", chunks=(10**6, 3))
+    with pytest.raises(SourceError, match=r"activation/data: 12000 MB are claimed, of which 0.000 MB are stored"):
+        read_activation(result)
+
+
+def test_weights_that_are_claimed_but_not_stored_are_refused(result, monkeypatch):
+    replace_data(result, f"{ESTIMATE}/weights", shape=(10**9,), dtype="u1", chunks=(10**6,))
+    with pytest.raises(SourceError, match=r"weights: 1000 MB are claimed, of which 0.000 MB are stored"):
+        read_weights(result)
+
+
+def test_weights_of_another_type_or_size_are_refused(result, monkeypatch):
+    monkeypatch.setattr(read, "MAX_WEIGHTS_BYTES", 3)
+    with pytest.raises(SourceError, match="7 values of type uint8"):
+        read_weights(result)
+    replace_data(result, f"{ESTIMATE}/weights", data=np.zeros(2))
+    with pytest.raises(SourceError, match="2 values of type float64"):
+        read_weights(result)
+
+
+def test_values_in_any_other_file_of_the_machine_are_refused(result, tmp_path):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(range(200)))
+    replace_data(result, f"{ESTIMATE}/weights", shape=(200,), dtype="u1", external=[(str(secret), 0, 200)])
+    with pytest.raises(SourceError, match="weights: the values are in another file"):
+        read_weights(result)
+
+
+def test_a_link_to_another_hdf5_file_is_refused(result, tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["values"] = np.arange(5, dtype="u1")
+    with h5py.File(result, "r+") as file:
+        del file[f"{ESTIMATE}/weights"]
+        file[f"{ESTIMATE}/weights"] = h5py.ExternalLink(tmp_path / "secret.h5", "/values")
+    with pytest.raises(SourceError, match=r"weights: the values are in another file \('.*secret.h5'\)"):
+        read_weights(result)
+
+
+def test_a_group_that_holds_itself_is_an_error_and_does_not_hang(result):
+    with h5py.File(result, "r+") as file:
+        file[f"{ESTIMATE}/itself"] = file[ESTIMATE]
+    with pytest.raises(SourceError, match=r"cannot be read as NWB \(maximum recursion"):
+        read_weights(result)
+
+
+@pytest.mark.parametrize("name", ["..", "<script>alert(1)", "\x1b[31mred", "line\nbreak", "C:evil", "ü" * 400])
+def test_an_estimate_with_a_hostile_name_is_read_but_never_becomes_a_path(result, name):
+    with h5py.File(result, "r+") as file:
+        file.move(ESTIMATE, f"processing/behavior/{name}")
+        file[f"processing/behavior/{name}"].attrs["estimator"] = name
+    assert list_estimates(result) == [name]
+    estimate = read_activation(result, name)
+    assert estimate.attrs["estimator"] == name
+    with pytest.raises(OutputError, match="is unfit") as refused:
+        write_activation(estimate, result)
+    assert str(refused.value).isprintable()
+    assert sorted(path.name for path in result.parent.parent.rglob("*")) == ["files", result.name]
+
+
+@pytest.mark.parametrize("key", ["configuration", "preprocessing"])
+def test_hostile_json_is_passed_on_as_text_and_not_parsed(result, key):
+    nested = "[" * 100_000
+    with h5py.File(result, "r+") as file:
+        attrs = file[ESTIMATE].attrs
+        del attrs[key]
+        attrs.create(key, nested[:60_000])
+    assert read_activation(result).attrs["config" if key == "configuration" else key] == nested[:60_000]
+
+
+def test_a_table_of_muscles_that_is_too_short_is_an_error_and_not_a_crash(result):
+    with h5py.File(result, "r+") as file:
+        data = file[f"{ESTIMATE}/activation/muscles"]
+        data[...] = [0, 1, 4_000_000]
+    with pytest.raises(SourceError, match="AutoLFADS: the estimate cannot be read"):
+        read_activation(result)

@@ -1,0 +1,117 @@
+"""A search that is killed goes on where it was, and ends with the numbers of an unbroken one."""
+
+import csv
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from search.test_population import population
+
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.search.checkpoint import RunDirectory
+from nwb_autolfads.search.pbt import PopulationBasedTraining
+
+RUN = json.dumps({"config": "small", "seed": 0})
+EPOCHS = 16
+
+
+def new_search():
+    trained = population(members=3, max_epochs=EPOCHS, patience_generations=99)
+    return trained, PopulationBasedTraining(trained, trained.config, torch.Generator().manual_seed(0))
+
+
+def finish(folder):
+    """Train in a folder from wherever it is to the end."""
+    trained, search = new_search()
+    directory = RunDirectory(folder, RUN)
+    directory.restore(trained, search)
+    search.run(keep=lambda: directory.save(trained, search))
+    return trained
+
+
+@pytest.fixture(scope="module")
+def unbroken():
+    trained, search = new_search()
+    search.run()
+    return trained
+
+
+def epochs_kept(folder):
+    table = folder / "history.csv"
+    return (len(table.read_text().splitlines()) - 1) // 3 if table.exists() else 0
+
+
+def test_search_killed_at_random_moments_ends_with_the_same_numbers(tmp_path, unbroken):
+    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    program += f"from test_search_checkpoint import finish; finish({str(tmp_path)!r})"
+    moments = random.Random(0)
+    for epoch in (2, 5, 8):
+        process = subprocess.Popen([sys.executable, "-c", program])
+        while process.poll() is None and epochs_kept(tmp_path) < epoch:
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.03))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    resumed = finish(tmp_path)
+    assert resumed.history == unbroken.history
+    for name, whole in unbroken.tensors().items():
+        assert torch.equal(resumed.tensors()[name], whole), name
+
+
+def test_history_is_kept_as_a_table_that_people_can_read(tmp_path):
+    trained = finish(tmp_path)
+    with open(tmp_path / "history.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 3 * EPOCHS
+    for row, kept in zip(rows, trained.history, strict=True):
+        assert {name: float(value) for name, value in row.items()} == kept
+    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(RUN)
+
+
+def test_finished_run_is_not_trained_further(tmp_path):
+    finish(tmp_path)
+    before = (tmp_path / "state.safetensors").read_bytes()
+    finish(tmp_path)
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+
+
+def spoiled(data, **changes):
+    tensors = safetensors.torch.load(data)
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    for name, value in changes.items():
+        if isinstance(value, str):
+            header[name] = value
+        else:
+            tensors[name] = value
+    return safetensors.torch.save(tensors, metadata=header)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda data: data[:1000], "is not the state of a run"),
+        (lambda data: b"\xff" * 64, "is not the state of a run"),
+        (lambda data: spoiled(data, format="other"), "its format is 'other'"),
+        (lambda data: spoiled(data, run="{}"), "another configuration, seed or recording"),
+        (lambda data: spoiled(data, columns="["), "its state is not whole"),
+        (lambda data: spoiled(data, random=torch.zeros(3, dtype=torch.uint8)), "its state is not whole"),
+        (lambda data: spoiled(data, **{".score": torch.zeros(2)}), "tensor .score is not the one of this run"),
+    ],
+)
+def test_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path, spoil, message):
+    trained, search = new_search()
+    directory = RunDirectory(tmp_path, RUN)
+    directory.save(trained, search)
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(spoil(path.read_bytes()))
+    before = path.read_bytes()
+    with pytest.raises(SourceError, match=message):
+        directory.restore(*new_search())
+    assert path.read_bytes() == before

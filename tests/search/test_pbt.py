@@ -1,0 +1,172 @@
+"""The search: who copies whom, what is explored, when it stops."""
+
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+from search.test_population import population
+
+from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
+from nwb_autolfads.search.hyperparameters import Hyperparameters
+from nwb_autolfads.search.pbt import PopulationBasedTraining
+
+
+class Scores:
+    """An engine that only has scores: from a table by epoch, or constant."""
+
+    def __init__(self, scores):
+        self.scores, self.epoch, self.copied, self.explored = scores, 0, [], []
+
+    @property
+    def score(self):
+        row = self.scores[min(self.epoch, len(self.scores) - 1)]
+        return torch.tensor(row, dtype=torch.float64)
+
+    @property
+    def best_score(self):
+        rows = torch.tensor(self.scores[: self.epoch + 1], dtype=torch.float64)
+        return rows.nan_to_num(nan=math.inf).amin(0)
+
+    def advance(self, epochs):
+        self.epoch += epochs
+        return []
+
+    def member_state(self, member):
+        return {"who": torch.tensor(member)}
+
+    def load_member_state(self, member, state):
+        self.copied.append((member, int(state["who"])))
+
+    def explore(self, member):
+        self.explored.append(member)
+
+
+def search(engine, **config):
+    settings = {"burn_in_epochs": 0, "ramp_epochs": 0, "generation_epochs": 1}
+    return PopulationBasedTraining(engine, TrainingConfig(**settings | config), torch.Generator().manual_seed(1))
+
+
+def test_loser_of_each_pair_becomes_the_winner_and_explores():
+    engine = Scores([[4.0, 1.0, 3.0, 2.0]])
+    changed = search(engine).exploit_and_explore()
+    assert len(changed) == 2
+    assert sorted(member for pair in changed for member in pair) == [0, 1, 2, 3]
+    assert all(engine.scores[0][loser] > engine.scores[0][winner] for loser, winner in changed)
+    assert engine.copied == changed
+    assert engine.explored == [loser for loser, _ in changed]
+
+
+def test_score_that_is_not_a_number_always_loses():
+    for _ in range(20):
+        engine = Scores([[math.nan, 1.0, math.inf, 2.0]])
+        for loser, winner in search(engine).exploit_and_explore():
+            assert winner in (1, 3) or loser in (0, 2)
+            assert winner not in (0, 2)
+
+
+def test_ties_change_nothing():
+    engine = Scores([[1.0, 1.0, math.inf, math.inf]])
+    pairs = PopulationBasedTraining(engine, TrainingConfig(), torch.Generator().manual_seed(0)).exploit_and_explore()
+    assert all(engine.scores[0][loser] != engine.scores[0][winner] for loser, winner in pairs)
+    assert search(Scores([[1.0, 1.0]])).exploit_and_explore() == []
+
+
+def test_odd_member_has_nobody_to_meet():
+    assert len(search(Scores([[3.0, 1.0, 2.0]])).exploit_and_explore()) == 1
+    assert search(Scores([[3.0]])).exploit_and_explore() == []
+
+
+def test_first_comparison_comes_after_the_burn_in_and_then_after_each_generation():
+    engine = Scores([[2.0, 1.0]] + [[2.0 - 0.1 * e, 1.0 - 0.1 * e] for e in range(1, 30)])
+    epochs = []
+    running = search(engine, burn_in_epochs=5, generation_epochs=3, max_epochs=15)
+    exploit = running.exploit_and_explore
+    running.exploit_and_explore = lambda: epochs.append(engine.epoch) or exploit()
+    running.run()
+    assert epochs == [5, 8, 11, 14]
+
+
+def test_search_stops_when_the_best_score_stands_still_for_four_generations():
+    better = [[1.0 - 0.1 * min(e, 3)] for e in range(50)]
+    engine = Scores(better)
+    search(engine, max_epochs=50).run()
+    assert engine.epoch == 7  # the best came at epoch 3
+
+
+def test_ramps_must_end_before_the_first_comparison():
+    with pytest.raises(ValidationError, match="burn_in_epochs 9 must reach the end of the ramp at epoch 10"):
+        TrainingConfig(burn_in_epochs=9, ramp_start_epoch=3, ramp_epochs=7)
+
+
+def test_exploring_is_even_in_log_space_and_stays_within_the_range():
+    within = SearchRange(start=1e-3, low=1e-6, high=1, explore=0.8)
+    space, random = SearchSpace(kl_inputs=within), torch.Generator().manual_seed(0)
+    logs = []
+    for _ in range(4000):
+        values = Hyperparameters.draw(space, 1, random)
+        values.explore(0, space, random)
+        logs.append(math.log(float(values.kl_inputs) / 1e-3))
+    assert abs(sum(logs) / len(logs)) < 0.02
+    assert max(map(abs, logs)) <= math.log(1.8) + 1e-6
+    values = Hyperparameters.draw(space, 1, random)
+    for _ in range(500):
+        values.explore(0, space, random)
+        assert 0.999e-5 <= float(values.learning_rate) <= 5.001e-3  # float32
+        assert 0.00999 <= float(values.hide_rate) <= 0.7001
+
+
+def test_dropout_can_leave_zero():
+    space = SearchSpace(dropout=SearchRange(start=0, low=0, high=0.6, offset=0.05))
+    random = torch.Generator().manual_seed(0)
+    values = Hyperparameters.draw(space, 1, random)
+    for _ in range(20):
+        values.explore(0, space, random)
+    assert float(values.dropout) > 0
+
+
+def test_first_member_starts_at_the_defaults_and_the_others_anywhere_in_the_range():
+    space = SearchSpace()
+    values = Hyperparameters.draw(space, 200, torch.Generator().manual_seed(0))
+    assert float(values.kl_inputs[0]) == pytest.approx(space.kl_inputs.start)
+    logs = values.kl_inputs[1:].log10()
+    assert logs.min() < -5.9
+    assert logs.max() > -4.1
+    assert (values.learning_rate == values.learning_rate[0]).all()
+
+
+def test_loser_takes_over_everything_the_winner_is():
+    trained = population(members=3)
+    trained.advance(2)
+    trained.load_member_state(2, trained.member_state(0))
+    for name, whole in trained.tensors().items():
+        assert torch.equal(whole[2], whole[0]), name
+    assert not torch.equal(trained.model.readout.weight[1], trained.model.readout.weight[0])
+
+
+def test_member_state_is_a_copy():
+    trained = population()
+    state = trained.member_state(0)
+    trained.advance(1)
+    assert not torch.equal(state["model.readout.weight"], trained.model.readout.weight[0])
+
+
+def test_learning_rate_after_an_exploit_is_the_one_that_the_optimiser_uses():
+    trained = population()
+    trained.advance(1)
+    trained.load_member_state(1, trained.member_state(0))
+    trained.hyperparameters.learning_rate[1] = 3 * trained.hyperparameters.learning_rate[0]
+    optimiser = trained.optimiser
+    before = [p.detach().clone() for p in optimiser.parameters]
+    gradients = [1e-3 * torch.ones_like(p) for p in before]
+    first, second = [m.clone() for m in optimiser.first], [m.clone() for m in optimiser.second]
+    steps = float(optimiser.steps[0]) + 1
+    for p, g in zip(optimiser.parameters, gradients, strict=True):
+        p.grad = g.clone()
+    optimiser.step(trained.hyperparameters.learning_rate)
+    for p, old, g, m, v in zip(optimiser.parameters, before, gradients, first, second, strict=True):
+        for member, rate in ((0, 4e-3), (1, 12e-3)):
+            mean = (0.9 * m[member] + 0.1 * g[member]) / (1 - 0.9**steps)
+            square = (0.999 * v[member] + 0.001 * g[member] ** 2) / (1 - 0.999**steps)
+            expected = old[member] - rate * mean / (square.sqrt() + 1e-8)
+            torch.testing.assert_close(p[member], expected, rtol=1e-4, atol=1e-6)

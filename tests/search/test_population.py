@@ -1,0 +1,185 @@
+"""Training: the optimiser, the split of time, and what happens to members that fail."""
+
+import pytest
+import torch
+
+from nwb_autolfads.errors import TrainingError
+from nwb_autolfads.lfads.masking import Elements
+from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.search.adam import PopulationAdam
+from nwb_autolfads.search.budget import keep_to_budget
+from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
+from nwb_autolfads.search.engines.local import Population
+from nwb_autolfads.search.pbt import PopulationBasedTraining
+from nwb_autolfads.search.progress import silent
+from nwb_autolfads.search.split import split_starts
+
+SMALL = Sizes(
+    channels=3, ic_encoder=4, ci_encoder=4, initial_condition=3, controller=4, inputs=1, generator=6, factors=2
+)
+
+
+def test_adam_of_each_member_equals_torch_adam_with_its_own_rate_and_clipping():
+    torch.manual_seed(0)
+    shapes, rates = [(3, 4, 5), (3, 1, 2)], torch.tensor([1e-3, 1e-2, 0.1])
+    together = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    alone = [[torch.nn.Parameter(p[m].detach().clone()) for p in together] for m in range(3)]
+    reference = [torch.optim.Adam(own, lr=float(rate)) for own, rate in zip(alone, rates, strict=True)]
+    optimiser = PopulationAdam(together, max_norm=2.0)
+    for _ in range(5):
+        gradients = [torch.randn(shape) * torch.tensor([0.1, 1.0, 10.0]).view(3, 1, 1) for shape in shapes]
+        for p, g in zip(together, gradients, strict=True):
+            p.grad = g.clone()
+        optimiser.step(rates)
+        for m, adam in enumerate(reference):
+            for p, g in zip(alone[m], gradients, strict=True):
+                p.grad = g[m].clone()
+            torch.nn.utils.clip_grad_norm_(alone[m], 2.0)
+            adam.step()
+    for i, p in enumerate(together):
+        for m in range(3):
+            torch.testing.assert_close(p[m], alone[m][i], rtol=1e-5, atol=1e-7)
+
+
+def test_adam_leaves_a_member_alone_whose_gradient_is_not_finite():
+    p = torch.nn.Parameter(torch.ones(2, 3))
+    optimiser = PopulationAdam([p], max_norm=1.0)
+    p.grad = torch.tensor([[1.0, 1.0, 1.0], [1.0, torch.nan, 1.0]])
+    finite = optimiser.step(torch.tensor([0.1, 0.1]))
+    assert finite.tolist() == [True, False]
+    assert (p[0] != 1).all()
+    assert (p[1] == 1).all()
+    assert optimiser.steps.tolist() == [1, 0]
+    assert optimiser.first[0][1].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("segments", [[5000], [700, 40, 900, 333], [60_000]])
+def test_training_and_validation_windows_share_no_bin_and_cross_no_gap(segments):
+    window = 50
+    training, validation = split_starts(segments, window)
+    seen = {
+        "training": {b for start in training.tolist() for b in range(start, start + window)},
+        "validation": {b for start in validation.tolist() for b in range(start, start + window)},
+    }
+    assert not seen["training"] & seen["validation"]
+    edges = torch.tensor([0, *segments]).cumsum(0)
+    for starts in (training, validation):
+        before, after = (torch.bucketize(b, edges, right=True) for b in (starts, starts + window - 1))
+        assert torch.equal(before, after)
+    assert 0.1 < len(seen["validation"]) / sum(segments) < 0.45
+
+
+def test_recording_too_short_to_validate_on_is_refused():
+    with pytest.raises(TrainingError, match="70 bins leave no room to train and to validate on windows of 50 bins"):
+        split_starts([70], 50)
+
+
+def recording(bins=1500, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    slow = torch.sin(torch.arange(bins) / 30).unsqueeze(1) * torch.tensor([1.0, -1.0, 0.5])
+    noise = torch.empty(bins, 3).exponential_(generator=random)
+    return (slow.exp() * noise).clamp_min(1e-4)
+
+
+def population(seed=0, learning_rate=4e-3, **training):
+    settings = {"members": 2, "batch_windows": 8, "steps_per_epoch": 4, "max_epochs": 3, "validation_draws": 2}
+    schedule = {"ramp_epochs": 1, "burn_in_epochs": 1, "generation_epochs": 1}
+    space = SearchSpace(learning_rate=SearchRange(start=learning_rate, low=1e-12, high=1))
+    config = TrainingConfig(**settings | schedule | {"space": space} | training)
+    return Population(recording(), [1500], 40, SMALL, Gamma(), Elements(1.0, 2), config, seed)
+
+
+def fit(trained, progress=silent):
+    return PopulationBasedTraining(trained, trained.config, torch.Generator().manual_seed(0)).run(progress)
+
+
+def test_same_seed_trains_the_same_weights_twice_and_another_seed_others():
+    first, second, other = population(), population(), population(seed=1)
+    for each in (first, second, other):
+        fit(each)
+    assert first.history == second.history
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name])
+    assert not torch.equal(first.best_score, other.best_score)
+
+
+def test_training_improves_the_prediction_of_what_is_hidden():
+    trained = population(max_epochs=12, steps_per_epoch=10)
+    trained.advance(12)
+    rows = [row for row in trained.history if row["member"] == 0]
+    assert rows[-1]["valid_nll"] < rows[0]["valid_nll"] - 0.02
+
+
+def test_best_state_is_the_one_with_the_lowest_smoothed_score():
+    trained = population(learning_rate=0.05)
+    states, scores = [], []
+    for _ in range(5):
+        trained.advance(1)
+        states.append({name: value.clone() for name, value in trained.model.state_dict().items()})
+        scores.append(trained.score.clone())
+    for member in range(2):
+        rows = [row["valid_nll"] for row in trained.history if row["member"] == member]
+        smoothed = rows[0]
+        for epoch, row in enumerate(rows):
+            smoothed = row if epoch == 0 else 0.7 * row + 0.3 * smoothed
+            assert scores[epoch][member] == pytest.approx(smoothed, rel=1e-5)
+        best = int(torch.stack(scores)[:, member].argmin())
+        for name, value in trained.best_models([member]).state_dict().items():
+            assert torch.equal(value[0], states[best][name][member])
+
+
+def test_training_stops_when_nothing_improves_any_more():
+    stuck = population(members=1, max_epochs=50, learning_rate=1e-12, generation_epochs=2, patience_generations=3)
+    said = []
+    fit(stuck, said.append)
+    assert stuck.epoch == 7  # the first comparison after epoch 1, then three generations of two epochs
+    assert [p.epoch for p in said] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_dropped_while_others_train_on():
+    trained = population(max_epochs=6, max_restarts=2, burn_in_epochs=99)
+    said = []
+    sabotage = trained._train_epoch
+
+    def with_a_bad_member():
+        with torch.no_grad():
+            trained.model.readout.weight[1] = torch.nan
+        return sabotage()
+
+    trained._train_epoch = with_a_bad_member
+    best = fit(trained, lambda progress: said.append(progress.message))
+    assert best == 0
+    assert "Member 1" in said[0]
+    assert "restarted from its best state with learning rate 0.002" in said[0]
+    assert "learning rate 0.001" in said[1]
+    assert "dropped after 2 restarts" in said[2]
+    assert said[3:] == ["", "", ""]
+    assert trained.score[1] == torch.inf
+    assert trained.best_models([0]).readout.weight.isfinite().all()
+
+
+def test_run_ends_with_an_error_when_every_member_fails():
+    trained = population(max_restarts=0)
+    with torch.no_grad():
+        trained.model.readout.weight[:] = torch.nan
+    with pytest.raises(TrainingError, match="no model is left: each of the 2 failed 1 times"):
+        fit(trained)
+
+
+@pytest.mark.parametrize(("budget_s", "steps"), [(100, 16), (1e6, 40), (5, 1)])
+def test_steps_are_those_that_fit_into_the_time_beside_the_scoring(monkeypatch, budget_s, steps):
+    trained, probe, now = population(max_epochs=10, steps_per_epoch=40), population(), [0.0]
+
+    def advance(epochs):
+        now[0] += epochs * (2.0 + 0.5 * probe.steps_per_epoch)  # 2 s for scoring, half a second for a step
+
+    monkeypatch.setattr(probe, "advance", advance)
+    monkeypatch.setattr("nwb_autolfads.search.budget.time.perf_counter", lambda: now[0])
+    assert keep_to_budget(trained, probe, budget_s) == pytest.approx(10 * (2.0 + 0.5 * steps))
+    assert trained.steps_per_epoch == steps
+
+
+def test_ramp_grows_from_its_start_to_one():
+    config = TrainingConfig(ramp_start_epoch=2, ramp_epochs=3, burn_in_epochs=5)
+    assert [config.ramp(epoch) for epoch in range(7)] == [0, 0, 0.25, 0.5, 0.75, 1, 1]
