@@ -182,6 +182,7 @@ def build_estimate(estimate: xr.Dataset, name: str, muscles: MusclesTable, weigh
         "software": SOFTWARE,
         "software_version": attrs.get("version"),
         "configuration": attrs.get("config"),
+        "options": attrs.get("options"),
         "preprocessing": attrs.get("preprocessing"),
         "seed": attrs.get("seed"),
         "sampling_rate": float(attrs["rate"]) if "rate" in attrs else None,

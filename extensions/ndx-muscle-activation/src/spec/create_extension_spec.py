@@ -15,7 +15,7 @@ from pynwb.spec import (
     export_spec,
 )
 
-NAME, VERSION = "ndx-muscle-activation", "0.1.0"
+NAME, VERSION = "ndx-muscle-activation", "0.1.1"
 
 
 def column(name: str, doc: str, dtype: str, quantity: str = "?") -> NWBDatasetSpec:
@@ -181,6 +181,7 @@ activation_estimate = NWBGroupSpec(
         text("software", "Name of the program that made the estimate."),
         text("software_version", "Version of that program."),
         text("configuration", "All settings of the estimator and what was fitted to the recording, as a JSON object."),
+        text("options", "What was asked of the program that made the estimate, as it was given, as a JSON object."),
         text("preprocessing", "All steps from the recording to rectified, scaled EMG, in order, as a JSON array."),
         NWBAttributeSpec(name="seed", doc="Seed of the random numbers that were used.", dtype="int", required=False),
         NWBAttributeSpec(

@@ -42,6 +42,7 @@ _TEXTS = {
     "software": "Name of the program that made the estimate.",
     "software_version": "Version of that program.",
     "configuration": "All settings of the estimator, as a JSON object.",
+    "options": "What was asked of that program, as it was given, as a JSON object.",
     "preprocessing": "All steps from the recording to rectified EMG, as a JSON array.",
     "source_file": "Name of the file that held the recording.",
     "source_identifier": "Identifier of that file.",
@@ -161,6 +162,7 @@ class ActivationEstimate(NWBDataInterface):
         named = {
             "estimator": self.estimator,
             "config": self.configuration,
+            "options": self.options,
             "version": self.software_version,
             "seed": None if self.seed is None else int(self.seed),
             "origin": self._origin(),
