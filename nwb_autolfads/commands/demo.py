@@ -14,8 +14,8 @@ from nwb_autolfads.commands.choice import Choice
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.evaluation.truth import score_against_truth
+from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.results import outputs
-from nwb_autolfads.results.atomic import new_version
 from nwb_autolfads.simulate import read_true_activation, simulate_session
 
 if TYPE_CHECKING:

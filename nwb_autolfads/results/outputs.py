@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results.atomic import check_place, new_version
+from nwb_autolfads.files.atomic import check_place, new_version
 from nwb_autolfads.results.new_session import EMG_PATH, require_session, write_session
 from nwb_autolfads.results.read import list_estimates
 from nwb_autolfads.sources import open_emg

@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nwb_autolfads.results.atomic import reserve
+from nwb_autolfads.files.atomic import reserve
 
 # A copy is not larger than what it copies, but for the order in which its tables happen to fill.
 MARGIN_BYTES = 1_000_000

@@ -18,7 +18,7 @@ import pynwb
 from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results.atomic import check_place, new_version, reserve
+from nwb_autolfads.files.atomic import check_place, new_version, reserve
 from nwb_autolfads.results.bare import write_bare_session
 from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, remove_object
 from nwb_autolfads.results.repack import repack

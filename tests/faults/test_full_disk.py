@@ -10,7 +10,8 @@ import pytest
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results import atomic, version
+from nwb_autolfads.files import atomic
+from nwb_autolfads.results import version
 from nwb_autolfads.results.read import list_estimates
 from nwb_autolfads.results.write import write_activation
 

@@ -11,16 +11,17 @@ PACKAGE = Path(__file__).resolve().parents[2] / "nwb_autolfads"
 ALLOWED = {
     "__init__": {"sources", "emg", "estimators", "evaluation", "results", "report", "simulate"},
     "errors": set(),
-    "sources": {"errors"},
+    "files": {"errors"},
+    "sources": {"errors", "files"},
     "emg": {"sources", "errors"},
     "lfads": set(),
-    "search": {"lfads", "errors"},
-    "estimators": {"search", "lfads", "errors"},
-    "results": {"sources", "config", "errors"},
-    "evaluation": {"sources", "emg", "results", "errors"},
+    "search": {"lfads", "errors", "files"},
+    "estimators": {"search", "lfads", "errors", "files"},
+    "results": {"sources", "config", "errors", "files"},
+    "evaluation": {"sources", "emg", "results", "errors", "files"},
     "report": {"evaluation", "errors"},
-    "simulate": {"errors"},
-    "config": {"emg", "sources", "errors"},
+    "simulate": {"errors", "files"},
+    "config": {"emg", "sources", "errors", "files"},
     "commands": {
         "sources",
         "emg",
@@ -33,10 +34,11 @@ ALLOWED = {
         "simulate",
         "config",
         "errors",
+        "files",
     },
-    "cli": {"commands", "config", "evaluation", "results", "report", "search", "simulate", "errors"},
+    "cli": {"commands", "config", "evaluation", "results", "report", "search", "simulate", "errors", "files"},
 }
-WITHOUT_TORCH = {"sources", "emg", "evaluation", "results", "report", "simulate", "config", "errors"}
+WITHOUT_TORCH = {"sources", "emg", "evaluation", "results", "report", "simulate", "config", "errors", "files"}
 NWB_WRITERS = {"results", "simulate"}
 
 

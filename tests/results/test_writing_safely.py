@@ -22,7 +22,8 @@ from nwb_examples import (
 )
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results import atomic, version
+from nwb_autolfads.files import atomic
+from nwb_autolfads.results import version
 from nwb_autolfads.results.read import list_estimates, read_activation
 from nwb_autolfads.results.repack import repack
 from nwb_autolfads.results.write import write_activation
@@ -189,7 +190,7 @@ def test_a_fault_half_way_leaves_everything_as_it_was(session, estimate, monkeyp
 def test_a_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(session, estimate):
     before = digest(session)
     code = (
-        "import os, signal, sys; from pathlib import Path; from nwb_autolfads.results.atomic import new_version\n"
+        "import os, signal, sys; from pathlib import Path; from nwb_autolfads.files.atomic import new_version\n"
         "with new_version(Path(sys.argv[1])) as partial:\n"
         "    partial.write_bytes(b'half')\n"
         "    partial.with_name(partial.name + '.packed').write_bytes(b'half')\n"
