@@ -1,0 +1,37 @@
+"""Hundreds of odd and hostile inputs, each given to the real command: it works or says no, and nothing is lost."""
+
+import os
+
+import pytest
+from campaign.commands import Place, run_fresh
+from campaign.judge import problems, snapshot
+from campaign.kinds import ALL
+from campaign.known_to_fail import KNOWN_TO_FAIL
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are forked, which Windows cannot")
+
+
+def marked(case):
+    name = f"{case.kind}: {case.name}"
+    marks = [pytest.mark.slow] if case.slow else []
+    if name in KNOWN_TO_FAIL:
+        marks.append(pytest.mark.xfail(strict=True, reason="known to fail"))
+    return pytest.param(case, id=name, marks=marks)
+
+
+@pytest.mark.parametrize("case", [marked(case) for case in ALL])
+def test_it_works_or_is_refused_and_nothing_is_lost(case, server, templates, tmp_path):
+    place = Place(tmp_path / "case", templates)
+    case.prepare(place)
+    found = []
+    for step in case.steps:
+        before = snapshot(place.root)
+        run = run_fresh if case.fresh else server.run
+        found += problems(step, run(place, step.arguments, **case.how), place, before)
+    assert not found, "\n".join(found)
+
+
+def test_the_campaign_is_as_large_as_it_says():
+    names = [f"{case.kind}: {case.name}" for case in ALL]
+    assert len(names) == len(set(names))
+    assert set(names) >= KNOWN_TO_FAIL
