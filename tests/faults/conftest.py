@@ -1,8 +1,8 @@
 """The fork server of the campaign, and the good files that its cases break."""
 
 import pytest
-from campaign.commands import ForkServer
-from campaign.recordings import make_templates
+from faults.campaign.commands import ForkServer
+from faults.campaign.recordings import make_templates
 
 
 @pytest.fixture(scope="session")

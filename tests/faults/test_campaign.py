@@ -1,14 +1,17 @@
 """Hundreds of odd and hostile inputs, each given to the real command: it works or says no, and nothing is lost."""
 
 import os
+from pathlib import Path
 
 import pytest
-from campaign.commands import Place, run_fresh
-from campaign.judge import problems, snapshot
-from campaign.kinds import ALL
-from campaign.known_to_fail import KNOWN_TO_FAIL
+from faults.campaign.commands import Place, run_fresh
+from faults.campaign.judge import problems, snapshot
+from faults.campaign.kinds import ALL
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are forked, which Windows cannot")
+
+# Fails today: the list only shrinks, because a case in it that passes fails the test until it is taken out.
+KNOWN_TO_FAIL = set(Path(__file__).with_name("known_to_fail.txt").read_text("utf-8").splitlines())
 
 
 def marked(case):

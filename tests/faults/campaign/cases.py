@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
-from campaign.commands import Place
+from faults.campaign.commands import Place
 
 FILE = "session.nwb"
 INSPECT = ("inspect", FILE)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 LIMIT_S = 20.0
-SERVER = "import sys; sys.path.insert(0, {!r}); from campaign.server import serve; serve()"
-PARENT = str(Path(__file__).resolve().parents[1])
+SERVER = "import sys; sys.path.insert(0, {!r}); from faults.campaign.server import serve; serve()"
+PARENT = str(Path(__file__).resolve().parents[2])
 FRESH = "from importlib.metadata import entry_points as e; e(group='console_scripts')['nwb-autolfads'].load()()"
 
 

@@ -8,8 +8,8 @@ import re
 import stat
 from pathlib import Path
 
-from campaign.cases import Expected, Step
-from campaign.commands import LIMIT_S, Outcome, Place
+from faults.campaign.cases import Expected, Step
+from faults.campaign.commands import LIMIT_S, Outcome, Place
 
 PREFIX = "nwb-autolfads: "
 LISTED = "  "  # lines of a message that lists what is in the file

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from campaign.commands import ForkServer, Place
+from faults.campaign.commands import ForkServer, Place
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
@@ -30,7 +30,7 @@ autolfads:
   posterior_samples: 1
   inference_folds: 2
   inference_passes: 1
-  training: {max_epochs: 1, burn_in_epochs: 0, ramp_epochs: 0, steps_per_epoch: 1, validation_draws: 1}
+  training: {members: 1, max_epochs: 1, burn_in_epochs: 0, ramp_epochs: 0, steps_per_epoch: 1, validation_draws: 1}
 """
 
 

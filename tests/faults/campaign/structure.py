@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import h5py
 import numpy as np
-from campaign.cases import COMPARE, INSPECT, REPORT, RUN, Kind, either, refused, replace, works
-from campaign.recordings import RATE_HZ, SECONDS
+from faults.campaign.cases import COMPARE, INSPECT, REPORT, RUN, Kind, either, refused, replace, works
+from faults.campaign.recordings import RATE_HZ, SECONDS
 
 CASES = Kind("structure")
 EMG = "acquisition/EMG"

@@ -6,9 +6,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from campaign.cases import COMPARE, INSPECT, RUN, Kind, either, refused, replace, works
-from campaign.recordings import RATE_HZ, SECONDS
-from campaign.structure import EMG, attribute
+from faults.campaign.cases import COMPARE, INSPECT, RUN, Kind, either, refused, replace, works
+from faults.campaign.recordings import RATE_HZ, SECONDS
+from faults.campaign.structure import EMG, attribute
 
 CASES = Kind("timing")
 START = f"{EMG}/starting_time"
