@@ -14,6 +14,7 @@ from scipy import signal
 
 import nwb_autolfads as nal
 from nwb_autolfads.evaluation.decoding.ridge import decode
+from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 Makers = Mapping[str, Callable[[], Any]]
@@ -82,8 +83,8 @@ def _at(time: Floats, known: Floats, values: Floats) -> Floats:
 
 
 def _decoding_r2(predictors: Floats, target: Floats, time: Floats) -> float:
-    shifts, segment = [round(lag * RATE) for lag in LAGS_S], np.zeros(len(time), np.int64)
-    return float(decode(predictors, target[:, None], time, segment, shifts, n_folds=FOLDS, guard=GUARD_S).r2[0])
+    shifts, segments = [round(lag * RATE) for lag in LAGS_S], Segments.of_lengths([len(time)], RATE)
+    return float(decode(predictors, target[:, None], time, segments, shifts, n_folds=FOLDS, guard=GUARD_S).r2[0])
 
 
 def _cycle_phase(angle: Floats) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any
 import xarray as xr
 
 from nwb_autolfads.config import RunSettings, Source
-from nwb_autolfads.emg.quality import assess_quality, middle_stretch
+from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.results.outputs import check_new_file, write_bytes
 from nwb_autolfads.sources.contents import Contents, list_contents
@@ -132,5 +132,5 @@ def _draw(recording: EmgRecording, quality: xr.Dataset, picture: Path) -> None:
     from nwb_autolfads.report.quality import plot_quality
 
     drawn = BytesIO()
-    plot_quality(quality, middle_stretch(recording, PICTURE_S)).savefig(drawn, format="png", dpi=120)
+    plot_quality(quality, middle_excerpt(recording, PICTURE_S)).savefig(drawn, format="png", dpi=120)
     write_bytes(picture, drawn.getvalue())

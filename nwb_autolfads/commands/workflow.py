@@ -17,7 +17,7 @@ import xarray as xr
 from nwb_autolfads.commands.choice import Choice, choice_of, make_estimators
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.emg.preprocess import preprocess
-from nwb_autolfads.emg.quality import assess_quality, middle_stretch
+from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
 from nwb_autolfads.emg.trials import cut_trials
 from nwb_autolfads.errors import ConfigError, NwbAutolfadsError, SourceError
 from nwb_autolfads.results.inside import FileState
@@ -376,7 +376,7 @@ def _quality(file: Path, estimate: xr.Dataset, settings: RunSettings) -> tuple[x
     """Judge the EMG that an estimate was made from, and take a stretch of it to show; None where it cannot be read."""
     try:
         with open_emg(file, path=json.loads(estimate.attrs["origin"])["object_path"]) as recording:
-            return assess_quality(recording, settings.preprocessing), middle_stretch(recording, SHOWN_S)
+            return assess_quality(recording, settings.preprocessing), middle_excerpt(recording, SHOWN_S)
     except NwbAutolfadsError:  # said on the page already, where the EMG would be drawn
         return None, None
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nwb_autolfads.emg.filters import filter_both_ways, memory_of, resampling_memory
 from nwb_autolfads.emg.quality import QualityTally
 from nwb_autolfads.errors import SignalError
-from nwb_autolfads.sources.recording import EmgRecording, Segment
+from nwb_autolfads.segments import Segment
+from nwb_autolfads.sources.recording import EmgRecording
 
 _BLOCK_VALUES = 16_000_000  # values (samples x muscles) read at once, margins not counted
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.mains import stretches
+from nwb_autolfads.emg.mains import excerpts
 from nwb_autolfads.sources.recording import EmgRecording
 
 _DUPLICATE = 0.9999  # correlation of raw samples from which two channels are one
@@ -23,8 +23,7 @@ def find_duplicates(recording: EmgRecording) -> list[str]:
     n_muscles = len(recording.muscles)
     products, sums, n_samples = np.zeros((n_muscles, n_muscles)), np.zeros(n_muscles), 0
     reference = None
-    for start, stop in stretches(recording):
-        samples = recording.read(start, stop).astype(np.float64)
+    for samples in excerpts(recording):
         samples = samples[np.isfinite(samples).all(axis=1)]
         if not len(samples):
             continue
@@ -98,14 +97,13 @@ def burst_snr(recording: EmgRecording, config: PreprocessingConfig) -> NDArray[n
 
 
 def _highpassed(recording: EmgRecording, config: PreprocessingConfig) -> Iterator[tuple[NDArray[np.float64], float]]:
-    """Yield stretches without movement artefacts, (samples, muscles), at no more than about 2 kHz, and their rate."""
+    """Yield excerpts without movement artefacts, (samples, muscles), at no more than about 2 kHz, and their rate."""
     slower = max(1, int(recording.rate // _ENOUGH_HZ))
     rate = recording.rate / slower
     if recording.rectified or config.highpass_hz >= rate / 2:
         return
     sections = signal.butter(config.highpass_order, config.highpass_hz, "highpass", fs=rate, output="sos")
-    for start, stop in stretches(recording):
-        samples = recording.read(start, stop).astype(np.float64)
+    for samples in excerpts(recording):
         if len(samples) < recording.rate or not np.isfinite(samples).all():
             continue
         if slower > 1:

@@ -11,7 +11,7 @@ from scipy import signal
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.sources.recording import EmgRecording
 
-_STRETCHES, _STRETCH_S = 8, 8.0  # spectra are taken from this many stretches of this length (s)
+_EXCERPTS, _EXCERPT_S = 8, 8.0  # spectra are taken from this many excerpts of this length (s)
 _MAINS = (50, 60)
 _TELLING = {50: (1, 2, 3, 5), 60: (1, 2, 3, 4)}  # harmonics looked at; 300 Hz belongs to both and tells nothing
 _STANDS_OUT, _CHANCE = 4.0, 12.0  # a mains line is 4 times the power beside it, and 1 + 12 / sqrt(seconds) at least
@@ -24,7 +24,7 @@ def find_mains(recording: EmgRecording, config: PreprocessingConfig) -> tuple[in
     Parameters
     ----------
     recording : EmgRecording
-        At most 8 stretches of 8 s are read.
+        At most 8 excerpts of 8 s are read.
     config : PreprocessingConfig
         ``mains_hz`` is taken as it is where it is set.
 
@@ -68,19 +68,10 @@ def movement_share(recording: EmgRecording) -> NDArray[np.float64]:
     return np.divide(below, total, out=np.full_like(total, np.nan), where=total > 0)
 
 
-def stretches(recording: EmgRecording) -> Iterator[tuple[int, int]]:
-    """Yield ranges of samples, none across a gap, spread over the recording and at most 64 s together."""
-    length = int(_STRETCH_S * recording.rate)
-    wanted = np.linspace(0, recording.n_samples, _STRETCHES, endpoint=False).astype(int)
-    for segment in recording.segments:
-        end = segment.first_sample + segment.n_samples
-        done = segment.first_sample
-        for start in wanted[(wanted >= segment.first_sample) & (wanted < end)]:
-            begin = max(done, int(start))
-            stop = min(begin + length, end)
-            if stop > begin:
-                yield begin, stop
-            done = stop
+def excerpts(recording: EmgRecording) -> Iterator[NDArray[np.float64]]:
+    """Read excerpts, (samples, muscles), none across a gap, spread over the recording and at most 64 s together."""
+    for segment in recording.segments.excerpts(_EXCERPTS, int(_EXCERPT_S * recording.rate)):
+        yield recording.read(segment.first_sample, segment.stop).astype(np.float64)
 
 
 def power_spectrum(recording: EmgRecording) -> tuple[NDArray, NDArray, float]:
@@ -88,8 +79,7 @@ def power_spectrum(recording: EmgRecording) -> tuple[NDArray, NDArray, float]:
     window = round(recording.rate)
     frequency = np.arange(window // 2 + 1) * recording.rate / window
     power, n_samples = np.zeros((len(frequency), len(recording.muscles))), 0
-    for start, stop in stretches(recording):
-        samples = recording.read(start, stop).astype(np.float64)
+    for samples in excerpts(recording):
         if len(samples) >= 2 * window and np.isfinite(samples).all():
             power += len(samples) * signal.welch(samples, recording.rate, nperseg=window, axis=0)[1]
             n_samples += len(samples)

@@ -19,6 +19,7 @@ from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencie
 from nwb_autolfads.emg.mains import find_mains
 from nwb_autolfads.emg.quality import QualityTally, as_configured
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.recording import EmgRecording
 
 _MOST_FOR_QUANTILES = 2_000_000  # samples of each muscle
@@ -59,7 +60,8 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     config = config or PreprocessingConfig()
     recording = as_configured(recording, config)
     ratio = resampling_ratio(recording.rate, config.analysis_rate_hz)
-    rate = float(recording.rate * ratio)
+    segments = recording.segments.resampled(ratio)
+    rate = segments.rate
     mains, mains_share = find_mains(recording, config)
     sections, steps = _design(recording, mains, config)
 
@@ -67,17 +69,14 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     if config.clip_first:
         clip, scale = _limits_before(recording, sections, config)
     tally = QualityTally(len(recording.muscles))
-    counts = [-(-segment.n_samples * ratio.numerator // ratio.denominator) for segment in recording.segments]
-    emg = np.empty((sum(counts), len(recording.muscles)), dtype=np.float32)
-    first = 0
-    for segment, count in zip(recording.segments, counts, strict=True):
-        part = emg[first : first + count]
+    emg = np.empty((segments.n_samples, len(recording.muscles)), dtype=np.float32)
+    for segment, rows in zip(recording.segments, segments.slices, strict=True):
+        part = emg[rows]
         for block, muscle, samples in rectified_blocks(recording, segment, sections, ratio, tally):
             resampled = resample(np.minimum(samples, clip[muscle], out=samples), ratio)
             part[block.new, muscle] = np.abs(resampled[block.new_inner])
         if config.lowpass_hz is not None:
             part[:] = np.abs(lowpass(part, rate, config.lowpass_hz))
-        first += count
     if config.clip_first:
         emg /= np.where(scale > 0, scale, 1.0)
     else:
@@ -118,19 +117,18 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
             "unusable": unusable,
         },
     ]
-    time = [segment.start_time + np.arange(n) / rate for segment, n in zip(recording.segments, counts, strict=True)]
     return xr.DataArray(
         emg,
         name="emg",
         dims=("time", "muscle"),
         coords={
-            "time": np.concatenate(time),
+            "time": segments.times,
             "muscle": list(recording.muscles),
-            "segment": ("time", np.repeat(np.arange(len(counts)), counts)),
+            "segment": ("time", segments.numbers),
             "scale": ("muscle", np.where(scale > 0, scale, 1.0)),
             "usable": ("muscle", usable),
             **{
-                name: ("time", _resampled_mask(mask, recording, counts, ratio))
+                name: ("time", _resampled_mask(mask, recording, segments, ratio))
                 for name, mask in recording.masks.items()
             },
         },
@@ -144,12 +142,12 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
 
 
 def _resampled_mask(
-    mask: Callable[[int, int], NDArray[np.bool_]], recording: EmgRecording, counts: list[int], ratio: Fraction
+    mask: Callable[[int, int], NDArray[np.bool_]], recording: EmgRecording, new: Segments, ratio: Fraction
 ) -> NDArray[np.bool_]:
     """Return a mask at the new rate: each new sample has that of the old sample nearest in time."""
     parts = []
-    for segment, count in zip(recording.segments, counts, strict=True):
-        values = mask(segment.first_sample, segment.first_sample + segment.n_samples)
+    for segment, count in zip(recording.segments, new.lengths, strict=True):
+        values = mask(segment.first_sample, segment.stop)
         nearest = np.rint(np.arange(count) / float(ratio)).astype(int)
         parts.append(values[np.minimum(nearest, segment.n_samples - 1)])
     return np.concatenate(parts)

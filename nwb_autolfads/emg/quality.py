@@ -121,15 +121,15 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
     )
 
 
-def middle_stretch(recording: EmgRecording, seconds: float) -> xr.DataArray:
-    """Return the signal as it was recorded, from the middle of the longest gap-free stretch.
+def middle_excerpt(recording: EmgRecording, seconds: float) -> xr.DataArray:
+    """Return the signal as it was recorded, from the middle of the longest gap-free segment.
 
     Returns
     -------
     DataArray, (time, muscle)
-        Coordinates ``time`` (s, session clock) and ``muscle``; attr ``unit``. Shorter, where the stretch is.
+        Coordinates ``time`` (s, session clock) and ``muscle``; attr ``unit``. Shorter, where the segment is.
     """
-    segment = max(recording.segments, key=lambda each: each.n_samples)
+    segment = recording.segments.longest
     count = min(segment.n_samples, round(seconds * recording.rate))
     skipped = (segment.n_samples - count) // 2
     start = segment.first_sample + skipped

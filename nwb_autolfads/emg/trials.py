@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.segments import Segments
 
 FEWEST_TRIALS = 10
 """One trial in five is held out for validation, and training must see what varies."""
@@ -71,7 +72,7 @@ def cut_trials(
     time = emg["time"].values
     firsts = _bin_at(time, events + from_ms / 1000, rate)
     stops = firsts + length if until is None else _bin_at(time, _first_after(events, until) + to_ms / 1000, rate)
-    trials = _apart(emg["segment"].values, firsts, stops)
+    trials = _apart(Segments.of(emg), firsts, stops)
     if len(trials) < FEWEST_TRIALS:
         said = f"{from_ms:g} to {to_ms:g} ms" if until is None else f"{from_ms:g} ms to {to_ms:g} ms after {until_name}"
         raise SignalError(
@@ -105,12 +106,13 @@ def _bin_at(time: NDArray[np.float64], moments: NDArray[np.float64], rate: float
     return np.where(there | ends_there, bins, -len(time))
 
 
-def _apart(segment: NDArray[np.integer], firsts: NDArray[np.intp], stops: NDArray[np.intp]) -> list[tuple[int, int]]:
+def _apart(segments: Segments, firsts: NDArray[np.intp], stops: NDArray[np.intp]) -> list[tuple[int, int]]:
     """Keep the trials, first bin and number of bins, that lie within one segment and after the one before."""
     trials: list[tuple[int, int]] = []
     free = 0
-    for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
-        if free <= first <= stop - 2 < len(segment) - 1 and segment[first] == segment[stop - 1]:
+    whole = segments.hold(firsts, stops - firsts)
+    for first, stop, is_whole in zip(firsts.tolist(), stops.tolist(), whole.tolist(), strict=True):
+        if free <= first <= stop - 2 and is_whole:
             trials.append((first, stop - first))
             free = stop
     return trials

@@ -81,21 +81,3 @@ def estimate_dataset(
         **{key: emg.attrs[key] for key in ("origin", "preprocessing", "rate", "unit") if key in emg.attrs},
     }
     return xr.Dataset(pairs, coords=emg.coords, attrs=attrs)
-
-
-def gap_free_slices(emg: xr.DataArray) -> list[slice]:
-    """Return one slice along time per gap-free segment, in order.
-
-    Parameters
-    ----------
-    emg : DataArray, (time, muscle)
-        With the coordinate ``segment`` along time.
-
-    Returns
-    -------
-    list of slice
-    """
-    segment = emg["segment"].values
-    edges = np.flatnonzero(np.diff(segment)) + 1
-    starts = [0, *edges.tolist()]
-    return [slice(start, stop) for start, stop in zip(starts, [*edges.tolist(), len(segment)], strict=True)]

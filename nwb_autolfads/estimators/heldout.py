@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.special import digamma, gammaln, polygamma
 
 from nwb_autolfads.errors import SignalError
-from nwb_autolfads.estimators.base import gap_free_slices
 from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.estimators.observed import FLOOR, observe, require_between
+from nwb_autolfads.segments import Segments
 
 N_FOLDS = 5
 MAP_STEPS = 8
@@ -88,7 +88,7 @@ def held_out_likelihood(
     """Score one way of predicting hidden bins; see `score_held_out`, whose result this is without ``estimator``."""
     observed = observe(emg)
     if block_ms is None:
-        block_ms = noise_length(observed.values, observed.pieces, observed.rate)
+        block_ms = noise_length(observed.values, observed.segments, observed.rate)
     positive = emg.copy(data=np.maximum(emg.values, FLOOR))  # so that what was raised is said once, here
     starts, fold_of_bin = hidden_blocks(emg, block_ms=block_ms, folds=folds, seed=seed)
     mean = np.empty_like(observed.values)
@@ -137,7 +137,7 @@ def hidden_blocks(
     require_between("block_ms", block_ms, 1e3 / rate, 1e4, unit="ms")
     require_between("folds", folds, 2, 100)
     length = round(block_ms * rate / 1e3)
-    starts = np.concatenate([np.arange(piece.start, piece.stop, length) for piece in gap_free_slices(emg)])
+    starts = Segments.of(emg).chunks(length).firsts
     if len(starts) < 2 * folds:
         raise SignalError(
             f"{emg.sizes['time']} bins are {len(starts)} blocks of {block_ms:g} ms, too few for {folds} folds",

@@ -101,12 +101,12 @@ def block_for_choice(observed: ObservedEmg) -> float:
     It is longer than that of the noise: at the edges of a block noise is predicted from its neighbours, which speaks
     for cutoffs that are too high.
     """
-    return hidden_block_ms(observed.values, observed.pieces, observed.rate, shortest=SHORTEST_BLOCK_MS)
+    return hidden_block_ms(observed.values, observed.segments, observed.rate, shortest=SHORTEST_BLOCK_MS)
 
 
 def feasible_cutoffs(observed: ObservedEmg) -> list[float]:
     """Return those of `CUTOFFS_HZ` that are below Nyquist and whose padding fits into every segment."""
-    shortest = min(piece.stop - piece.start for piece in observed.pieces)
+    shortest = int(observed.segments.lengths.min())
     fits = [c for c in CUTOFFS_HZ if c < 0.45 * observed.rate and _padding(observed.rate, c) < shortest]
     if not fits:
         raise SignalError(
@@ -161,16 +161,16 @@ def low_pass(
     padding = _padding(rate, cutoff)
     shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
     smooth = np.empty_like(observed.values)
-    for piece in observed.pieces:
-        if piece.stop - piece.start <= padding:
+    for segment in observed.segments:
+        if segment.n_samples <= padding:
             raise SignalError(
-                f"a segment of {piece.stop - piece.start} bins at {rate:g} Hz is not longer than the padding of the "
+                f"a segment of {segment.n_samples} bins at {rate:g} Hz is not longer than the padding of the "
                 f"low-pass at {cutoff:g} Hz, {padding} bins",
                 way_out="Raise the cutoff or leave out segments that short",
             )
         both_ways = partial(sosfiltfilt, sections, axis=0, padtype="even", padlen=padding)
-        x, v = observed.values[piece], shown[piece]
-        smooth[piece] = both_ways(x) if v.all() else _predict(x, v, both_ways, padding)
+        x, v = observed.values[segment.rows], shown[segment.rows]
+        smooth[segment.rows] = both_ways(x) if v.all() else _predict(x, v, both_ways, padding)
     unseen = np.isnan(smooth[:, 0])  # segments that are hidden as a whole
     if unseen.any():
         smooth[unseen] = np.average(observed.values, axis=0, weights=shown)

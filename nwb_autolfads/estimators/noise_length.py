@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from nwb_autolfads.segments import Segments
+
 SLOW_MS = 20.0
 """Width (standard deviation) of the average that is taken for the mean."""
 LEFT_OVER_MS = (25.0, 40.0)
@@ -21,7 +23,7 @@ LEAST = 0.1
 LARGEST_RATIO = 10.0
 
 
-def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> float:
+def noise_length(x: NDArray[np.floating], segments: Segments, rate: float) -> float:
     """Find the lag from which on the noise of rectified EMG is no longer correlated.
 
     The ratio of EMG to a slow average of it has an autocorrelation rho. Noise is what exceeds its level at long lags:
@@ -31,8 +33,8 @@ def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> f
     ----------
     x : array, (time, muscle)
         Rectified EMG, positive; NaN where it is missing.
-    pieces : list of slice
-        The gap-free segments.
+    segments : Segments
+        Those without gaps.
     rate : float
         Hz.
 
@@ -43,8 +45,8 @@ def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> f
     """
     bins = [max(1, round(ms * rate / 1000)) for ms in LEFT_OVER_MS]
     products = np.zeros((bins[1] + 1, x.shape[1]))
-    for piece in pieces:
-        segment = np.asarray(x[piece], np.float64)
+    for rows in segments.slices:
+        segment = np.asarray(x[rows], np.float64)
         segment = np.where(np.isfinite(segment), segment, np.nanmean(segment, axis=0))
         ratio = segment / gaussian_filter1d(segment, SLOW_MS * rate / 1000, axis=0)
         ratio = np.minimum(ratio, LARGEST_RATIO)
@@ -58,6 +60,6 @@ def noise_length(x: NDArray[np.floating], pieces: list[slice], rate: float) -> f
     return float(np.median(first)) * 1000 / rate
 
 
-def hidden_block_ms(x: NDArray[np.floating], pieces: list[slice], rate: float, *, shortest: float) -> float:
+def hidden_block_ms(x: NDArray[np.floating], segments: Segments, rate: float, *, shortest: float) -> float:
     """Return how long (ms) a hidden block must be for noise not to be predicted into it, at least ``shortest``."""
-    return max(BLOCK_IN_NOISE * noise_length(x, pieces, rate), shortest)
+    return max(BLOCK_IN_NOISE * noise_length(x, segments, rate), shortest)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.estimators.base import gap_free_slices
+from nwb_autolfads.segments import Segments
 
 FLOOR = 1e-4
 """Smallest value of rectified, scaled EMG and of activation: the likelihoods are defined above zero only."""
@@ -28,15 +28,15 @@ class ObservedEmg:
         Rectified, scaled EMG, at least `FLOOR`.
     rate : float
         Sampling rate (Hz).
-    pieces : list of slice
-        One slice along time per gap-free segment.
+    segments : Segments
+        Where there are no gaps.
     usable : array of bool, (muscle,)
         Which columns of the source ``values`` holds.
     """
 
     values: NDArray[np.float64]
     rate: float
-    pieces: list[slice]
+    segments: Segments
     usable: NDArray[np.bool_]
 
     def spread(self, columns: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -91,7 +91,7 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
             UserWarning,
             stacklevel=3,
         )
-    return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), gap_free_slices(emg), usable)
+    return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), Segments.of(emg), usable)
 
 
 def moving_average(values: NDArray[np.float64], visible: NDArray[np.float64], width: int) -> NDArray[np.float64]:

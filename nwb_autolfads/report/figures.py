@@ -9,6 +9,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nwb_autolfads.segments import Segments
+
 # Okabe & Ito 2008: told apart with every common colour blindness, and in grey.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 EMG_GREY = "#BBBBBB"
@@ -191,8 +193,7 @@ def _draw(
 ) -> None:
     scale = float(values.coords["scale"]) if "scale" in values.coords else 1.0
     time, shown = values["time"].values.copy(), values.values * scale * factor
-    if "segment" in values.coords:  # a line across a gap would invent data
-        shown = np.where(np.diff(values["segment"].values, prepend=values["segment"].values[:1]) != 0, np.nan, shown)
+    shown[Segments.of(values).firsts[1:]] = np.nan  # a line across a gap would invent data
     axis.plot(time, shown, dashes, color=color, linewidth=width, label=label)
 
 

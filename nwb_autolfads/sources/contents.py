@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,13 @@ from hdmf.common import DynamicTable
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.segments import Segment
 from nwb_autolfads.sources import room_of
 from nwb_autolfads.sources.names import normalise_unit
 from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
 from nwb_autolfads.sources.nwb.events import event_series, event_tables, interval_tables
 from nwb_autolfads.sources.nwb.timebase import glance_rate, read_time_base
 from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
-from nwb_autolfads.sources.recording import Segment
 
 _REMOTE = "over the network: signals were not fetched, so neither gaps nor quality were looked at"
 
@@ -26,7 +27,7 @@ class FoundEmg:
 
     candidate: Candidate
     likely: bool
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]
     problem: str
 
 

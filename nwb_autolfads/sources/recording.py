@@ -10,6 +10,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from nwb_autolfads.segments import Segments
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -23,15 +25,6 @@ class Origin:
     def to_json(self) -> str:
         """Return the origin as the JSON object kept in ``attrs["origin"]`` of every later result."""
         return json.dumps(asdict(self))
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch without gaps: start time (s, session clock), first sample and number of samples."""
-
-    start_time: float
-    first_sample: int
-    n_samples: int
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,8 @@ class EmgRecording:
         Unit of the samples that `read` returns.
     rectified : bool
         Whether the samples are rectified already.
-    segments : tuple of Segment
-        Gap-free stretches, in time order.
+    segments : Segments
+        Gap-free segments, in time order.
     origin : Origin
         The file and the object that were read.
     assumptions : tuple of str
@@ -84,7 +77,7 @@ class EmgRecording:
     rate: float
     unit: str
     rectified: bool
-    segments: tuple[Segment, ...]
+    segments: Segments
     origin: Origin
     assumptions: tuple[str, ...]
     _read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
@@ -95,7 +88,7 @@ class EmgRecording:
     @property
     def n_samples(self) -> int:
         """Number of samples over all segments."""
-        return sum(segment.n_samples for segment in self.segments)
+        return self.segments.n_samples
 
     @property
     def duration(self) -> float:

@@ -1,15 +1,15 @@
-"""Stretches of recordings that are not NWB, one after the other on one session clock."""
+"""Segments of recordings that are not NWB, one after the other on one session clock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.recording import Segment
+from nwb_autolfads.segments import Segment, Segments
 
 
-def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file: str, obj: str) -> tuple[Segment, ...]:
-    """Return the gap-free stretches of segments of so many samples that start at these times (s, session clock).
+def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file: str, obj: str) -> Segments:
+    """Return the gap-free segments of parts of so many samples that start at these times (s, session clock).
 
     Raises
     ------
@@ -29,10 +29,10 @@ def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file
                 obj=obj,
                 way_out="Choose one, such as --emg 'segment 0' (in Python: path='segment 0')",
             )
-        if segments and gap * rate < 0.5:  # what follows at once is the same stretch
+        if segments and gap * rate < 0.5:  # what follows at once is the same segment
             before = segments.pop()
             segments.append(Segment(before.start_time, before.first_sample, before.n_samples + int(count)))
         elif count:
             segments.append(Segment(float(start), first, int(count)))
         first += int(count)
-    return tuple(segments)
+    return Segments(tuple(segments), rate)

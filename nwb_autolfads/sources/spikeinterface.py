@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.assumptions import judge_sign, name_muscles, settle_unit
 from nwb_autolfads.sources.names import normalise_unit
 from nwb_autolfads.sources.nwb.candidates import MOST_MUSCLES
@@ -115,14 +115,12 @@ def activation_as_recording(estimate: xr.Dataset) -> NumpyRecording:
 
     activation = estimate["activation"]
     activation = activation.isel(muscle=np.isfinite(activation.values).any(axis=activation.get_axis_num("time")))
-    number = estimate["segment"].values if "segment" in estimate.coords else np.zeros(activation.sizes["time"])
-    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(number)]
-    parts = [slice(low, high) for low, high in pairwise(edges)]
-    values, time = activation.transpose("time", "muscle").values, estimate["time"].values
+    segments = Segments.of(estimate)
+    values = activation.transpose("time", "muscle").values
     recording = NumpyRecording(
-        [np.ascontiguousarray(values[part]) for part in parts],
+        [np.ascontiguousarray(values[rows]) for rows in segments.slices],
         sampling_frequency=float(estimate.attrs["rate"]),
-        t_starts=[float(time[part.start]) for part in parts],
+        t_starts=segments.start_times.tolist(),
         channel_ids=activation["muscle"].values.astype(str),
     )
     if "scale" in activation.coords:

@@ -16,8 +16,9 @@ from nwb_autolfads.emg import blocks as blocks_module
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.segments import Segment, Segments
 from nwb_autolfads.sources import open_emg
-from nwb_autolfads.sources.recording import EmgRecording, Origin, Segment
+from nwb_autolfads.sources.recording import EmgRecording, Origin
 
 
 def recording_of(data, *, rate=1000.0, rectified=False, segments=None, muscles=None) -> EmgRecording:
@@ -27,7 +28,7 @@ def recording_of(data, *, rate=1000.0, rectified=False, segments=None, muscles=N
         rate=rate,
         unit="V",
         rectified=rectified,
-        segments=tuple(segments or (Segment(0.0, 0, len(data)),)),
+        segments=Segments(tuple(segments or (Segment(0.0, 0, len(data)),)), rate),
         origin=Origin("session.nwb", "id", "acquisition/EMG", "object"),
         assumptions=(),
         _read=lambda start, stop: data[start:stop],

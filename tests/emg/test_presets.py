@@ -15,7 +15,7 @@ from nwb_autolfads.emg import blocks as blocks_module
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SignalError
-from nwb_autolfads.sources.recording import Segment
+from nwb_autolfads.segments import Segment
 
 
 def test_falcon_m1_comes_out_as_from_plain_scipy(monkeypatch):

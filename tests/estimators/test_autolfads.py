@@ -202,7 +202,7 @@ def test_model_without_controller_has_no_inputs():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda e: e[:40], "session.nwb, acquisition/EMG: the longest stretch without a gap is 0.080 s, shorter than"),
+        (lambda e: e[:40], "session.nwb, acquisition/EMG: the longest segment without a gap is 0.080 s, shorter than"),
         (
             lambda e: e.where(e["time"] != 1.0, np.inf),
             "4 values are infinite or not positive, the first is inf for muscle M0 at 1",

@@ -14,6 +14,11 @@ from nwb_autolfads.estimators.bayes import forward_backward
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.estimator import MEAN_OF_RECTIFIED, BayesianFilter
 from nwb_autolfads.estimators.bayes.forward_backward import infer
+from nwb_autolfads.segments import Segments
+
+
+def rows(*lengths):
+    return Segments.of_lengths(lengths, 500.0)
 
 
 def generator(n_grid, spacing, diffusion, jump):
@@ -89,8 +94,8 @@ def test_filter_and_smoother_are_those_of_a_plain_loop(observation):
     hidden = {40, 41, 42, 150}
     visible = np.array([t not in hidden for t in range(300)])
     model = model_of(2, n_grid, top, 0.3, 2.0, observation)
-    filtered = infer(model, x, [slice(0, 300)], visible=visible, mode=True)
-    smoothed = infer(model, x, [slice(0, 300)], visible=visible, smooth=True, mode=True)
+    filtered = infer(model, x, rows(300), visible=visible, mode=True)
+    smoothed = infer(model, x, rows(300), visible=visible, smooth=True, mode=True)
     for muscle in range(2):
         alphas, gammas, evidence = plain_loop(x[:, muscle], sigma, kernel, observation, hidden)
         for got, p in ((filtered, alphas), (smoothed, gammas)):
@@ -110,7 +115,7 @@ def test_windows_side_by_side_agree_with_one_sequential_pass(monkeypatch):
     monkeypatch.setattr(forward_backward, "WINDOW_BINS", 500)
     monkeypatch.setattr(forward_backward, "BELIEFS_AT_ONCE", 500 * n_grid * 5)  # 12 windows in 3 batches
     model = model_of(1, n_grid, top, 0.3, 1.0, "laplace")
-    filtered, smoothed = (infer(model, x[:, None], [slice(0, 6000)], smooth=smooth) for smooth in (False, True))
+    filtered, smoothed = (infer(model, x[:, None], rows(6000), smooth=smooth) for smooth in (False, True))
     np.testing.assert_allclose(filtered.mean[:, 0], alphas @ sigma, rtol=1e-5)
     np.testing.assert_allclose(smoothed.mean[:, 0], gammas @ sigma, rtol=1e-5)
     np.testing.assert_allclose(filtered.log_predictive[:, 0], evidence, atol=1e-5)
@@ -123,7 +128,7 @@ def test_a_model_that_forgets_slowly_gets_a_longer_warm_up(monkeypatch):
     monkeypatch.setattr(forward_backward, "WINDOW_BINS", 300)
     monkeypatch.setattr(forward_backward, "WARM_UP_BINS", 8)
     model = model_of(1, n_grid, top, 0.005, 0.0, "laplace")
-    smoothed = infer(model, x[:, None], [slice(0, 3000)], smooth=True)
+    smoothed = infer(model, x[:, None], rows(3000), smooth=True)
     gammas = plain_loop(x, model.grid[0], kernel, "laplace")[1]
     np.testing.assert_allclose(smoothed.mean[:, 0], gammas @ model.grid[0], rtol=5e-5)
 
@@ -131,8 +136,8 @@ def test_a_model_that_forgets_slowly_gets_a_longer_warm_up(monkeypatch):
 def test_segments_are_never_mixed():
     x = draw_from_the_model(900, 25, 2.5, 0.3, 1.0, "laplace", 5)[0][:, None]
     model = model_of(1, 25, 2.5, 0.3, 1.0, "laplace")
-    together = infer(model, x, [slice(0, 400), slice(400, 900)], smooth=True)
-    alone = infer(model, x[:400], [slice(0, 400)], smooth=True)
+    together = infer(model, x, rows(400, 500), smooth=True)
+    alone = infer(model, x[:400], rows(400), smooth=True)
     np.testing.assert_allclose(together.mean[:400], alone.mean, rtol=1e-5)
 
 
@@ -152,7 +157,7 @@ def test_activation_is_the_mean_of_the_rectified_emg(observation):
 
 def test_posterior_standard_deviation_is_calibrated_on_data_from_the_model():
     x, sigma = draw_from_the_model(20_000, 50, 3.0, 0.3, 1.0, "laplace", 7)
-    found = infer(model_of(1, 50, 3.0, 0.3, 1.0, "laplace"), x[:, None], [slice(0, len(x))], smooth=True)
+    found = infer(model_of(1, 50, 3.0, 0.3, 1.0, "laplace"), x[:, None], rows(len(x)), smooth=True)
     z = (sigma - found.mean[:, 0]) / found.std[:, 0]
     assert np.mean(z**2) == pytest.approx(1, abs=0.15)
     assert np.mean(np.abs(z) < 1.645) == pytest.approx(0.9, abs=0.03)
@@ -162,7 +167,7 @@ def test_smoother_is_closer_to_the_truth_than_the_filter():
     x, sigma = draw_from_the_model(10_000, 50, 3.0, 0.3, 1.0, "laplace", 8)
     model = model_of(1, 50, 3.0, 0.3, 1.0, "laplace")
     errors = [
-        np.mean((infer(model, x[:, None], [slice(0, len(x))], smooth=s).mean[:, 0] - sigma) ** 2) for s in (False, True)
+        np.mean((infer(model, x[:, None], rows(len(x)), smooth=s).mean[:, 0] - sigma) ** 2) for s in (False, True)
     ]
     assert errors[1] < 0.8 * errors[0]
 
@@ -176,7 +181,7 @@ def test_fit_finds_settings_as_likely_as_those_the_data_were_drawn_with():
 
     def likelihood(a, b):
         model = model_of(1, 60, 3.0, a, b, "laplace")
-        return infer(model, x[:, None], [slice(0, len(x))]).log_predictive.sum()
+        return infer(model, x[:, None], rows(len(x))).log_predictive.sum()
 
     assert likelihood(diffusion, jump) > likelihood(0.5, 2.0) - 10
     assert likelihood(diffusion, jump) > likelihood(0.02, 2.0) + 10
@@ -269,7 +274,13 @@ def test_an_outlier_far_above_the_grid_leaves_everything_finite():
     x = np.random.default_rng(12).exponential(0.05, (1000, 1))
     x[500] = 1e4
     for observation in ("laplace", "gauss"):
-        found = infer(model_of(1, 100, 1.0, 0.001, 0.0, observation), x, [slice(0, 1000)], smooth=True, mode=True)
+        found = infer(
+            model_of(1, 100, 1.0, 0.001, 0.0, observation),
+            x,
+            rows(1000),
+            smooth=True,
+            mode=True,
+        )
         assert all(np.isfinite(values).all() for values in found)
 
 
@@ -278,7 +289,7 @@ def test_memory_does_not_grow_with_the_beliefs_of_the_whole_recording(monkeypatc
     monkeypatch.setattr(forward_backward, "BELIEFS_AT_ONCE", 2 * 256 * 100 * 4)
     x = np.random.default_rng(13).exponential(1, (14_000, 1))
     tracemalloc.start()
-    infer(model_of(1, 100, 3.0, 0.3, 1.0, "laplace"), x, [slice(0, len(x))], smooth=True)
+    infer(model_of(1, 100, 3.0, 0.3, 1.0, "laplace"), x, rows(len(x)), smooth=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 14_000 * 100 * 4 / 2  # half of what all beliefs in float32 would take

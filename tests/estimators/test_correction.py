@@ -5,6 +5,7 @@ import pytest
 
 from nwb_autolfads.estimators.autolfads.correction import Correction
 from nwb_autolfads.estimators.noise_length import noise_length
+from nwb_autolfads.segments import Segments
 
 RATE = 500.0
 
@@ -30,7 +31,7 @@ def example():
 def test_correction_is_the_posterior_mean_of_a_locally_constant_factor(example):
     x, predicted = example
     x[100, 0] = 1e4  # an artefact
-    corrected = Correction(6.0, 9.0).apply(x, predicted, [slice(0, 140), slice(140, 300)])
+    corrected = Correction(6.0, 9.0).apply(x, predicted, Segments.of_lengths([140, 160], RATE))
     seen = np.ones(160, bool)
     np.testing.assert_allclose(corrected[:140], corrected_by_loop(x[:140], predicted[:140], 6.0, 9.0, seen[:140]))
     np.testing.assert_allclose(corrected[140:], corrected_by_loop(x[140:], predicted[140:], 6.0, 9.0, seen))
@@ -41,14 +42,17 @@ def test_hidden_bins_add_nothing(example):
     hidden = np.zeros(300, bool)
     hidden[200:212] = hidden[30:35] = True
     correction = Correction(6.0, 9.0)
-    corrected = correction.apply(x, predicted, [slice(0, 300)], hidden)
+    whole = Segments.of_lengths([300], RATE)
+    corrected = correction.apply(x, predicted, whole, hidden)
     changed = np.where(hidden[:, None], 7 * x, x)
-    np.testing.assert_array_equal(corrected, correction.apply(changed, predicted, [slice(0, 300)], hidden))
+    np.testing.assert_array_equal(
+        corrected, correction.apply(changed, predicted, Segments.of_lengths([300], RATE), hidden)
+    )
     np.testing.assert_allclose(corrected, corrected_by_loop(x, predicted, 6.0, 9.0, ~hidden))
 
 
 def test_bins_outside_segments_are_nan(example):
-    corrected = Correction(6.0, 9.0).apply(*example, [slice(0, 250)])
+    corrected = Correction(6.0, 9.0).apply(*example, Segments.of_lengths([250], RATE))
     assert np.isnan(corrected[250:]).all()
     assert (corrected[:250] > 0).all()
 
@@ -61,11 +65,11 @@ def test_expected_error_is_that_of_factors_that_vary_and_noise_that_lasts():
     factor = random.gamma(1 / variance, variance, (blocks, 1))
     noise = np.repeat(random.gamma(concentration, 1 / concentration, (blocks, length // 2 + 1)), 2, axis=1)[:, :length]
     x, predicted = (factor * noise).reshape(-1, 1), np.ones((blocks * length, 1))
-    pieces = [slice(i * length, (i + 1) * length) for i in range(blocks)]
+    segments = Segments.of_lengths([length] * blocks, 1.0)
     correction = Correction(width, weight)
-    middle = correction.apply(x, predicted, pieces)[length // 2 :: length]
+    middle = correction.apply(x, predicted, segments)[length // 2 :: length]
     found = np.sqrt(np.mean((middle - factor) ** 2))
-    assert correction.relative_error(x, predicted, pieces, 2)[0] == pytest.approx(found, rel=0.1)
+    assert correction.relative_error(x, predicted, segments, 2)[0] == pytest.approx(found, rel=0.1)
 
 
 @pytest.mark.parametrize("bins", [1, 3, 6])
@@ -76,4 +80,5 @@ def test_noise_is_as_long_as_it_was_made(bins):
     gauss = np.stack([np.convolve(random.standard_normal(n + bins - 1), kernel, "valid") for _ in range(3)], axis=1)
     mean = np.exp(np.sin(2 * np.pi * np.arange(n) / RATE))[:, None]
     x = mean * np.exp(0.7 * gauss)
-    assert noise_length(x, [slice(0, 15_000), slice(15_000, n)], RATE) == pytest.approx(1000 * bins / RATE, abs=2.1)
+    segments = Segments.of_lengths([15_000, n - 15_000], RATE)
+    assert noise_length(x, segments, RATE) == pytest.approx(1000 * bins / RATE, abs=2.1)

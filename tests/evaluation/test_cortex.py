@@ -134,12 +134,12 @@ def test_binning_averages_and_never_mixes_segments():
     one = estimate(time, values)
     bins = bin_activation({"a": one.assign_coords(segment=("time", np.repeat([0, 1], [12, 8])))}, 0.01)
     assert bins.values[0, :, 0].tolist() == [2.0, 7.0, 14.0]  # two whole bins, then one
-    assert bins.segment.tolist() == [0, 0, 1]
+    assert bins.segments.numbers.tolist() == [0, 0, 1]
     np.testing.assert_allclose(bins.time, [2 / RATE, 7 / RATE, 102 / RATE])
 
 
 def test_estimates_shorter_than_a_bin_are_refused():
-    with pytest.raises(SignalError, match="no stretch of a is as long as a bin of 10 ms"):
+    with pytest.raises(SignalError, match="no segment of a is as long as a bin of 10 ms"):
         bin_activation({"a": estimate(np.arange(4) / RATE, np.arange(4.0)[:, None])}, 0.01)
 
 

@@ -8,6 +8,7 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.evaluation.decoding.folds import Folds, blocked_folds
 from nwb_autolfads.evaluation.decoding.lagged import known_rows, lagged_map, lagged_sums
 from nwb_autolfads.evaluation.decoding.ridge import decode
+from nwb_autolfads.segments import Segments
 
 STEP = 0.01
 
@@ -23,7 +24,7 @@ def driven(seed=0, n_time=1500, delay=3, noise=3.0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n_time, 5))
     y = np.roll(x, delay, axis=0) @ rng.normal(size=(5, 2)) + noise * rng.normal(size=(n_time, 2))
-    return x, y, np.arange(n_time) * STEP, np.zeros(n_time, dtype=int)
+    return x, y, np.arange(n_time) * STEP, Segments.of_lengths([n_time], 1 / STEP)
 
 
 def r2(true, predicted):
@@ -31,9 +32,9 @@ def r2(true, predicted):
 
 
 def test_held_out_predictions_are_those_of_scikit_learn_with_everything_chosen_in_training():
-    x, y, time, segment = driven()
+    x, y, time, segments = driven()
     shifts, strengths = [0, 3, 6], np.array([1e-3, 1e-1, 10.0])
-    found = decode(x, y, time, segment, shifts, n_folds=4, guard=0.1, strengths=strengths)
+    found = decode(x, y, time, segments, shifts, n_folds=4, guard=0.1, strengths=strengths)
     rows = np.arange(6, len(time))
     wide = np.hstack([x[rows - shift] for shift in shifts])
     folds = blocked_folds(time[rows], 4, 0.1)
@@ -60,8 +61,8 @@ def test_held_out_predictions_are_those_of_scikit_learn_with_everything_chosen_i
 
 
 def test_the_lag_that_made_the_target_is_found():
-    x, y, time, segment = driven(delay=3)
-    found = decode(x, y, time, segment, [0, 1, 3, 5], n_folds=4, guard=0.1)
+    x, y, time, segments = driven(delay=3)
+    found = decode(x, y, time, segments, [0, 1, 3, 5], n_folds=4, guard=0.1)
     assert found.r2_at_lag.argmax(axis=1).tolist() == [2, 2]
     np.testing.assert_allclose(found.r2_one_lag, found.r2_at_lag[:, 2])
 
@@ -83,9 +84,9 @@ def test_a_leak_planted_across_the_border_pays_without_a_guard_and_not_with_one_
     at = np.arange(n_time)
     borders = np.arange(1, n_folds) * n_time // n_folds
     x = np.stack([np.maximum(0, 1 - np.abs(at - border) / (window / 2)) for border in borders], axis=1)
-    strengths, segment = np.array([1e-4]), np.zeros(n_time, dtype=int)
+    strengths, segments = np.array([1e-4]), Segments.of_lengths([n_time], 1 / STEP)
     leaky, guarded = (
-        decode(x, y, at * STEP, segment, [0], n_folds=n_folds, guard=guard, strengths=strengths).predicted
+        decode(x, y, at * STEP, segments, [0], n_folds=n_folds, guard=guard, strengths=strengths).predicted
         for guard in (0.0, window * STEP)
     )
     leak = x.any(axis=1)
@@ -97,21 +98,21 @@ def test_the_shuffled_control_is_not_above_zero_but_shows_folds_that_train_on_wh
     rng = np.random.default_rng(2)
     x = smooth_noise(rng, 2000, 30, 5)
     y = smooth_noise(rng, 2000, 4, 20)  # has nothing to do with x, as after shuffling
-    time, segment = np.arange(2000) * STEP, np.zeros(2000, dtype=int)
-    honest = decode(x, y, time, segment, [0, 5], n_folds=4, guard=0.5)
+    time, segments = np.arange(2000) * STEP, Segments.of_lengths([2000], 1 / STEP)
+    honest = decode(x, y, time, segments, [0, 5], n_folds=4, guard=0.5)
     assert honest.r2.mean() <= honest.r2.std()
     assert honest.r2.mean() < 0.02
     whole = blocked_folds(time[5:], 4, 0.5).test
     leaking = Folds(test=whole, near=np.zeros_like(whole))
-    assert decode(x, y, time, segment, [0, 5], n_folds=4, guard=0.5, folds=leaking).r2.min() > 0.05
+    assert decode(x, y, time, segments, [0, 5], n_folds=4, guard=0.5, folds=leaking).r2.min() > 0.05
 
 
 def test_lags_do_not_reach_across_gaps_or_into_what_is_not_known():
     values = np.arange(12.0)[:, None]
     values[9] = np.nan
-    segment = np.repeat([0, 1], 6)
-    assert np.flatnonzero(known_rows(values, segment, [0, 2])).tolist() == [2, 3, 4, 5, 8, 10]
-    assert np.flatnonzero(known_rows(values, segment, [-1, 0])).tolist() == [0, 1, 2, 3, 4, 6, 7, 10]
+    segments = Segments.of_lengths([6, 6], 1.0)
+    assert np.flatnonzero(known_rows(values, segments, [0, 2])).tolist() == [2, 3, 4, 5, 8, 10]
+    assert np.flatnonzero(known_rows(values, segments, [-1, 0])).tolist() == [0, 1, 2, 3, 4, 6, 7, 10]
 
 
 @pytest.mark.parametrize("shifts", [[0, 1, 2, 5, 10], [0, -3, -6, -9], [4], [7, -2, 3, 0, -7]])
@@ -145,36 +146,36 @@ def test_pieces_of_folds_make_up_every_fold_whole():
 
 
 def test_bins_with_an_unknown_target_are_left_out_and_nothing_else_changes():
-    x, y, time, segment = driven()
+    x, y, time, segments = driven()
     y[700:720, 0] = np.nan
-    found = decode(x, y, time, segment, [0, 3], n_folds=4, guard=0.1)
+    found = decode(x, y, time, segments, [0, 3], n_folds=4, guard=0.1)
     assert np.flatnonzero(~found.rows).tolist() == [0, 1, 2, *range(700, 720)]
     assert np.isfinite(found.predicted[found.rows]).all()
     assert found.n.sum() == found.rows.sum()
 
 
 def test_a_constant_target_has_no_score_and_leaves_the_others_alone():
-    x, y, time, segment = driven()
+    x, y, time, segments = driven()
     with_constant = np.column_stack([y, np.full(len(y), 4.2)])
-    found = decode(x, with_constant, time, segment, [0, 3], n_folds=4, guard=0.1)
+    found = decode(x, with_constant, time, segments, [0, 3], n_folds=4, guard=0.1)
     assert np.isnan(found.r2[2])
-    np.testing.assert_allclose(found.r2[:2], decode(x, y, time, segment, [0, 3], n_folds=4, guard=0.1).r2)
+    np.testing.assert_allclose(found.r2[:2], decode(x, y, time, segments, [0, 3], n_folds=4, guard=0.1).r2)
 
 
 def test_a_predictor_that_does_not_vary_predicts_nothing():
-    x, y, time, segment = driven()
+    x, y, time, segments = driven()
     constant = np.column_stack([x, np.full(len(x), 7.0)])
     np.testing.assert_allclose(
-        decode(constant, y, time, segment, [3], n_folds=4, guard=0.1).r2,
-        decode(x, y, time, segment, [3], n_folds=4, guard=0.1).r2,
+        decode(constant, y, time, segments, [3], n_folds=4, guard=0.1).r2,
+        decode(x, y, time, segments, [3], n_folds=4, guard=0.1).r2,
     )
 
 
 def test_a_recording_too_short_for_its_folds_is_refused_with_the_numbers():
-    x, y, time, segment = driven(n_time=200)
+    x, y, time, segments = driven(n_time=200)
     with pytest.raises(
         SignalError, match=r"200 bins in common are too few: 10 folds with guards of 1 s leave \d+ bins"
     ):
-        decode(x, y, time, segment, [0], n_folds=10, guard=1.0)
+        decode(x, y, time, segments, [0], n_folds=10, guard=1.0)
     with pytest.raises(ConfigError, match="2 folds"):
         blocked_folds(time, 2, 0.1)

@@ -12,14 +12,15 @@ ALLOWED = {
     "__init__": {"sources", "emg", "estimators", "evaluation", "results", "report", "simulate"},
     "errors": set(),
     "files": {"errors"},
-    "sources": {"errors", "files"},
-    "emg": {"sources", "errors"},
+    "segments": set(),
+    "sources": {"segments", "errors", "files"},
+    "emg": {"sources", "segments", "errors"},
     "lfads": set(),
     "search": {"lfads", "errors", "files"},
-    "estimators": {"search", "lfads", "errors", "files"},
-    "results": {"sources", "config", "errors", "files"},
-    "evaluation": {"sources", "emg", "results", "errors", "files"},
-    "report": {"evaluation", "errors"},
+    "estimators": {"search", "lfads", "segments", "errors", "files"},
+    "results": {"sources", "config", "segments", "errors", "files"},
+    "evaluation": {"sources", "emg", "results", "segments", "errors", "files"},
+    "report": {"evaluation", "segments", "errors"},
     "simulate": {"errors", "files"},
     "config": {"emg", "sources", "errors", "files"},
     "commands": {
@@ -38,7 +39,18 @@ ALLOWED = {
     },
     "cli": {"commands", "config", "evaluation", "results", "report", "search", "simulate", "errors", "files"},
 }
-WITHOUT_TORCH = {"sources", "emg", "evaluation", "results", "report", "simulate", "config", "errors", "files"}
+WITHOUT_TORCH = {
+    "sources",
+    "emg",
+    "evaluation",
+    "results",
+    "report",
+    "simulate",
+    "config",
+    "segments",
+    "errors",
+    "files",
+}
 NWB_WRITERS = {"results", "simulate"}
 
 

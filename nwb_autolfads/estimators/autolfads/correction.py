@@ -24,6 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
+from nwb_autolfads.segments import Segments
+
 REACH = 4.0
 """Standard deviations at which the weights end."""
 LARGEST_RATIO = 20.0
@@ -53,7 +55,7 @@ class Correction:
         self,
         x: NDArray[np.floating],
         predicted: NDArray[np.floating],
-        pieces: list[slice],
+        segments: Segments,
         hidden: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float64]:
         """Correct a prediction.
@@ -62,8 +64,8 @@ class Correction:
         ----------
         x, predicted : array, (time, muscle)
             Rectified EMG, NaN where it is missing, and its prediction from data that did not hold the bin. Positive.
-        pieces : list of slice
-            The gap-free segments, which do not mix.
+        segments : Segments
+            Those without gaps; they do not mix.
         hidden : array of bool, (time,), optional
             Bins whose data must not be used.
 
@@ -73,33 +75,33 @@ class Correction:
             Positive; NaN outside the segments.
         """
         corrected = np.full(x.shape, np.nan)
-        for piece in pieces:
-            ratio = _ratio(x[piece], predicted[piece])
+        for rows in segments.slices:
+            ratio = _ratio(x[rows], predicted[rows])
             seen = np.isfinite(ratio)
             if hidden is not None:
-                seen &= ~hidden[piece, None]
+                seen &= ~hidden[rows, None]
             total = self._sum(np.where(seen, ratio, 0))
-            corrected[piece] = (
-                predicted[piece] * (self.weight + total) / (self.weight + self._sum(seen.astype(np.float64)))
+            corrected[rows] = (
+                predicted[rows] * (self.weight + total) / (self.weight + self._sum(seen.astype(np.float64)))
             )
         return corrected
 
     def relative_error(
-        self, x: NDArray[np.floating], predicted: NDArray[np.floating], pieces: list[slice], noise_bins: int
+        self, x: NDArray[np.floating], predicted: NDArray[np.floating], segments: Segments, noise_bins: int
     ) -> NDArray[np.float64]:
         """Return the relative error to expect of the corrected activation, (muscle,).
 
         Parameters
         ----------
-        x, predicted, pieces
+        x, predicted, segments
             As in `apply`.
         noise_bins : int
             Lag from which on the noise is not correlated; what the covariance is there is not noise.
         """
         products, weights = np.zeros((2, noise_bins + 1, x.shape[1]))
-        for piece in pieces:
-            m = np.asarray(predicted[piece], np.float64)
-            e = m * (_ratio(x[piece], m) - 1)  # bursts weigh more than rest
+        for rows in segments.slices:
+            m = np.asarray(predicted[rows], np.float64)
+            e = m * (_ratio(x[rows], m) - 1)  # bursts weigh more than rest
             known = np.isfinite(e)
             e, m = np.where(known, e, 0), np.where(known, m, 0)
             for lag in range(min(noise_bins + 1, len(m))):

@@ -16,12 +16,12 @@ from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.correction import Correction
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel
-from nwb_autolfads.estimators.base import gap_free_slices
 from nwb_autolfads.estimators.noise_length import hidden_block_ms, noise_length
 from nwb_autolfads.lfads.inference import Posterior, infer
 from nwb_autolfads.lfads.masking import Blocks, Elements, Hiding, View
 from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
+from nwb_autolfads.segments import Segments
 
 SHORTEST_BLOCK_MS = 20.0
 """Blocks shorter than this are too easy to predict from their edges for a model to learn from them."""
@@ -77,23 +77,23 @@ def posterior_over_time(trained: TrainedModel, emg: xr.DataArray, views: Views, 
     series: dict[str, NDArray[np.float32]] = {}
     initial_conditions, window_start = [], []
     for segment in long_segments(emg, window, settings.observation):
-        data, length = padded(emg[segment], window), segment.stop - segment.start
+        data, length = padded(emg[segment.rows], window), segment.n_samples
         starts = window_starts(len(data), window, overlap)
         batches = []
         for i in range(0, len(starts), settings.inference_windows):
             some = starts[i : i + settings.inference_windows]
             windows = chop(data, some, window)
-            seen = views(windows, [segment.start + start for start in some])
+            seen = views(windows, [segment.first_sample + start for start in some])
             samples = settings.posterior_samples
             batches.append(infer(trained.model, observation, windows, seen, samples=samples, random=random))
         # windows are the last axis but one everywhere
         posterior = Posterior(*(torch.cat(parts, dim=-2) for parts in zip(*batches, strict=True)))._asdict()
         initial_conditions.append(posterior.pop("initial_condition"))
-        window_start.append(emg["time"].values[segment][starts])
+        window_start.append(emg["time"].values[segment.rows][starts])
         for name, values in posterior.items():
             merged = merge(values, starts, settings.merge_power)[:length].numpy()
             whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
-            whole[segment] = merged
+            whole[segment.rows] = merged
     return OverTime(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
 
 
@@ -114,14 +114,14 @@ def corrected(
     settings, rate = trained.card.config, trained.card.rate
     if settings.masking != "blocks" or not settings.correction_ms or settings.observation == "poisson":
         return None
-    pieces = long_segments(emg, bins(settings.window_ms, rate), settings.observation)
+    segments = long_segments(emg, bins(settings.window_ms, rate), settings.observation)
     correction = Correction(settings.correction_ms * rate / 1000, settings.prediction_weight_ms * rate / 1000)
-    activation = correction.apply(emg.values, predicted, pieces, hidden)
-    noise = max(1, bins(noise_length(emg.values, pieces, rate), rate))
-    return activation, activation * correction.relative_error(emg.values, predicted, pieces, noise)
+    activation = correction.apply(emg.values, predicted, segments, hidden)
+    noise = max(1, bins(noise_length(emg.values, segments, rate), rate))
+    return activation, activation * correction.relative_error(emg.values, predicted, segments, noise)
 
 
-def block_length(settings: AutoLFADSConfig, emg: xr.DataArray, segments: list[slice]) -> float:
+def block_length(settings: AutoLFADSConfig, emg: xr.DataArray, segments: Segments) -> float:
     """Give the length (ms) of the blocks that are hidden: longer than the noise of this EMG; 0 where none are."""
     if settings.masking != "blocks":
         return 0.0
@@ -158,7 +158,7 @@ def unfit(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
     return SignalError(problem, file=origin.get("file", ""), obj=origin.get("object_path", ""), way_out=way_out)
 
 
-def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: int = 0) -> list[slice]:
+def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: int = 0) -> Segments:
     """Find the gap-free segments that are long enough, in data that a model with this observation can take.
 
     NaN is what is missing: it is neither learnt from nor counted. One segment at least must be as long as a window with
@@ -186,14 +186,14 @@ def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: 
     unknown = emg["muscle"].values[np.isnan(emg.values).all(axis=0)]
     if len(unknown):
         raise unfit(emg, f"muscle {unknown[0]} has no value at all (NaN)", "Mark it as unusable.")
-    slices, at_least = gap_free_slices(emg), window + 2 * margin
-    longest = max((s.stop - s.start for s in slices), default=0)
+    segments, at_least = Segments.of(emg), window + 2 * margin
+    longest = max(segments.lengths, default=0)
     if longest < at_least:
         rate = float(emg.attrs["rate"])
         raise unfit(
             emg,
-            f"the longest stretch without a gap is {longest / rate:.3f} s, shorter than one window of "
+            f"the longest segment without a gap is {longest / rate:.3f} s, shorter than one window of "
             f"{at_least / rate:.3f} s",
             "Give a longer recording, or a shorter `window_ms` in the configuration.",
         )
-    return [s for s in slices if s.stop - s.start >= SHORTEST_SHARE * at_least]
+    return segments.at_least(SHORTEST_SHARE * at_least)

@@ -59,7 +59,7 @@ class Training:
         block_ms = block_length(settings, emg, segments)
         hiding = hiding_of(settings, rate, block_ms)
         segments = long_segments(emg, window, settings.observation, margin=hiding.margin)
-        parts = [padded(emg[segment], window + 2 * hiding.margin) for segment in segments]
+        parts = [padded(emg[rows], window + 2 * hiding.margin) for rows in segments.slices]
         data = torch.cat(parts)
         population = Population(
             data=data,

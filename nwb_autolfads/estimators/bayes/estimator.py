@@ -22,6 +22,7 @@ from nwb_autolfads.estimators.bayes.amplitude_hmm import (
 )
 from nwb_autolfads.estimators.bayes.forward_backward import infer
 from nwb_autolfads.estimators.observed import ObservedEmg, moving_average, observe, require_between, require_choice
+from nwb_autolfads.segments import Segments
 
 MEAN_OF_RECTIFIED = {"laplace": 1.0, "gauss": math.sqrt(2 / math.pi)}
 """Expected rectified EMG at amplitude sigma = 1."""
@@ -29,7 +30,7 @@ DIFFUSION_BOUNDS, JUMP_BOUNDS = (1e-4, 1e3), (1e-4, 1e2)
 _START: dict[Amplitudes, tuple[float, float]] = {"logarithmic": (8.0, 0.5), "linear": (0.2, 0.5)}
 _RANGE_WINDOW_S = 0.05
 _AT_REST = 0.02  # share of the recording in which every muscle is taken to be at rest
-_FIT_STRETCHES, _FIT_STRETCH_BINS = 16, 1024
+_FIT_CHUNKS, _FIT_CHUNK_BINS = 16, 1024
 
 
 class BayesianFilter(Estimator):
@@ -70,7 +71,7 @@ class BayesianFilter(Estimator):
     Notes
     -----
     `fit` maximises the predictive likelihood, the product of p(x_t | earlier x), per muscle, on at most
-    16 stretches of 1024 bins spread over the recording. It never sees a truth.
+    16 chunks of 1024 bins spread over the recording. It never sees a truth.
     """
 
     name = "BayesianFilter"
@@ -123,12 +124,12 @@ class BayesianFilter(Estimator):
         if self.diffusion is not None and self.jump is not None:
             return self
         grid, spacing = self._grid(observed, None)
-        stretches = _fit_stretches(observed.pieces)
+        chunks = _fit_chunks(observed.segments)
 
         def log_predictive(diffusion: NDArray[np.float64], jump: NDArray[np.float64]) -> NDArray[np.float64]:
             model = self._model(observed, grid, spacing, diffusion, jump)
-            found = infer(model, observed.values, stretches).log_predictive
-            return sum((found[stretch].sum(axis=0) for stretch in stretches), np.zeros(len(grid)))
+            found = infer(model, observed.values, chunks).log_predictive
+            return sum((found[rows].sum(axis=0) for rows in chunks.slices), np.zeros(len(grid)))
 
         limit = np.full(len(grid), DIFFUSION_BOUNDS[1])
         if self.transition == "euler":
@@ -155,7 +156,7 @@ class BayesianFilter(Estimator):
         diffusion, jump = self._settings([str(m) for m in emg["muscle"].values[observed.usable]])
         model = self._model(observed, *self._grid(observed, visible), diffusion, jump)
         mode = self.point == "mode"
-        beliefs = infer(model, observed.values, observed.pieces, visible=visible, smooth=self.smooth, mode=mode)
+        beliefs = infer(model, observed.values, observed.segments, visible=visible, smooth=self.smooth, mode=mode)
         scale = MEAN_OF_RECTIFIED[self.observation]
         return scale * (beliefs.mode if mode else beliefs.mean), scale * beliefs.std
 
@@ -181,7 +182,7 @@ class BayesianFilter(Estimator):
         shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
         width = max(1, round(_RANGE_WINDOW_S * observed.rate))
         averages = np.concatenate(
-            [moving_average(observed.values[piece], shown[piece], width) for piece in observed.pieces]
+            [moving_average(observed.values[rows], shown[rows], width) for rows in observed.segments.slices]
         )
         levels = averages / MEAN_OF_RECTIFIED[self.observation]
         return amplitude_grid(self.grid, np.quantile(levels, _AT_REST, axis=0), levels.max(axis=0), self.amplitudes)
@@ -201,16 +202,11 @@ class BayesianFilter(Estimator):
         return AmplitudeModel(grid, np.stack(kernels).astype(np.float32), self.observation)
 
 
-def _fit_stretches(pieces: list[slice]) -> list[slice]:
-    stretches = [
-        slice(start, min(start + _FIT_STRETCH_BINS, piece.stop))
-        for piece in pieces
-        for start in range(piece.start, piece.stop, _FIT_STRETCH_BINS)
-    ]
-    budget = _FIT_STRETCHES * _FIT_STRETCH_BINS
-    total = sum(stretch.stop - stretch.start for stretch in stretches)
-    step = max(1.0, total / budget)
-    return [stretches[int(i)] for i in np.arange(0, len(stretches), step)]
+def _fit_chunks(segments: Segments) -> Segments:
+    """Return chunks of the segments, spread evenly, that `fit` can go through many times."""
+    chunks = segments.chunks(_FIT_CHUNK_BINS)
+    step = max(1.0, chunks.n_samples / (_FIT_CHUNKS * _FIT_CHUNK_BINS))
+    return Segments(tuple(chunks[int(i)] for i in np.arange(0, len(chunks), step)), chunks.rate)
 
 
 def _compass_search(

@@ -1,4 +1,4 @@
-"""Exact filter and smoother of the amplitude model, many stretches of time side by side.
+"""Exact filter and smoother of the amplitude model, many windows of time side by side.
 
 Forward and backward recursions are exact, but each step must wait for the one before. They also forget where they
 started. So time is cut into windows that run side by side, each warmed up on the bins around it; where two neighbours
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, Float32, likelihood
+from nwb_autolfads.segments import Segment, Segments
 
 TOLERANCE = 2e-6
 """Largest total variation distance between the beliefs of two windows at their border (float32 resolves 1e-6)."""
@@ -44,7 +45,7 @@ class Beliefs(NamedTuple):
 def infer(
     model: AmplitudeModel,
     x: NDArray[np.float64],
-    pieces: list[slice],
+    segments: Segments,
     *,
     visible: NDArray[np.bool_] | None = None,
     smooth: bool = False,
@@ -59,8 +60,8 @@ def infer(
     model : AmplitudeModel
     x : array, (time, muscle)
         Rectified, scaled EMG.
-    pieces : list of slice
-        One slice along time per gap-free segment; each starts afresh from the uniform belief.
+    segments : Segments
+        Each starts afresh from the uniform belief.
     visible : array of bool, (time,), optional
         Bins that may be used; all when not given.
     smooth : bool
@@ -73,12 +74,12 @@ def infer(
     Beliefs
     """
     seen = np.ones(len(x), bool) if visible is None else visible
-    longest = max(piece.stop - piece.start for piece in pieces)
+    longest = segments.longest.n_samples
     length = min(WINDOW_BINS, longest)
     windows = [
-        _Window(first, min(first + length, piece.stop), piece)
-        for piece in pieces
-        for first in range(piece.start, piece.stop, length)
+        _Window(first, min(first + length, segment.stop), segment)
+        for segment in segments
+        for first in range(segment.first_sample, segment.stop, length)
     ]
     n_muscles, n_grid = model.grid.shape
     pairs = max(1, BELIEFS_AT_ONCE // (2 * length * n_grid))  # of a muscle and a window, run side by side
@@ -104,11 +105,11 @@ def infer(
 
 
 class _Window(NamedTuple):
-    """Bins ``first`` to ``stop`` of the gap-free segment ``piece``."""
+    """Bins ``first`` to ``stop`` of a gap-free segment."""
 
     first: int
     stop: int
-    piece: slice
+    segment: Segment
 
 
 class _Batch(NamedTuple):
@@ -139,7 +140,7 @@ def _lay_out(
     length: int,
     warm_up: int,
 ) -> _Batch:
-    first, stop, begin, end = np.array([(w.first, w.stop, w.piece.start, w.piece.stop) for w in windows]).T
+    first, stop, begin, end = np.array([(w.first, w.stop, w.segment.first_sample, w.segment.stop) for w in windows]).T
     before, after = min(warm_up, int((first - begin).max())), min(warm_up, int((end - stop).max()))
     time = first + np.arange(-before, length + after)[:, None]  # (step, window)
     inside = (time >= begin) & (time < end)
@@ -261,7 +262,7 @@ def _disagreement(windows: list[_Window], borders: list[_Borders]) -> float:
     forward_entry, forward_exit, backward_entry, backward_exit = (
         np.concatenate(each, axis=1) for each in zip(*borders, strict=True)
     )
-    follows = np.array([w.first > w.piece.start for w in windows[1:]], bool)
+    follows = np.array([w.first > w.segment.first_sample for w in windows[1:]], bool)
     ahead = np.abs(forward_entry[:, 1:] - forward_exit[:, :-1])[:, follows]
     back = np.abs(backward_exit[:, 1:] - backward_entry[:, :-1])[:, follows]
     return 0.5 * max(float(each.sum(axis=-1).max(initial=0)) for each in (ahead, back))

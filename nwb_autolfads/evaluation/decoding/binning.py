@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.evaluation.decoding.lagged import at_rows
+from nwb_autolfads.segments import Segments
 
 if TYPE_CHECKING:
     from nwb_autolfads.sources.spikes.trains import SpikeTrains
@@ -33,8 +34,8 @@ class Bins:
     ----------
     time : ndarray, (time,)
         Middle of each bin (s, session clock).
-    segment : ndarray of int, (time,)
-        Gap-free stretch.
+    segments : Segments
+        Gap-free, of the bins.
     width : float
         Of a bin (s).
     values : ndarray, (estimator, time, muscle)
@@ -47,7 +48,7 @@ class Bins:
     """
 
     time: NDArray[np.float64]
-    segment: NDArray[np.int64]
+    segments: Segments
     width: float
     values: NDArray[np.float64]
     muscles: tuple[str, ...]
@@ -59,12 +60,6 @@ class Bins:
     def all_targets(self) -> NDArray[np.float64]:
         """Activation of all estimates side by side, (time, estimator * muscle)."""
         return np.moveaxis(self.values, 0, 1).reshape(len(self.time), -1)
-
-    @property
-    def stretches(self) -> list[slice]:
-        """Bins of each gap-free stretch."""
-        breaks = (np.flatnonzero(np.diff(self.segment)) + 1).tolist()
-        return [slice(*ends) for ends in zip([0, *breaks], [*breaks, len(self.time)], strict=True)]
 
 
 def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
@@ -93,12 +88,12 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     notes = []
     if abs(per_bin * step - width) > 0.01 * width:
         notes.append(f"bins are {1000 * per_bin * step:g} ms: the estimates are sampled at {1 / step:g} Hz")
-    breaks = np.flatnonzero((np.diff(segment) != 0) | (np.diff(time) > 1.5 * step)) + 1
-    parts = [part[: len(part) // per_bin * per_bin] for part in np.split(np.arange(len(time)), breaks)]
-    members = np.concatenate(parts)
+    gaps = np.flatnonzero((np.diff(segment) != 0) | (np.diff(time) > 1.5 * step)) + 1
+    samples = Segments.between(gaps, time, 1 / step)
+    members = np.concatenate([np.arange(each.n_samples // per_bin * per_bin) + each.first_sample for each in samples])
     if not len(members):
         raise SignalError(
-            f"no stretch of {' and '.join(estimates)} is as long as a bin of {1000 * per_bin * step:g} ms",
+            f"no segment of {' and '.join(estimates)} is as long as a bin of {1000 * per_bin * step:g} ms",
             way_out="Compare a longer recording, or give shorter bins (--bin-width; in Python: bin_width)",
         )
     values = np.empty((len(estimates), len(members) // per_bin, len(muscles)))
@@ -106,12 +101,15 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
         activation = dataset["activation"].transpose("time", "muscle")
         if muscles != tuple(activation["muscle"].values):
             activation = activation.sel(muscle=list(muscles))
-        samples = at_rows(activation.values, at[members]).reshape(-1, per_bin, len(muscles))
-        samples.mean(axis=1, dtype=np.float64, out=means)
+        binned = at_rows(activation.values, at[members]).reshape(-1, per_bin, len(muscles))
+        binned.mean(axis=1, dtype=np.float64, out=means)
+    middles = time[members].reshape(-1, per_bin).mean(axis=1)
+    width = round(per_bin * step, 9)
+    ends = np.cumsum(samples.lengths // per_bin)[:-1]
     return Bins(
-        time=time[members].reshape(-1, per_bin).mean(axis=1),
-        segment=np.repeat(np.arange(len(parts)), [len(part) // per_bin for part in parts]),
-        width=round(per_bin * step, 9),
+        time=middles,
+        segments=Segments.between(ends, middles, 1 / width),
+        width=width,
         values=values,
         muscles=muscles,
         estimators=tuple(estimates),
@@ -231,7 +229,7 @@ def bin_spikes(spikes: SpikeTrains | xr.DataArray, bins: Bins, *, smoothing: flo
             obj="spikes",
         )
     rates = np.take(counts, kept, axis=1) / bins.width
-    for rows in bins.stretches:
+    for rows in bins.segments.slices:
         rates[rows] = gaussian_filter1d(
             rates[rows], smoothing / bins.width, axis=0, mode="nearest", truncate=_SUPPORT_SD
         )
@@ -247,7 +245,7 @@ def smoothing_reach(smoothing: float) -> float:
 def _count(spikes: SpikeTrains, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.bool_], tuple[str, ...]]:
     counts = np.zeros((len(bins.time), len(spikes.units)))
     half = bins.width / 2
-    for rows in bins.stretches:
+    for rows in bins.segments.slices:
         edges = np.append(bins.time[rows] - half, bins.time[rows][-1] + half)
         counts[rows] = spikes.counts(edges)
     observed = np.ones(counts.shape, dtype=bool)

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nwb_autolfads.segments import Segments
+
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 
-def known_rows(values: Floats, segment: NDArray[np.int64], shifts: Sequence[int]) -> NDArray[np.bool_]:
+def known_rows(values: Floats, segments: Segments, shifts: Sequence[int]) -> NDArray[np.bool_]:
     """Return in which bins the values at all lags are finite and of the same segment, (time,)."""
     finite = np.asarray(np.isfinite(values).all(axis=1))
+    segment = segments.numbers
     known = np.ones(len(values), dtype=bool)
     at = np.arange(len(values))
     for shift in shifts:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.evaluation.decoding.folds import Folds, Mask, blocked_folds
 from nwb_autolfads.evaluation.decoding.lagged import Sums, at_rows, known_rows, lagged_map, lagged_sums
+from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 
@@ -89,7 +90,7 @@ def decode(
     predictors: Floats,
     targets: Floats,
     time: Floats,
-    segment: NDArray[np.int64],
+    segments: Segments,
     shifts: Sequence[int],
     *,
     n_folds: int,
@@ -109,8 +110,8 @@ def decode(
     targets : ndarray, (time, target)
     time : ndarray, (time,)
         Of the bins (s), ascending.
-    segment : ndarray of int, (time,)
-        Number of the gap-free segment of each bin; no lag reaches across a gap.
+    segments : Segments
+        Of the bins; no lag reaches across a gap.
     shifts : sequence of int
         Lags in bins: the target at t is predicted from the predictors at ``t - shift``.
     n_folds : int
@@ -126,7 +127,7 @@ def decode(
     SignalError
         If there are too few bins in which everything is known.
     """
-    usable = known_rows(predictors, segment, shifts) & np.isfinite(targets).all(axis=1)
+    usable = known_rows(predictors, segments, shifts) & np.isfinite(targets).all(axis=1)
     rows = np.flatnonzero(usable)
     folds = blocked_folds(time[rows], n_folds, guard) if folds is None else folds
     n_folds, n_lags, n_targets = len(folds.test), len(shifts), targets.shape[1]

@@ -24,6 +24,7 @@ from nwb_autolfads.evaluation.scores.common import (
     with_tests,
 )
 from nwb_autolfads.evaluation.scores.events import Events
+from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +103,7 @@ def score_against_behavior(
     shifts = whole_bins(lags, bins.width)
     reach = float(np.ptp(lags)) + SAVITZKY_GOLAY_S * bool(max(derivatives))
     guard = checked_guard(guard, estimator_window(estimates), reach=reach)
-    blocked = partial(decode, time=bins.time, segment=bins.segment, shifts=shifts, n_folds=n_folds, guard=guard)
+    blocked = partial(decode, time=bins.time, segments=bins.segments, shifts=shifts, n_folds=n_folds, guard=guard)
     rng = np.random.default_rng(seed)
     mixed = [[shuffled(values, bins, rng) for values in bins.values] for _ in range(n_shuffles)]
     # Coverage and gaps differ between series, so each has rows and folds of its own.
@@ -204,7 +205,7 @@ def to_bins(values: Floats, time: Floats, rate: float, bins: Bins) -> Floats:
     ----------
     values : ndarray, (time, column)
     time : ndarray, (time,)
-        s, of one gap-free stretch.
+        s, of one gap-free segment.
     rate : float
         Hz.
     bins : Bins
@@ -269,7 +270,7 @@ def rate_of(series: xr.DataArray) -> float:
 
 
 def binned_derivative(series: xr.DataArray, order: int, bins: Bins) -> Floats:
-    """Return a derivative of a series ``(time, column)`` in the bins of the activation, each gap-free stretch apart.
+    """Return a derivative of a series ``(time, column)`` in the bins of the activation, each gap-free segment apart.
 
     Returns
     -------
@@ -278,10 +279,8 @@ def binned_derivative(series: xr.DataArray, order: int, bins: Bins) -> Floats:
     """
     series = series.transpose("time", "column")
     time, rate = series["time"].values.astype(np.float64), rate_of(series)
-    segment = series["segment"].values if "segment" in series.coords else np.zeros(len(time), dtype=int)
     binned = np.full((len(bins.time), series.sizes["column"]), np.nan)
-    for each in np.unique(segment):
-        rows = segment == each
+    for rows in Segments.of(series).slices:
         part = to_bins(differentiate(series.values[rows].astype(np.float64), rate, order), time[rows], rate, bins)
         binned = np.where(np.isfinite(part), part, binned)
     return binned

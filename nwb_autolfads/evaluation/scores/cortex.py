@@ -106,7 +106,7 @@ def score_against_cortex(
     population = bin_spikes(spikes, bins, smoothing=smoothing, min_rate=min_rate)
     shifts = whole_bins(lags, bins.width)
     guard = checked_guard(guard, estimator_window(estimates), reach=np.ptp(lags) + smoothing_reach(smoothing))
-    blocked = partial(decode, time=bins.time, segment=bins.segment, n_folds=n_folds, guard=guard)
+    blocked = partial(decode, time=bins.time, segments=bins.segments, n_folds=n_folds, guard=guard)
     to_muscles = blocked(population.rates, bins.all_targets, shifts=shifts)
     dims = ("estimator", "muscle")
     scores = decoding_scores(to_muscles, bins, dims, lag_sign=1.0, shifts=shifts)

@@ -26,7 +26,6 @@ from nwb_autolfads.evaluation.scores.spectra import (
     confidence_interval,
     cross_spectra,
     independent_windows,
-    known_stretches,
     windows_in,
 )
 
@@ -96,9 +95,8 @@ def coherence_with_force(
             for column, values in zip(force["column"].values, binned_derivative(force, order, bins).T, strict=True):
                 name = prefix + derivative_name(str(column), order)
                 known = estimated & np.isfinite(values)
-                rows = windows_in(
-                    np.array([[bins.time[0], bins.time[-1]]]), bins.time, known_stretches(known, bins.segment), length
-                )
+                everything = np.array([[bins.time[0], bins.time[-1]]])
+                rows = windows_in(everything, bins.time, bins.segments.where(known), length)
                 if len(rows) < 2:
                     excluded[name] = f"known in {len(rows)} windows of {window:g} s"
                 elif np.ptp(values[known]) <= 1e-9 * max(float(np.abs(values[known]).max()), 1e-30):

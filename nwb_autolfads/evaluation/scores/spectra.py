@@ -12,6 +12,7 @@ from scipy.signal.windows import hann
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.evaluation.decoding.binning import bin_activation
+from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 
@@ -74,13 +75,13 @@ def transfer_function(
     if length < 8:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
     x = bins.values[-1]
-    known = known_stretches(np.asarray(np.isfinite(bins.values).all(axis=(0, 2))), bins.segment)
+    known = bins.segments.where(np.asarray(np.isfinite(bins.values).all(axis=(0, 2))))
     gain, coherence, counts = [], [], []
-    for name, stretches in intervals.items():
-        rows = windows_in(stretches, bins.time, known, length)
+    for name, phase in intervals.items():
+        rows = windows_in(phase, bins.time, known, length)
         if not len(rows):
             raise SignalError(
-                f"no window of {window:g} s is recorded in its {len(stretches)} intervals",
+                f"no window of {window:g} s is recorded in its {len(phase)} intervals",
                 way_out="Give a shorter window, or other phases",
                 obj=name,
             )
@@ -136,16 +137,8 @@ def _default_window(intervals: Mapping[str, Floats]) -> float:
     return float(np.clip(min(lengths, default=LONGEST_WINDOW_S), SHORTEST_WINDOW_S, LONGEST_WINDOW_S))
 
 
-def known_stretches(known: NDArray[np.bool_], segment: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a number for each stretch of time without a gap in which everything is known, -1 elsewhere, (time,)."""
-    begins = np.flatnonzero((np.diff(known) != 0) | (np.diff(segment) != 0)) + 1
-    numbers = np.zeros(len(known), dtype=np.int64)
-    numbers[begins] = 1
-    return np.where(known, np.cumsum(numbers), -1)
-
-
-def windows_in(intervals: Floats, time: Floats, stretch: NDArray[np.int64], length: int) -> NDArray[np.intp]:
-    """Return the rows of every window that lies in an interval and in one known stretch, (window, row)."""
+def windows_in(intervals: Floats, time: Floats, known: Segments, length: int) -> NDArray[np.intp]:
+    """Return the rows of every window that lies in an interval and in one known segment, (window, row)."""
     starts = []
     for start, stop in intervals:
         if not (np.isfinite(start) and np.isfinite(stop)) or stop <= start:
@@ -156,9 +149,7 @@ def windows_in(intervals: Floats, time: Floats, stretch: NDArray[np.int64], leng
         else:
             starts.append(np.array([(first + last - length) // 2]))
     at = np.concatenate(starts) if starts else np.empty(0, dtype=int)
-    at = at[(at >= 0) & (at + length <= len(time))]
-    whole = (stretch[at] == stretch[at + length - 1]) & (stretch[at] >= 0) if at.size else np.empty(0, dtype=bool)
-    return at[whole][:, None] + np.arange(length)
+    return at[known.hold(at, length)][:, None] + np.arange(length)
 
 
 def cross_spectra(x: Floats, y: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.complex128]]:

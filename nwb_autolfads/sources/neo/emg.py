@@ -68,7 +68,7 @@ def open_neo_emg(
     settled, unit_said = settle_unit(origin, in_file, unit)
     kept = [chosen_channels[column] for column in naming.columns]
     read = _reader(kept, factors[naming.columns], _common_counts(chosen_channels), origin)
-    sign, rectified = judge_sign(read, sum(segment.n_samples for segment in segments))
+    sign, rectified = judge_sign(read, segments.n_samples)
     gaps = [f"{len(segments)} segments"] if len(segments) > 1 else []
     starts = [f"starts at {segments[0].start_time:g} s of the session"] if segments[0].start_time else []
     return EmgRecording(

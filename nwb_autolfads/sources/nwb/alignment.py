@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.segments import Segment, Segments
 from nwb_autolfads.sources.nwb.timebase import TimeBase
-from nwb_autolfads.sources.recording import Segment
 
 _APART = 0.5  # samples by which clocks of one rate lie apart at most, when the nearest samples are paired
 
@@ -51,14 +51,14 @@ def align(names: Sequence[str], bases: Sequence[TimeBase], *, file: str, obj: st
     """
     first = bases[0]
     if all(_same(first, base) for base in bases[1:]):
-        n_samples = sum(segment.n_samples for segment in first.segments)
+        n_samples = first.segments.n_samples
         return Alignment(first, tuple((Piece(0, 0, n_samples),) for _ in bases), ())
-    shared = _stretches(first, first.segments[0].start_time, first.rate)
+    shared = _on_clock(first, first.segments[0].start_time, first.rate)
     for name, base in zip(names[1:], bases[1:], strict=True):
         if abs(base.rate - first.rate) > 1e-6 * first.rate:
             difference = f"two rates, {first.rate:g} Hz and {base.rate:g} Hz"
         else:
-            shared = _intersection(shared, _stretches(base, first.segments[0].start_time, first.rate))
+            shared = _intersection(shared, _on_clock(base, first.segments[0].start_time, first.rate))
             difference = "" if shared else "they share no time"
         if difference:
             raise SourceError(
@@ -83,22 +83,22 @@ def _lay_out(bases: Sequence[TimeBase], shared: list[tuple[int, int]]) -> Alignm
             pieces[number].append(Piece(at, segment.first_sample + start - begin, stop - start))
             if number == 0:
                 segments.append(Segment(segment.start_time + (start - begin) / rate, at, stop - start))
-    longest = max(sum(segment.n_samples for segment in base.segments) for base in bases)
+    longest = max(base.segments.n_samples for base in bases)
     lost = longest - firsts[-1]
     said = (f"the series are cut to the time they share, {lost} samples less than the longest",) if lost else ()
-    return Alignment(TimeBase(rate, first.said_by, tuple(segments)), tuple(map(tuple, pieces)), said)
+    return Alignment(TimeBase(rate, first.said_by, Segments(tuple(segments), rate)), tuple(map(tuple, pieces)), said)
 
 
 def _holding(base: TimeBase, zero: float, rate: float, sample: int) -> tuple[Segment, int]:
     """Return the segment that holds a sample of the shared clock, and the sample of that clock it begins at."""
     return next(
         (segment, begin)
-        for segment, (begin, end) in zip(base.segments, _stretches(base, zero, rate), strict=True)
+        for segment, (begin, end) in zip(base.segments, _on_clock(base, zero, rate), strict=True)
         if begin <= sample < end
     )
 
 
-def _stretches(base: TimeBase, zero: float, rate: float) -> list[tuple[int, int]]:
+def _on_clock(base: TimeBase, zero: float, rate: float) -> list[tuple[int, int]]:
     """Return first and last sample of each segment, counted on the clock that is 0 at ``zero``."""
     begins = [round((segment.start_time - zero) * rate) for segment in base.segments]
     return [(begin, begin + segment.n_samples) for begin, segment in zip(begins, base.segments, strict=True)]

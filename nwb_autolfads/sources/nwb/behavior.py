@@ -141,8 +141,6 @@ def _read(path: str, series: TimeSeries, file: str) -> xr.DataArray:
             way_out="Choose another series with --behavior PATH",
         )
     base = read_time_base(series, n_samples, file=file, obj=path)
-    counts = [segment.n_samples for segment in base.segments]
-    time = np.concatenate([segment.start_time + np.arange(segment.n_samples) / base.rate for segment in base.segments])
     values = np.asarray(series.data[:], dtype=np.float64).reshape(n_samples, n_columns)
     values = values * float(series.conversion or 1.0) + float(series.offset or 0.0)
     names = names_of_columns(series, n_columns)[0]
@@ -151,7 +149,7 @@ def _read(path: str, series: TimeSeries, file: str) -> xr.DataArray:
     return xr.DataArray(
         values,
         dims=("time", "column"),
-        coords={"time": time, "column": names, "segment": ("time", np.repeat(np.arange(len(counts)), counts))},
+        coords={"time": base.segments.times, "column": names, "segment": ("time", base.segments.numbers)},
         name=path,
         attrs={"rate": base.rate, "unit": str(series.unit)},
     )

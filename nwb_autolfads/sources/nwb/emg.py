@@ -132,7 +132,7 @@ def _recording(
     base = alignment.base
     masks, masks_said = find_masks(opened, candidate, base)
     read = _reader(candidate.series, alignment.pieces, naming.columns, origin)
-    sign, rectified = judge_sign(read, sum(segment.n_samples for segment in base.segments))
+    sign, rectified = judge_sign(read, base.segments.n_samples)
     return EmgRecording(
         muscles=naming.names,
         rate=base.rate,

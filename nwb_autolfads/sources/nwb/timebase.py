@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pynwb import TimeSeries
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.recording import Segment
+from nwb_autolfads.segments import Segment, Segments
 
 _BLOCK = 1_000_000  # timestamps held in memory at once
 _HEAD = 10_000  # timestamps, at most, from which the sampling period is first guessed
@@ -25,7 +25,7 @@ class TimeBase:
 
     rate: float
     said_by: str
-    segments: tuple[Segment, ...]
+    segments: Segments
 
     def describe(self) -> list[str]:
         """Say the rate, the start and the gaps, one sentence each."""
@@ -80,7 +80,7 @@ def read_time_base(series: TimeSeries, n_samples: int, *, file: str, obj: str) -
                 f"its rate is {series.rate:g} Hz", file=file, obj=obj, way_out="Set the true sampling rate in the file"
             )
         start = float(series.starting_time or 0.0)
-        return TimeBase(float(series.rate), "rate", (Segment(start, 0, n_samples),))
+        return TimeBase(float(series.rate), "rate", Segments((Segment(start, 0, n_samples),), float(series.rate)))
     timestamps = series.timestamps
     if timestamps is None or len(timestamps) != n_samples:
         raise SourceError(
@@ -138,9 +138,7 @@ def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> Ti
         raise SourceError(f"has {n_samples} sample(s): too few for a rate", file=file, obj=obj, way_out=way_out)
     rate = _tidy(float((counts - 1).sum() / span))
     _require_steady(timestamps, n_samples, rate, np.asarray(first), np.array([s for s, _ in spans]), file, obj)
-    segments = tuple(
-        Segment(float(start), index, int(count)) for (start, _), index, count in zip(spans, first, counts, strict=True)
-    )
+    segments = Segments.of_lengths(counts.tolist(), rate, [start for start, _ in spans])
     return TimeBase(rate, "timestamps", segments)
 
 

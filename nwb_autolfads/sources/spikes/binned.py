@@ -46,8 +46,7 @@ def read_binned_spikes(source: str | Path | NWBFile, path: str) -> xr.DataArray:
             counts = np.asarray(found.data[:])
             if counts.ndim == 2 and counts.dtype.kind in "iuf":
                 base = read_time_base(found, len(counts), file=opened.name, obj=path)
-                starts = [each.start_time + np.arange(each.n_samples) / base.rate for each in base.segments]
-                return _array(counts, np.concatenate(starts) + 0.5 / base.rate)
+                return _array(counts, base.segments.times + 0.5 / base.rate)
         elif getattr(found, "neurodata_type", "") in (ALIGNED, WHOLE):
             return _of_extension(found, opened.name, path)
         raise SourceError(
