@@ -14,8 +14,6 @@ import typer
 from nwb_autolfads.errors import NwbAutolfadsError
 
 if TYPE_CHECKING:
-    from xarray import Dataset
-
     from nwb_autolfads.cli.console import Console
     from nwb_autolfads.commands.inspect import Overview
     from nwb_autolfads.commands.workflow import Result
@@ -325,11 +323,11 @@ def compare(
     )
     _show_comparison(console, found)
     if write:
-        console.tell(f"Wrote {', '.join(evaluation.write_tables(found.parts, file, overwrite=overwrite))} to {file}")
+        console.tell(f"Wrote {', '.join(evaluation.write_tables(found.scores, file, overwrite=overwrite))} to {file}")
     if csv is not None:
-        console.tell(f"Wrote {evaluation.write_csv(found.parts, csv, overwrite=overwrite)}")
+        console.tell(f"Wrote {evaluation.write_csv(found.scores, csv, overwrite=overwrite)}")
     if netcdf is not None:
-        written = evaluation.write_netcdf(found.parts, netcdf, overwrite=overwrite)
+        written = evaluation.write_netcdf(found.scores, netcdf, overwrite=overwrite)
         console.tell(f"Wrote {', '.join(str(each) for each in written)}")
     console.result(found.summary())
 
@@ -460,34 +458,12 @@ def _show_result(console: Console, result: Result) -> None:
 
 
 def _show_comparison(console: Console, found: Comparison) -> None:
-    from nwb_autolfads.report import tables
-
-    if found.cortex is not None:
-        title = "Motor cortex: share of variance explained in held-out time (R²), means over muscles or units"
-        console.table(title, tables.CORTEX_COLUMNS, tables.cortex_rows(found.cortex))
-        _show_pairs(console, found.cortex, "muscles_", "muscles from spikes")
-        _show_pairs(console, found.cortex, "population_", "spikes from muscles")
-    if found.behavior is not None:
-        title = "Behaviour from all muscles: share of variance explained in held-out time (R²)"
-        console.table(title, tables.BEHAVIOR_COLUMNS, tables.behavior_rows(found.behavior))
-        _show_pairs(console, found.behavior, "targets_", "behaviour")
-    if found.response is not None:
-        title = "Frequency response, rectified EMG to activation: median over muscles"
-        console.table(title, tables.RESPONSE_COLUMNS, tables.response_rows(found.response))
-    if found.force is not None:
-        title = "Force: coherence with the muscle that shares most with it, and up to where it is above chance"
-        console.table(title, tables.FORCE_COLUMNS, tables.force_rows(found.force))
+    for table in found.tables():
+        console.table(table.title, table.columns, table.rows)
     for what, why in found.missing.items():
         console.tell(f"no {what}: {why}")
     for note in found.notes:
         console.tell(f"note: {note}")
-
-
-def _show_pairs(console: Console, scores: Dataset, prefix: str, what: str) -> None:
-    from nwb_autolfads.report import tables
-
-    if rows := tables.pair_rows(scores, prefix):
-        console.table(f"Differences, {what} (p after Holm)", tables.PAIR_COLUMNS, rows)
 
 
 def _show_overview(console: Console, overview: Overview) -> None:

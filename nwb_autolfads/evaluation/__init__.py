@@ -1,19 +1,11 @@
-"""Estimates beside cortex, behaviour, force and the EMG they came from: read, compared, written in every format."""
+"""Is an estimate right? Compared with held-out EMG, truth, cortex, behaviour, force and the EMG it came from."""
 
-from nwb_autolfads.evaluation.calls import (
-    compare_with_behavior,
-    compare_with_cortex,
-    force_coherence,
-    frequency_response,
-)
-from nwb_autolfads.evaluation.file import Comparison, compare_file
-from nwb_autolfads.evaluation.formats import (
-    check_outputs,
-    score_rows,
-    write_csv,
-    write_netcdf,
-    write_tables,
-)
+from nwb_autolfads.evaluation.compare import Comparison, compare_file
+from nwb_autolfads.evaluation.export import check_outputs, score_rows, write_csv, write_netcdf, write_tables
+from nwb_autolfads.evaluation.scores.behavior import compare_with_behavior
+from nwb_autolfads.evaluation.scores.cortex import compare_with_cortex
+from nwb_autolfads.evaluation.scores.force import force_coherence
+from nwb_autolfads.evaluation.scores.response import frequency_response
 
 __all__ = [
     "Comparison",

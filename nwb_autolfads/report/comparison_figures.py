@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
+from nwb_autolfads.evaluation.scores.force import closest_muscle
 from nwb_autolfads.report.figures import COLOURS, colours_of, display_unit, legend_above
-from nwb_autolfads.report.tables import closest_muscle
 
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0

@@ -11,8 +11,10 @@ import jinja2
 import xarray as xr
 from markupsafe import Markup
 
+from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.scores.events import Events
-from nwb_autolfads.report import sections, tables
+from nwb_autolfads.evaluation.tables import TEXT_COLUMNS
+from nwb_autolfads.report import sections
 from nwb_autolfads.report.figures import busiest_stretch, display_unit, plot_activation, plot_scores
 from nwb_autolfads.report.quality import plot_quality
 from nwb_autolfads.report.sections import SHOWN_SECONDS
@@ -42,10 +44,7 @@ def render_report(
     quality: xr.Dataset | None = None,
     signals: xr.DataArray | None = None,
     held_out: xr.Dataset | str = "",
-    cortex: xr.Dataset | None = None,
-    behavior: xr.Dataset | None = None,
-    response: xr.Dataset | None = None,
-    force: xr.Dataset | None = None,
+    comparisons: Mapping[str, xr.Dataset] | None = None,
     events: Events | None = None,
     missing: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
@@ -76,9 +75,8 @@ def render_report(
         A stretch of that EMG, drawn beside its quality.
     held_out : Dataset or str
         ``nll`` ``(estimator, muscle)`` of hidden blocks, for the verdict; or why there is none.
-    cortex, behavior, response, force : Dataset, optional
-        Comparisons, as `nwb_autolfads.compare_with_cortex`, `compare_with_behavior`, `frequency_response` and
-        `force_coherence` return them.
+    comparisons : mapping of str to Dataset, optional
+        Scores by the keys of `nwb_autolfads.evaluation.registry.SCORES`.
     events : Events, optional
         Around which activation is averaged.
     missing : mapping of str to str, optional
@@ -96,9 +94,8 @@ def render_report(
         A page that loads nothing from elsewhere; the only script in it is the one that zooms, named by its hash.
     """
     first = next(iter(estimates.values()))
-    cortex, behavior, response, force = (
-        sections.in_order_of(estimates, each) for each in (cortex, behavior, response, force)
-    )
+    compared = {key: sections.in_order_of(estimates, each) for key, each in (comparisons or {}).items()}
+    shown_scores = [score for score in registry.SCORES if score.key in compared]
     start, stop = busiest_stretch(first["activation"], SHOWN_SECONDS)
     random_start, random_stop = sections.random_stretch(first["activation"])
     shown, random_shown = (
@@ -117,10 +114,7 @@ def render_report(
         "events": ("Around events", True),
         "latents": ("Factors and inputs", latents),
         "truth": ("The truth", scores is not None),
-        "cortex": ("Motor cortex", cortex is not None),
-        "behavior": ("Behaviour", behavior is not None),
-        "response": ("Frequencies", response is not None),
-        "force": ("Force", force is not None),
+        **{score.key: (score.contents, True) for score in shown_scores},
         "missing": ("What is missing", missing or notes),
         "calibration": ("Calibration", calibration),
         "search": ("Search", searched),
@@ -141,12 +135,12 @@ def render_report(
         duration=sections.recorded_seconds(first),
         assumptions=assumptions,
         steps=[sections.described_step(step) for step in json.loads(first.attrs.get("preprocessing", "[]"))],
-        verdict=judge(estimates, emg=emg, held_out=held_out, cortex=cortex, behavior=behavior),
+        verdict=judge(estimates, emg=emg, held_out=held_out, comparisons=compared),
         muscles=sections.muscle_rows(estimates, emg, quality),
         quality_picture=sections.data_uri(plot_quality(quality, signals))
         if quality is not None and signals is not None
         else "",
-        text_columns=tables.TEXT_COLUMNS,
+        text_columns=TEXT_COLUMNS,
         most_open_rows=MOST_OPEN_ROWS,
         estimate_names=list(estimates),
         shown_start=start,
@@ -161,10 +155,7 @@ def render_report(
         averages=sections.averages(estimates, events),
         event_name=events.name if events is not None else "",
         latents=latents,
-        cortex=sections.cortex_part(cortex),
-        behavior=sections.behavior_part(behavior),
-        response=sections.response_part(response),
-        force=sections.force_part(force),
+        comparisons=[sections.score_part(score, compared[score.key]) for score in shown_scores],
         missing=dict(missing or {}),
         notes=notes,
         calibration=calibration,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from scipy.special import gammainc
 
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.evaluation.scores.events import Events
-from nwb_autolfads.report import tables
+from nwb_autolfads.evaluation.tables import number, percent
 from nwb_autolfads.report.comparison_figures import (
     plot_comparison,
     plot_event_averages,
@@ -51,10 +52,8 @@ _HYPERPARAMETERS = {
 """Columns of the search history that the search may change, and what they are."""
 
 
-def in_order_of(estimates: Mapping[str, xr.Dataset], scores: xr.Dataset | None) -> xr.Dataset | None:
-    """Return scores with the estimators as the page has them, so that each keeps its colour; None for None."""
-    if scores is None:
-        return None
+def in_order_of(estimates: Mapping[str, xr.Dataset], scores: xr.Dataset) -> xr.Dataset:
+    """Return scores with the estimators as the page has them, so that each keeps its colour."""
     there = [str(name) for name in scores["estimator"].values]
     return scores.sel(
         estimator=[*(name for name in estimates if name in there), *(n for n in there if n not in estimates)]
@@ -116,7 +115,7 @@ def muscle_rows(
             "reason": short(reasons.get(name, "")),
             "scale": f"{divisor * factor:.4g}",
             "quality": _quality_cells(quality, name),
-            "shares": [tables.number(share.get(name, np.nan), 2) for share in shares],
+            "shares": [number(share.get(name, np.nan), 2) for share in shares],
         }
         for name, is_usable, divisor in zip([str(m) for m in estimate["muscle"].values], usable, scale, strict=True)
     ]
@@ -128,11 +127,11 @@ def _quality_cells(quality: xr.Dataset | None, muscle: str) -> list[str]:
     if muscle not in quality["muscle"].values:
         return ["-"] * 5
     one = quality.sel(muscle=muscle)
-    crosstalk = tables.number(one["crosstalk"], 2)
+    crosstalk = number(one["crosstalk"], 2)
     other = str(one["crosstalk_with"].item())
     return [
-        tables.number(one["snr_db"], 1),
-        *(tables.percent(one[name]) for name in ("movement_share", "mains_share", "saturated_share")),
+        number(one["snr_db"], 1),
+        *(percent(one[name]) for name in ("movement_share", "mains_share", "saturated_share")),
         f"{crosstalk} ({other})" if other else crosstalk,
     ]
 
@@ -157,53 +156,36 @@ def latents(estimates: Mapping[str, xr.Dataset], start: float, stop: float) -> l
     ]
 
 
-def cortex_part(scores: xr.Dataset | None) -> dict[str, Any] | None:
-    """Return what the page shows of the comparison with motor cortex."""
-    if scores is None:
-        return None
-    pairs = tables.pair_rows(scores, "population_"), tables.pair_rows(scores, "muscles_")
+def score_part(score: Score, scores: xr.Dataset) -> dict[str, Any]:
+    """Return what the page shows of one score: how to read it, its picture where there is one, and its tables."""
+    draw = SCORE_FIGURES.get(score.key)
+    figure = draw(scores) if draw is not None else None
     return {
-        "picture": data_uri(plot_comparison(scores, "muscle")),
-        "columns": tables.CORTEX_COLUMNS,
-        "rows": tables.cortex_rows(scores),
-        "pair_columns": tables.PAIR_COLUMNS,
-        "pairs": list(zip(("spikes from muscles", "muscles from spikes"), pairs, strict=True)),
-        "n_units": scores.attrs.get("n_units", scores.sizes.get("unit", 0)),
+        "key": score.key,
+        "heading": score.heading,
+        "explanation": score.explained(scores),
+        "table_explanation": score.table_explanation,
+        "picture": "" if figure is None else data_uri(figure),
+        "table": score.table(scores),
+        "pairs": list(score.pair_tables(scores)),
     }
 
 
-def behavior_part(scores: xr.Dataset | None) -> dict[str, Any] | None:
-    """Return what the page shows of the comparison with behaviour."""
-    if scores is None:
-        return None
-    readable = scores.sizes["target"] <= MOST_BEHAVIOR_TARGETS
-    return {
-        "picture": data_uri(plot_comparison(scores, "target")) if readable else "",
-        "columns": tables.BEHAVIOR_COLUMNS,
-        "rows": tables.behavior_rows(scores),
-        "pair_columns": tables.PAIR_COLUMNS,
-        "pairs": [("behaviour", tables.pair_rows(scores, "targets_"))],
-    }
+def _behavior_figure(scores: xr.Dataset) -> Figure | None:
+    return plot_comparison(scores, "target") if scores.sizes["target"] <= MOST_BEHAVIOR_TARGETS else None
 
 
-def response_part(response: xr.Dataset | None) -> dict[str, Any] | None:
-    """Return what the page shows of the frequency responses."""
-    if response is None:
-        return None
-    picture = data_uri(plot_frequency_response(response))
-    return {"picture": picture, "columns": tables.RESPONSE_COLUMNS, "rows": tables.response_rows(response)}
+def _force_figure(scores: xr.Dataset) -> Figure | None:
+    return plot_force_coherence(scores) if scores.sizes["target"] <= MOST_FORCE_TARGETS else None
 
 
-def force_part(force: xr.Dataset | None) -> dict[str, Any] | None:
-    """Return what the page shows of the coherence with force."""
-    if force is None:
-        return None
-    readable = force.sizes["target"] <= MOST_FORCE_TARGETS
-    return {
-        "picture": data_uri(plot_force_coherence(force)) if readable else "",
-        "columns": tables.FORCE_COLUMNS,
-        "rows": tables.force_rows(force),
-    }
+SCORE_FIGURES: dict[str, Callable[[xr.Dataset], Figure | None]] = {
+    "cortex": lambda scores: plot_comparison(scores, "muscle"),
+    "behavior": _behavior_figure,
+    "response": plot_frequency_response,
+    "force": _force_figure,
+}
+"""Of scores by their keys, None where a picture would not be readable; a score without one is shown as a table."""
 
 
 def calibration(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None) -> list[dict[str, Any]]:

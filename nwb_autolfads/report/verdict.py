@@ -10,6 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from nwb_autolfads.evaluation import registry
+from nwb_autolfads.evaluation.score import Ranking
+
 SMOOTH_S = 0.05
 EXPLAINED = 0.5  # share of smoothed EMG that activation must explain for a muscle to count as explained
 MOST_MUSCLES = 0.8
@@ -40,8 +43,7 @@ def judge(
     *,
     emg: xr.DataArray | None = None,
     held_out: xr.Dataset | str = "",
-    cortex: xr.Dataset | None = None,
-    behavior: xr.Dataset | None = None,
+    comparisons: Mapping[str, xr.Dataset] | None = None,
 ) -> Verdict:
     """Judge the trained estimate among several.
 
@@ -54,8 +56,8 @@ def judge(
     held_out : Dataset or str
         ``nll`` ``(estimator, muscle)`` of hidden blocks, the same for all, as
         `nwb_autolfads.estimators.heldout.score_held_out` returns it; or why there is none.
-    cortex, behavior : Dataset, optional
-        Comparisons; see `nwb_autolfads.evaluation`.
+    comparisons : mapping of str to Dataset, optional
+        Scores by the keys of `nwb_autolfads.evaluation.registry.SCORES`; those with a `Ranking` are judged.
 
     Returns
     -------
@@ -75,8 +77,11 @@ def judge(
         _muscles(estimate, emg),
         _inputs(estimate),
         _convergence(estimate),
-        _against_others(subject, cortex, "unit_r2", "population_", "predicts single units of motor cortex"),
-        _against_others(subject, behavior, "r2", "targets_", "predicts behaviour"),
+        *(
+            _against_others(subject, (comparisons or {}).get(score.key), score.ranking)
+            for score in registry.SCORES
+            if score.ranking is not None
+        ),
     ]
     findings = tuple(finding for finding in found if finding is not None)
     against = sum(finding.good is False for finding in findings)
@@ -183,20 +188,20 @@ def _convergence(estimate: xr.Dataset) -> Finding | None:
     return Finding(True, f"Training converged: {share}.")
 
 
-def _against_others(subject: str, scores: xr.Dataset | None, score: str, prefix: str, what: str) -> Finding | None:
+def _against_others(subject: str, scores: xr.Dataset | None, by: Ranking) -> Finding | None:
     if scores is None or subject not in scores["estimator"].values or scores.sizes["estimator"] < 2:
         return None
-    item = next(str(dim) for dim in scores[score].dims if dim != "estimator")
-    means = scores[score].mean(item)
+    item = next(str(dim) for dim in scores[by.variable].dims if dim != "estimator")
+    means = scores[by.variable].mean(item)
     others = [str(name) for name in scores["estimator"].values if name != subject]
     best = max(others, key=lambda name: float(means.sel(estimator=name)))
     own, other = float(means.sel(estimator=subject)), float(means.sel(estimator=best))
-    over_folds, over_items = (_corrected_p(scores, f"{prefix}p_{over}_corrected", subject, best) for over in _OVER)
+    over_folds, over_items = (_corrected_p(scores, f"{by.tests}p_{over}_corrected", subject, best) for over in _OVER)
     text = f"(R² {own:.3f} against {other:.3f}; p {over_folds:.2g} over folds, {over_items:.2g} over {item}s)"
     # Neither is a sample of independent numbers, so a difference must hold in both to be believed.
     if not (over_folds < CERTAIN and over_items < CERTAIN):
-        return Finding(None, f"It {what} about as well as {best} {text}.")
-    return Finding(own > other, f"It {what} {'better' if own > other else 'less well'} than {best} {text}.")
+        return Finding(None, f"It {by.claim} about as well as {best} {text}.")
+    return Finding(own > other, f"It {by.claim} {'better' if own > other else 'less well'} than {best} {text}.")
 
 
 def _corrected_p(scores: xr.Dataset, name: str, one: str, other: str) -> float:

@@ -12,7 +12,8 @@ from pynwb.epoch import TimeIntervals
 
 from nwb_autolfads.errors import ConfigError, SignalError, SourceError
 from nwb_autolfads.evaluation.decoding.binning import bin_activation
-from nwb_autolfads.evaluation.scores.behavior import differentiate, score_against_behavior, to_bins
+from nwb_autolfads.evaluation.scores.behavior import score_against_behavior
+from nwb_autolfads.evaluation.scores.derivatives import differentiate, to_bins
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.sources.nwb.behavior import read_behavior
 from nwb_autolfads.sources.nwb.events import read_events

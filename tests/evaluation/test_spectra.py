@@ -8,7 +8,8 @@ import xarray as xr
 from scipy import signal
 
 from nwb_autolfads.errors import SignalError
-from nwb_autolfads.evaluation.scores.spectra import coherence_limit, confidence_interval, transfer_function
+from nwb_autolfads.evaluation.scores.response import transfer_function
+from nwb_autolfads.evaluation.scores.spectra import coherence_limit, confidence_interval
 
 RATE = 500.0
 

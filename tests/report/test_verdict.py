@@ -59,7 +59,7 @@ def test_a_fit_that_passes_every_check_is_called_trustworthy():
         "LowPass": made_up_estimate(emg, "LowPass", history=False),
         "AutoLFADS": trained(emg, FALLEN, **inputs),
     }
-    found = judge(estimates, emg=emg, held_out=held_out(0.5, 0.6), cortex=comparison(0.5, 0.3, 0.01))
+    found = judge(estimates, emg=emg, held_out=held_out(0.5, 0.6), comparisons={"cortex": comparison(0.5, 0.3, 0.01)})
     assert found.headline == "AutoLFADS looks trustworthy: 5 of 5 checks speak for it, none against."
     assert found.findings[0].text == (
         "It predicts hidden stretches of EMG better than the best filter, BayesianFilter "
@@ -105,7 +105,8 @@ def test_cortex_speaks_only_where_the_difference_is_certain():
         (0.5, 0.01, 0.02, True),
         (0.1, 0.01, 0.02, False),
     ):
-        finding = judge({"AutoLFADS": trained(emg, FALLEN)}, cortex=comparison(first, 0.3, p, p_items)).findings[-1]
+        compared = {"cortex": comparison(first, 0.3, p, p_items)}
+        finding = judge({"AutoLFADS": trained(emg, FALLEN)}, comparisons=compared).findings[-1]
         assert finding.good is good
         assert f"p {p:g} over folds, {p_items:g} over units" in finding.text
 

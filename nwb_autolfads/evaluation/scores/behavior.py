@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
+from pynwb import NWBFile
 
-from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.evaluation.decoding.binning import CLOCK_S, Bins, bin_activation, estimator_window
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation, estimator_window
 from nwb_autolfads.evaluation.decoding.ridge import decode
+from nwb_autolfads.evaluation.score import Ranking, Score
 from nwb_autolfads.evaluation.scores.common import (
     checked_guard,
     decoding_scores,
@@ -23,14 +26,24 @@ from nwb_autolfads.evaluation.scores.common import (
     whole_bins,
     with_tests,
 )
+from nwb_autolfads.evaluation.scores.derivatives import (
+    SAVITZKY_GOLAY_ORDER,
+    SAVITZKY_GOLAY_S,
+    binned_derivative,
+    check_orders,
+    derivative_name,
+    derivative_unit,
+    is_constant,
+    names_repeat,
+    rate_of,
+    unusable_notes,
+)
 from nwb_autolfads.evaluation.scores.events import Events
-from nwb_autolfads.segments import Segments
+from nwb_autolfads.evaluation.session import AROUND_S, Estimates, opened_estimates, read_event_times, required
+from nwb_autolfads.evaluation.tables import Row, number, trials_and_control
+from nwb_autolfads.sources.nwb.behavior import read_behavior
 
 Floats = NDArray[np.float64]
-
-SAVITZKY_GOLAY_S = 27 / 500
-SAVITZKY_GOLAY_ORDER = 5
-"""Window and order of the derivative: 27 samples at 500 Hz (Wimalasena et al. 2022)."""
 
 LAGS_S = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 """Leads of activation before behaviour that are tried; Wimalasena et al. 2022 tried 0 to 48 ms for acceleration."""
@@ -97,8 +110,7 @@ def score_against_behavior(
     ConfigError
         If a derivative is not 0, 1, ... or the guard is shorter than the estimators' windows.
     """
-    if not derivatives or not all(0 <= order < SAVITZKY_GOLAY_ORDER for order in derivatives):
-        raise ConfigError(f"derivatives {list(derivatives)}", way_out="Give orders from 0 to 4", obj="derivatives")
+    check_orders(derivatives)
     bins = bin_activation(estimates, bin_width)
     shifts = whole_bins(lags, bins.width)
     reach = float(np.ptp(lags)) + SAVITZKY_GOLAY_S * bool(max(derivatives))
@@ -165,70 +177,6 @@ def score_against_behavior(
     return with_tests(result, "targets_", result["r2"], result["r2_fold"], "target")
 
 
-def differentiate(values: Floats, rate: float, order: int) -> Floats:
-    """Return the derivative of evenly sampled values by the filter of Savitzky and Golay, (time, column).
-
-    A polynomial of order 5 is fitted to 54 ms around each sample (27 samples at 500 Hz), or to 7 samples where that is
-    longer; its derivative is taken. Samples for which the window is not whole or holds NaN are NaN.
-
-    Parameters
-    ----------
-    values : ndarray, (time, column)
-    rate : float
-        Hz.
-    order : int
-        0 returns the values as they are.
-    """
-    if order == 0:
-        return values
-    half = max(round(SAVITZKY_GOLAY_S * rate) // 2, (SAVITZKY_GOLAY_ORDER + 1) // 2)
-    length = 2 * half + 1
-    if len(values) < length:
-        return np.full(values.shape, np.nan)
-    known = np.isfinite(values)
-    result = savgol_filter(
-        np.where(known, values, 0.0), length, SAVITZKY_GOLAY_ORDER, deriv=order, delta=1 / rate, axis=0, mode="constant"
-    )
-    unknown = np.cumsum(np.vstack([np.zeros((1, values.shape[1])), ~known]), axis=0)
-    whole = np.zeros(values.shape, dtype=bool)
-    whole[half : len(values) - half] = unknown[length:] == unknown[:-length]
-    return np.where(whole, result, np.nan)
-
-
-def to_bins(values: Floats, time: Floats, rate: float, bins: Bins) -> Floats:
-    """Return evenly sampled values in the bins of the activation, (bin, column).
-
-    Means over the samples of a bin, where it has two or more; else, for slower series, on the line between the two
-    samples around the middle of the bin. NaN where a sample is NaN or missing.
-
-    Parameters
-    ----------
-    values : ndarray, (time, column)
-    time : ndarray, (time,)
-        s, of one gap-free segment.
-    rate : float
-        Hz.
-    bins : Bins
-    """
-    if len(time) < 2:
-        return np.full((len(bins.time), values.shape[1]), np.nan)
-    if rate * bins.width >= 2:
-        # A sample on an edge belongs to the bin behind it, whatever rounding made of the two times.
-        edges = bins.time - CLOCK_S - bins.width / 2
-        first, last = np.searchsorted(time, edges), np.searchsorted(time, edges + bins.width)
-        known = np.isfinite(values)
-        sums, unknown = (
-            np.cumsum(np.vstack([np.zeros((1, values.shape[1])), each]), axis=0)
-            for each in (np.where(known, values, 0.0), ~known)
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = (sums[last] - sums[first]) / (last - first)[:, None]
-        whole = (last - first >= np.floor(rate * bins.width))[:, None] & (unknown[last] == unknown[first])
-        return np.where(whole, means, np.nan)
-    columns = [np.interp(bins.time, time, column, left=np.nan, right=np.nan) for column in values.T]
-    return np.stack(columns, axis=1)
-
-
 def _targets(
     series: xr.DataArray,
     derivatives: Sequence[int],
@@ -255,7 +203,7 @@ def _targets(
             known = np.isfinite(values)
             if known.mean() < _LEAST_KNOWN:
                 excluded[name] = f"known in {100 * known.mean():.0f} % of the time of the estimates"
-            elif np.ptp(values[known]) <= 1e-9 * max(float(np.abs(values[known]).max()), 1e-30):
+            elif is_constant(values[known]):
                 excluded[name] = "does not vary"
             else:
                 columns.append(values)
@@ -264,46 +212,87 @@ def _targets(
     return (np.stack(columns, axis=1) if columns else np.empty((len(bins.time), 0))), names, units
 
 
-def rate_of(series: xr.DataArray) -> float:
-    """Return the sampling rate of a series (Hz): what it says, or the median of its times."""
-    return float(series.attrs.get("rate") or 1 / np.median(np.diff(series["time"].values)))
+def compare_with_behavior(
+    estimates: Estimates,
+    behavior: str | Path | NWBFile | Sequence[xr.DataArray] | None = None,
+    *,
+    series: Sequence[str] | None = None,
+    events: str | Events | None = None,
+    around: tuple[float, float] = AROUND_S,
+    **settings: Any,
+) -> xr.Dataset:
+    """Score estimates by how well they predict angles, forces, positions and their derivatives.
 
-
-def binned_derivative(series: xr.DataArray, order: int, bins: Bins) -> Floats:
-    """Return a derivative of a series ``(time, column)`` in the bins of the activation, each gap-free segment apart.
+    Parameters
+    ----------
+    estimates : path, Dataset or mapping of str to Dataset
+        A file with estimates, all of which are compared, or estimates.
+    behavior : str, Path, pynwb.NWBFile or sequence of DataArray, optional
+        Where the behaviour is, or series ``(time, column)``; by default the file with the estimates.
+    series : sequence of str, optional
+        Paths or patterns of the series in the file; by default all of ``processing/behavior`` that is not EMG.
+    events, around
+        See `nwb_autolfads.compare_with_cortex`.
+    **settings
+        Of `score_against_behavior`: ``derivatives``, ``bin_width``, ``lags``,
+        ``n_folds``, ``guard``, ``n_shuffles``, ``seed``.
 
     Returns
     -------
-    ndarray, (bin, column)
-        NaN where the series is not known.
+    Dataset
+        See `score_against_behavior`.
+
+    Raises
+    ------
+    SourceError
+        If the file holds no estimates or no behaviour.
+    SignalError
+        If behaviour and estimates have too little in common to be compared.
     """
-    series = series.transpose("time", "column")
-    time, rate = series["time"].values.astype(np.float64), rate_of(series)
-    binned = np.full((len(bins.time), series.sizes["column"]), np.nan)
-    for rows in Segments.of(series).slices:
-        part = to_bins(differentiate(series.values[rows].astype(np.float64), rate, order), time[rows], rate, bins)
-        binned = np.where(np.isfinite(part), part, binned)
-    return binned
+    with opened_estimates(estimates) as (named, file):
+        if behavior is None:
+            behavior = required(file, "behavior")
+        found = read_behavior(behavior, series) if isinstance(behavior, str | Path | NWBFile) else list(behavior)
+        repeats = read_event_times(file, events, around)
+    return score_against_behavior(named, found, events=repeats, **settings)
 
 
-def names_repeat(several: Sequence[xr.DataArray]) -> bool:
-    """Whether two columns of these series have one name, so that a name needs its series before it."""
-    names = [str(name) for series in several for name in series["column"].values]
-    return len(set(names)) < len(names)
+def _rows(scores: xr.Dataset) -> list[Row]:
+    """Return one row per target and estimate, under the columns below."""
+    rows: list[Row] = []
+    for target in scores["target"].values:
+        for name in scores["estimator"].values:
+            one = scores.sel(estimator=name, target=target)
+            rows.append(
+                (
+                    str(target),
+                    str(name),
+                    number(one["r2"]),
+                    number(one["r2_one_lag"]),
+                    number(0.0 - 1000 * one["best_lag"], 0),
+                    *trials_and_control(one),
+                )
+            )
+    return rows
 
 
-def unusable_notes(several: Sequence[xr.DataArray]) -> list[str]:
-    """Say which series could not be read beside these, and why."""
-    reasons = {path: why for series in several for path, why in series.attrs.get("unusable", {}).items()}
-    return [f"{path} was left out: {why}" for path, why in reasons.items()]
-
-
-def derivative_unit(unit: str, order: int) -> str:
-    """Return the unit of a derivative: degrees, degrees/s, degrees/s2."""
-    return unit if order == 0 else f"{unit}/s{order if order > 1 else ''}"
-
-
-def derivative_name(column: str, order: int) -> str:
-    """Return the name of a derivative: knee, d knee/dt, d2 knee/dt2."""
-    power = str(order) if order > 1 else ""
-    return column if order == 0 else f"d{power} {column}/dt{power}"
+SCORE = Score(
+    key="behavior",
+    compare=lambda session: score_against_behavior(
+        session.estimates, read_behavior(session.file, session.asked.series), **session.decoding
+    ),
+    asked_by="series",
+    title="Behaviour from all muscles: share of variance explained in held-out time (R²)",
+    columns=("target", "estimate", "R²", "at one lag", "lead (ms)", "single trials", "shuffled"),
+    rows=_rows,
+    pairs={"targets_": "behaviour"},
+    ranking=Ranking("r2", "targets_", "predicts behaviour"),
+    description="How well estimates of muscle activation predict behaviour, in time held out from the fit.",
+    contents="Behaviour",
+    heading="Beside behaviour",
+    explanation=("Each target predicted from the activation of all muscles, in time held out from the fit."),
+    table_explanation=(
+        "Lead: by how much activation at the best single lag comes before the target. Single trials: R² of "
+        "what does not repeat. Shuffled must not be above 0."
+    ),
+)

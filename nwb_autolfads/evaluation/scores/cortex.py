@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from pynwb import NWBFile
 
 from nwb_autolfads.evaluation.decoding.binning import (
     bin_activation,
@@ -17,6 +19,7 @@ from nwb_autolfads.evaluation.decoding.binning import (
     smoothing_reach,
 )
 from nwb_autolfads.evaluation.decoding.ridge import decode
+from nwb_autolfads.evaluation.score import Ranking, Score
 from nwb_autolfads.evaluation.scores.common import (
     checked_guard,
     decoding_scores,
@@ -27,9 +30,19 @@ from nwb_autolfads.evaluation.scores.common import (
     with_tests,
 )
 from nwb_autolfads.evaluation.scores.events import Events
+from nwb_autolfads.evaluation.session import (
+    AROUND_S,
+    Estimates,
+    opened_estimates,
+    read_any_spikes,
+    read_event_times,
+    required,
+)
+from nwb_autolfads.evaluation.tables import Row, number, trials_and_control
+from nwb_autolfads.sources.spikes.trains import SpikeTrains
 
 if TYPE_CHECKING:
-    from nwb_autolfads.sources.spikes.trains import SpikeTrains
+    from spikeinterface import BaseSorting
 
 LAGS_S = (0.0, 0.03, 0.06, 0.09, 0.12, 0.15)
 """Delays of muscles behind motor cortex that are tried: tens of ms are usual."""
@@ -159,3 +172,101 @@ def score_against_cortex(
     return with_tests(result, "muscles_", result["r2"], result["r2_fold"], "muscle").pipe(
         with_tests, "population_", result["unit_r2"], unit_folds, "unit"
     )
+
+
+def compare_with_cortex(
+    estimates: Estimates,
+    spikes: str | Path | NWBFile | BaseSorting | SpikeTrains | xr.DataArray | None = None,
+    *,
+    counts: str | None = None,
+    events: str | Events | None = None,
+    around: tuple[float, float] = AROUND_S,
+    **settings: Any,
+) -> xr.Dataset:
+    """Score estimates by how well spikes of motor cortex predict them, and they the spikes.
+
+    Parameters
+    ----------
+    estimates : path, Dataset or mapping of str to Dataset
+        A file with estimates, all of which are compared, or estimates.
+    spikes : str, Path, pynwb.NWBFile, spikeinterface.BaseSorting, SpikeTrains or DataArray, optional
+        Where the sorted units are, or counts ``(time, unit)`` in bins of their own by the middle of each (s); by
+        default the file with the estimates.
+    counts : str, optional
+        Where in that file spikes are as counts in bins, instead of its units; see
+        `nwb_autolfads.sources.spikes.binned.read_binned_spikes`.
+    events : str or Events, optional
+        ``TABLE:COLUMN`` or ``PATH`` of the file with times (s) of what repeats, to tell it from what does not; see
+        `nwb_autolfads.sources.nwb.events.read_events`. By default the starts of the table with the most rows.
+    around : tuple of float
+        Time (s) before and after each event that counts.
+    **settings
+        Of `score_against_cortex`: ``bin_width``, ``smoothing``, ``lags``,
+        ``n_folds``, ``guard``, ``min_rate``, ``n_shuffles``, ``seed``.
+
+    Returns
+    -------
+    Dataset
+        See `score_against_cortex`.
+
+    Raises
+    ------
+    SourceError
+        If the file holds no estimates or no units.
+    SignalError
+        If spikes and estimates have too little in common to be compared.
+    """
+    with opened_estimates(estimates) as (named, file):
+        if spikes is None:
+            spikes = required(file, "spikes")
+        trains, repeats = read_any_spikes(spikes, counts), read_event_times(file, events, around)
+    return score_against_cortex(named, trains, events=repeats, **settings)
+
+
+def _rows(scores: xr.Dataset) -> list[Row]:
+    """Return one row per estimate, means over muscles or units, under the columns below."""
+    rows: list[Row] = []
+    for name in scores["estimator"].values:
+        one = scores.sel(estimator=name)
+        rows.append(
+            (
+                str(name),
+                number(one["r2"].mean()),
+                number(one["r2_one_lag"].mean()),
+                number(1000 * one["best_lag"].median(), 0),
+                number(one["population_r2"]),
+                *trials_and_control(one),
+            )
+        )
+    return rows
+
+
+SCORE = Score(
+    key="cortex",
+    compare=lambda session: score_against_cortex(
+        session.estimates, read_any_spikes(session.file, session.asked.counts), **session.decoding
+    ),
+    asked_by="counts",
+    title="Motor cortex: share of variance explained in held-out time (R²), means over muscles or units",
+    columns=(
+        "estimate",
+        "muscles from spikes",
+        "at one lag",
+        "delay behind spikes (ms)",
+        "spikes from muscles",
+        "single trials",
+        "shuffled",
+    ),
+    rows=_rows,
+    pairs={"population_": "spikes from muscles", "muscles_": "muscles from spikes"},
+    ranking=Ranking("unit_r2", "population_", "predicts single units of motor cortex"),
+    description="How well estimates of muscle activation go with motor cortex, in time held out from the fit.",
+    contents="Motor cortex",
+    heading="Beside motor cortex",
+    explanation=(
+        "{n_units} units. R² is the share of variance explained in time held out from the fit, with a gap "
+        'around it. Each estimate is a target of its own in "muscles from spikes", which favours smooth ones; '
+        '"spikes from muscles" has the same target for all, and is the fairer one to rank by. "Single '
+        'trials": what does not repeat. "Shuffled" must not be above 0.'
+    ),
+)

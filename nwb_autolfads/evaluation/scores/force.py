@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from pynwb import NWBFile
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation
-from nwb_autolfads.evaluation.scores.behavior import (
-    SAVITZKY_GOLAY_ORDER,
+from nwb_autolfads.evaluation.score import Score
+from nwb_autolfads.evaluation.scores.derivatives import (
     binned_derivative,
+    check_orders,
     derivative_name,
     derivative_unit,
+    is_constant,
     names_repeat,
     rate_of,
     unusable_notes,
@@ -28,6 +33,9 @@ from nwb_autolfads.evaluation.scores.spectra import (
     independent_windows,
     windows_in,
 )
+from nwb_autolfads.evaluation.session import Estimates, opened_estimates, required
+from nwb_autolfads.evaluation.tables import Row, number
+from nwb_autolfads.sources.nwb.behavior import read_forces
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +64,7 @@ def coherence_with_force(
         Coordinates ``time`` (s) and, where there are gaps, ``segment``; named, attrs ``rate`` (Hz) and ``unit``. If
         one is sampled more slowly than activation, the slowest sets the rate. NaN is left out.
     derivatives : sequence of int
-        Orders, 0 the force itself; see `nwb_autolfads.evaluation.scores.behavior.differentiate`.
+        Orders, 0 the force itself; see `nwb_autolfads.evaluation.scores.derivatives.differentiate`.
     window : float
         Length (s): frequencies are one over it apart.
     level : float
@@ -79,8 +87,7 @@ def coherence_with_force(
     ConfigError
         If a derivative is not 0, 1, ... or the window is shorter than eight samples.
     """
-    if not derivatives or not all(0 <= order < SAVITZKY_GOLAY_ORDER for order in derivatives):
-        raise ConfigError(f"derivatives {list(derivatives)}", way_out="Give orders from 0 to 4", obj="derivatives")
+    check_orders(derivatives)
     bins = bin_activation(estimates, 1 / min((rate_of(force) for force in forces), default=1.0))
     length = round(window / bins.width)
     if length < _FEWEST_SAMPLES:
@@ -99,7 +106,7 @@ def coherence_with_force(
                 rows = windows_in(everything, bins.time, bins.segments.where(known), length)
                 if len(rows) < 2:
                     excluded[name] = f"known in {len(rows)} windows of {window:g} s"
-                elif np.ptp(values[known]) <= 1e-9 * max(float(np.abs(values[known]).max()), 1e-30):
+                elif is_constant(values[known]):
                     excluded[name] = "does not vary"
                 else:
                     unit = derivative_unit(str(force.attrs.get("unit", "")), order)
@@ -165,3 +172,108 @@ def _with_summary(result: xr.Dataset) -> xr.Dataset:
         peak_frequency=(n_above.dims, peak, hertz),
         coherent_up_to=(n_above.dims, np.where(n_above.values > 0, last, np.nan), hertz),
     )
+
+
+def force_coherence(
+    estimates: Estimates,
+    force: str | Path | NWBFile | Sequence[xr.DataArray] | None = None,
+    *,
+    series: Sequence[str] | None = None,
+    **settings: Any,
+) -> xr.Dataset:
+    """Return what each estimate shares with force, and with its derivative, at each frequency.
+
+    Parameters
+    ----------
+    estimates : path, Dataset or mapping of str to Dataset
+        A file with estimates, all of which are taken, or estimates.
+    force : str, Path, pynwb.NWBFile or sequence of DataArray, optional
+        Where the force is, or series ``(time, column)``; by default the file with the estimates.
+    series : sequence of str, optional
+        Paths or patterns of the series in the file; by default those of ``processing/behavior`` that are a force or a
+        torque by name or unit.
+    **settings
+        Of `coherence_with_force`: ``derivatives``, ``window``, ``level``.
+
+    Returns
+    -------
+    Dataset
+        See `coherence_with_force`.
+
+    Raises
+    ------
+    SourceError
+        If the file holds no estimates or no force.
+    SignalError
+        If force and estimates have too little in common.
+    """
+    with opened_estimates(estimates) as (named, file):
+        if force is None:
+            force = required(file, "force")
+        found = read_forces(force, series) if isinstance(force, str | Path | NWBFile) else list(force)
+    return coherence_with_force(named, found, **settings)
+
+
+def _rows(force: xr.Dataset) -> list[Row]:
+    """Return one row per target and estimate, of the muscle that shares most with it.
+
+    "from" and "to" are the confidence limits of the highest coherence; the last column is the median over muscles.
+    """
+    rows: list[Row] = []
+    for target in [str(name) for name in force["target"].values]:
+        muscle = closest_muscle(force, target)
+        for name in force["estimator"].values:
+            every = force.sel(target=target, estimator=name)
+            one = every.sel(muscle=muscle)
+            at_peak = one.sel(frequency=one["peak_frequency"])
+            rows.append(
+                (
+                    target,
+                    str(name),
+                    muscle,
+                    number(one["peak_coherence"], 2),
+                    number(one["peak_frequency"], 1),
+                    number(at_peak["lower"], 2),
+                    number(at_peak["upper"], 2),
+                    number(one["coherence_limit"], 2),
+                    number(one["coherent_up_to"], 1),
+                    number(every["coherent_up_to"].fillna(0.0).median(), 1),
+                )
+            )
+    return rows
+
+
+def closest_muscle(force: xr.Dataset, target: str) -> str:
+    """Return the muscle whose coherence with a target is highest, averaged over frequencies and estimates."""
+    mean = force["coherence"].sel(target=target).mean(("estimator", "frequency"))
+    return str(mean["muscle"].values[int(mean.argmax("muscle"))])
+
+
+SCORE = Score(
+    key="force",
+    compare=lambda session: coherence_with_force(session.estimates, read_forces(session.file, session.asked.forces)),
+    asked_by="forces",
+    title="Force: coherence with the muscle that shares most with it, and up to where it is above chance",
+    columns=(
+        "target",
+        "estimate",
+        "muscle",
+        "highest coherence",
+        "at (Hz)",
+        "from",
+        "to",
+        "chance",
+        "above it up to (Hz)",
+        "all muscles (Hz)",
+    ),
+    rows=_rows,
+    description="Coherence of estimates of muscle activation with force: its peak, and up to where it is above chance.",
+    contents="Force",
+    heading="What activation and force share",
+    explanation=(
+        "Coherence: the share of the force's changes at one frequency that a muscle's activation accounts "
+        "for, 0 to 1, whatever their sizes. The line is the estimate of it, the band its 95 % confidence "
+        "interval, and what lies under the dotted line could be chance. An estimate that stays higher at fast "
+        "frequencies has kept more of what the muscle did."
+    ),
+)

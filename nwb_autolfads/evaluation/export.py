@@ -1,4 +1,4 @@
-"""The formats in which scores leave: tables in the file, one long table, netCDF."""
+"""The formats in which scores leave: tables in the NWB file, one long table, netCDF."""
 
 from __future__ import annotations
 
@@ -13,23 +13,17 @@ from typing import Any
 import xarray as xr
 
 from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.evaluation import registry
+from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.results.comparison import write_comparisons
 from nwb_autolfads.results.outputs import check_new_file, write_bytes, write_text
 
-PARTS = ("cortex", "behavior", "response", "force")
-"""What estimates are compared with, each a Dataset of its own."""
-
 _IN_THE_FILE = ("estimator", "muscle", "target", "fold", "lag")
-_DESCRIPTIONS = {
-    "cortex": "How well estimates of muscle activation go with motor cortex, in time held out from the fit.",
-    "behavior": "How well estimates of muscle activation predict behaviour, in time held out from the fit.",
-    "force": "Coherence of estimates of muscle activation with force: its peak, and up to where it is above chance.",
-}
-"""Of the tables that are written; the response has only spectra, for which a table has no place."""
+"""Dimensions for which a table in an NWB file has columns."""
 
 
-def write_tables(parts: Mapping[str, xr.Dataset], file: str | PathLike[str], *, overwrite: bool = False) -> list[str]:
-    """Write the scores with cortex, behaviour and force into the file of the estimates; return what was written.
+def write_tables(scores: Mapping[str, xr.Dataset], file: str | PathLike[str], *, overwrite: bool = False) -> list[str]:
+    """Write the scores that have a table into the file of the estimates; return what was written.
 
     What has no place in a table (single units, shuffles, tests between pairs, spectra) is left to the other formats.
 
@@ -38,7 +32,11 @@ def write_tables(parts: Mapping[str, xr.Dataset], file: str | PathLike[str], *, 
     SourceError
         If there is none of them.
     """
-    scored = {f"{name}_comparison": _fitting(name, part) for name, part in parts.items() if name in _DESCRIPTIONS}
+    scored = {
+        f"{score.key}_comparison": _fitting(score, scores[score.key])
+        for score in registry.SCORES
+        if score.description and score.key in scores
+    }
     if not scored:
         raise SourceError(
             "neither cortex nor behaviour could be compared, so there is no score to write",
@@ -49,10 +47,10 @@ def write_tables(parts: Mapping[str, xr.Dataset], file: str | PathLike[str], *, 
     return [f"processing/behavior/{name}" for name in scored]
 
 
-def _fitting(name: str, scores: xr.Dataset) -> xr.Dataset:
-    names = [key for key, score in scores.data_vars.items() if "estimator" in score.dims]
+def _fitting(score: Score, scores: xr.Dataset) -> xr.Dataset:
+    names = [key for key, values in scores.data_vars.items() if "estimator" in values.dims]
     names = [key for key in names if set(scores[key].dims) <= set(_IN_THE_FILE)]
-    return scores[names].assign_attrs(description=_DESCRIPTIONS[name])
+    return scores[names].assign_attrs(description=score.description)
 
 
 def check_outputs(csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> None:
@@ -65,7 +63,7 @@ def check_outputs(csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> 
     """
     files = [] if csv is None else [csv]
     if netcdf is not None and netcdf.is_dir():
-        files += [netcdf / f"{name}.nc" for name in PARTS]
+        files += [netcdf / f"{score.key}.nc" for score in registry.SCORES]
     for file in files:
         check_new_file(file, 0, may_exist=overwrite)
 
@@ -84,7 +82,7 @@ def _places(scores: xr.Dataset, dim: str) -> list[dict[str, Any]]:
     return [dict(zip(keys, at, strict=True)) for at in zip(*(scores[key].values.tolist() for key in keys), strict=True)]
 
 
-def write_csv(parts: Mapping[str, xr.Dataset], file: Path, *, overwrite: bool = False) -> Path:
+def write_csv(scores: Mapping[str, xr.Dataset], file: Path, *, overwrite: bool = False) -> Path:
     """Write comparisons as one table in long form, the first column what was compared with.
 
     Raises
@@ -93,7 +91,7 @@ def write_csv(parts: Mapping[str, xr.Dataset], file: Path, *, overwrite: bool = 
         If the file exists already, or cannot be written.
     """
     check_new_file(file, 0, may_exist=overwrite)
-    rows = [{"compared_with": part, **row} for part, scores in parts.items() for row in score_rows(scores)]
+    rows = [{"compared_with": key, **row} for key, each in scores.items() for row in score_rows(each)]
     columns = dict.fromkeys(key for row in rows for key in row if key != "value")
     text = io.StringIO()
     writer = csv.DictWriter(text, [*columns, "value"], lineterminator="\n")
@@ -103,7 +101,7 @@ def write_csv(parts: Mapping[str, xr.Dataset], file: Path, *, overwrite: bool = 
     return file
 
 
-def write_netcdf(parts: Mapping[str, xr.Dataset], folder: Path, *, overwrite: bool = False) -> list[Path]:
+def write_netcdf(scores: Mapping[str, xr.Dataset], folder: Path, *, overwrite: bool = False) -> list[Path]:
     """Write each comparison as a netCDF file of its own into a folder, which is made if it is missing.
 
     Raises
@@ -111,7 +109,7 @@ def write_netcdf(parts: Mapping[str, xr.Dataset], folder: Path, *, overwrite: bo
     OutputError
         If a file exists already, or cannot be written.
     """
-    files = {name: folder / f"{name}.nc" for name in parts}
+    files = {key: folder / f"{key}.nc" for key in scores}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -120,6 +118,6 @@ def write_netcdf(parts: Mapping[str, xr.Dataset], folder: Path, *, overwrite: bo
         ) from error
     for file in files.values():
         check_new_file(file, 0, may_exist=overwrite)
-    for name, file in files.items():
-        write_bytes(file, bytes(parts[name].to_netcdf(engine="scipy")))
+    for key, file in files.items():
+        write_bytes(file, bytes(scores[key].to_netcdf(engine="scipy")))
     return list(files.values())

@@ -1,13 +1,14 @@
-"""What comparisons read from a file: its estimates, spikes, events, EMG and phases."""
+"""What scores read of a file: its estimates, spikes, events, EMG and phases, and what was asked of the comparison."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import xarray as xr
@@ -21,6 +22,7 @@ from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.results.read import read_activations
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.nwb.events import read_events
+from nwb_autolfads.sources.nwb.phases import read_phases
 from nwb_autolfads.sources.opening.nwb import open_nwb
 from nwb_autolfads.sources.spikes.binned import read_binned_spikes
 from nwb_autolfads.sources.spikes.trains import SpikeTrains, read_spikes
@@ -33,6 +35,87 @@ Estimates = str | PathLike[str] | xr.Dataset | Mapping[str, xr.Dataset]
 
 AROUND_S = (0.1, 0.25)
 """Before and after an event: what Wimalasena et al. 2022 take around foot-off."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of a comparison; None where the file decides.
+
+    Attributes
+    ----------
+    counts : str, optional
+        Where spikes are counts in bins, see `nwb_autolfads.compare_with_cortex`.
+    series, forces : sequence of str, optional
+        Paths or patterns of behaviour and of forces, see `nwb_autolfads.compare_with_behavior` and `force_coherence`.
+    events : str, optional
+        Where the times of what repeats are.
+    around : tuple of float
+        Time (s) before and after each event that counts.
+    phases : str, optional
+        Where the phases of behaviour are, see `nwb_autolfads.frequency_response`.
+    bin_width, n_folds, n_shuffles, seed
+        Of decoding, see `nwb_autolfads.evaluation.scores.cortex.score_against_cortex`.
+    preprocessing : PreprocessingConfig, optional
+        With which the EMG was preprocessed, where not with the defaults.
+    emg : DataArray, (time, muscle), optional
+        The rectified EMG, so that it need not be made again.
+    """
+
+    counts: str | None = None
+    series: Sequence[str] | None = None
+    forces: Sequence[str] | None = None
+    events: str | None = None
+    around: tuple[float, float] = AROUND_S
+    phases: str | None = None
+    bin_width: float = 0.01
+    n_folds: int = 10
+    n_shuffles: int = 1
+    seed: int = 0
+    preprocessing: PreprocessingConfig | None = None
+    emg: xr.DataArray | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """What scores may read: the estimates of a file by their names, the open file, and what was asked of it."""
+
+    estimates: dict[str, xr.Dataset]
+    file: NWBFile
+    asked: Asked
+    events: Events | None
+    phases: dict[str, NDArray[np.float64]] | None
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """Settings that all scores by decoding share."""
+        given = {name: getattr(self.asked, name) for name in ("bin_width", "n_folds", "n_shuffles", "seed")}
+        return {"events": self.events, **given}
+
+    def rectified(self) -> xr.DataArray:
+        """Return the rectified EMG that the estimates were made from."""
+        if self.asked.emg is not None:
+            return self.asked.emg
+        return read_rectified(self.file, next(iter(self.estimates.values())), self.asked.preprocessing)
+
+
+@contextmanager
+def opened_session(file: Path, asked: Asked) -> Iterator[Session]:
+    """Open a file with estimates for all scores: opening takes longer than most reading.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, holds no estimate, or not the events or phases that were named.
+    """
+    with opened_file(file) as (estimates, nwbfile):
+        phases = read_phases(nwbfile, asked.phases)
+        yield Session(
+            estimates,
+            nwbfile,
+            asked,
+            read_event_times(nwbfile, asked.events, asked.around),
+            None if phases is None else phases.intervals,
+        )
 
 
 @contextmanager

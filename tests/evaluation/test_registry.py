@@ -1,0 +1,99 @@
+"""One entry in the registry makes a score: it is compared, printed, written in every format and shown on the page."""
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from builders import file_with_2d_series, raw_emg
+
+import nwb_autolfads as nal
+from nwb_autolfads.cli import main
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.evaluation import registry
+from nwb_autolfads.evaluation.compare import compare_file
+from nwb_autolfads.evaluation.score import Score
+from nwb_autolfads.results.comparison import read_comparison
+
+
+def steadiness(session):
+    """Mean over standard deviation of each muscle's activation."""
+    names = list(session.estimates)
+    activation = [session.estimates[name]["activation"] for name in names]
+    ratio = np.stack([(each.mean("time") / each.std("time")).values for each in activation]).astype(float)
+    coords = {"estimator": names, "muscle": activation[0]["muscle"].values}
+    config = json.dumps({"compared_with": "nothing"})
+    attrs = {"config": config, "notes": json.dumps(["steadiness is a toy"]), "n_days": 3}
+    return xr.Dataset({"steadiness": (("estimator", "muscle"), ratio)}, coords=coords, attrs=attrs)
+
+
+TOY = Score(
+    key="steady",
+    compare=steadiness,
+    title="Steadiness: mean over standard deviation",
+    columns=("estimate", "steadiness of <all>"),
+    rows=lambda scores: [(str(one["estimator"].item()), f"{float(one.mean()):.3f}") for one in scores["steadiness"]],
+    description="How steady estimates are.",
+    contents="Steady",
+    heading="How steady it is",
+    explanation="Counted over {n_days} days; <more> is steadier.",
+)
+
+
+@pytest.fixture
+def result(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "SCORES", (*registry.SCORES, TOY))
+    session = file_with_2d_series(tmp_path / "emg.nwb", raw_emg(4000), comments="columns: TA, SOL, GM")
+    with nal.open_emg(session) as recording:
+        emg = nal.preprocess(recording)
+    return nal.write_activation(nal.LowPass(20.0).fit(emg).estimate(emg), session, tmp_path / "out.nwb")
+
+
+def test_a_score_that_is_registered_is_printed_written_and_shown(result, tmp_path, capsys):
+    activation = nal.read_activation(result)["activation"].astype(float)
+    expected = (activation.mean("time") / activation.std("time")).values
+    table, page = tmp_path / "scores.csv", tmp_path / "page.html"
+    outputs = ["--csv", str(table), "--netcdf", str(tmp_path / "nc"), "--write"]
+    for command in (["compare", str(result), *outputs, "--json"], ["report", str(result), "--out", str(page)]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        printed = capsys.readouterr()
+        assert not ended.value.code, printed.err
+        if command[0] == "compare":
+            assert "Steadiness: mean over standard deviation" in printed.err
+            assert f"{expected.mean():.3f}" in printed.err
+            assert "note: steadiness is a toy" in printed.err
+            in_json = json.loads(printed.out)["steady"]["scores"]
+    np.testing.assert_allclose([row["value"] for row in in_json], expected, rtol=1e-5)
+    with table.open(encoding="utf-8") as stream:
+        in_csv = [float(row["value"]) for row in csv.DictReader(stream) if row["compared_with"] == "steady"]
+    np.testing.assert_allclose(in_csv, expected, rtol=1e-5)
+    with xr.open_dataset(tmp_path / "nc" / "steady.nc") as opened:
+        np.testing.assert_allclose(opened["steadiness"].values[0], expected, rtol=1e-5)
+    stored = read_comparison(result, "steady_comparison")
+    np.testing.assert_allclose(stored["steadiness"].values[0], expected, rtol=1e-5)
+    html = page.read_text(encoding="utf-8")
+    assert '<a href="#steady">Steady</a>' in html
+    assert '<h2 id="steady">How steady it is</h2>' in html
+    assert "Counted over 3 days; &lt;more&gt; is steadier." in html
+    assert f'<td class="number">{expected.mean():.3f}</td>' in html
+
+
+def test_what_a_score_lacks_is_said_unless_its_source_was_named(result, monkeypatch):
+    def fail(session):
+        raise SignalError("no counts here", way_out="Give others")
+
+    named = dataclasses.replace(TOY, compare=fail, asked_by="counts")
+    monkeypatch.setattr(registry, "SCORES", (named,))
+    assert compare_file(result).missing == {"steady": "no counts here"}
+    with pytest.raises(SignalError, match=r"^no counts here\. Give others$"):
+        compare_file(result, counts="processing/ecephys/counts")
+
+
+def test_every_score_has_a_key_heading_and_explanation_of_its_own():
+    for part in ("key", "title", "contents", "heading", "explanation"):
+        values = [getattr(score, part) for score in registry.SCORES]
+        assert all(values)
+        assert len(set(values)) == len(values)
