@@ -134,6 +134,11 @@ class Segments(Sequence[Segment]):
         """The longest, and of several as long the first; there must be one."""
         return max(self.each, key=lambda segment: segment.n_samples)
 
+    def time_of(self, sample: int) -> float:
+        """Return the time (s) of a sample that is in one of them."""
+        segment = self.each[int(np.searchsorted(self.firsts, sample, side="right")) - 1]
+        return segment.start_time + (sample - segment.first_sample) / self.rate
+
     def at_least(self, n_samples: float) -> Self:
         """Leave out those that are shorter."""
         return type(self)(tuple(segment for segment in self.each if segment.n_samples >= n_samples), self.rate)

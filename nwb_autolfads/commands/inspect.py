@@ -23,7 +23,7 @@ QUALITY_COLUMNS = (
     "usable",
     "mains share",
     "saturated share",
-    "share not finite",
+    "share missing",
     "movement share",
     "cross-talk",
     "with",
@@ -45,7 +45,7 @@ class Overview:
         """Return what `QUALITY_COLUMNS` names for each muscle, as text."""
         if self.quality is None:
             return []
-        columns = ("mains_share", "saturated_share", "nan_share", "movement_share", "crosstalk")
+        columns = ("mains_share", "saturated_share", "missing_share", "movement_share", "crosstalk")
         return [
             (
                 str(muscle.values),

@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from nwb_autolfads.emg.filters import filter_both_ways, memory_of, resampling_memory
+from nwb_autolfads.emg.filters import filter_both_ways, memory_of, resampling_memory, response_of
+from nwb_autolfads.emg.missing import LARGEST_SHARE, bridged, power_share
 from nwb_autolfads.emg.quality import QualityTally
-from nwb_autolfads.errors import SignalError
 from nwb_autolfads.segments import Segment
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -46,6 +46,8 @@ def rectified_blocks(
 ) -> Iterator[tuple[Block, int, NDArray[np.float64]]]:
     """Yield, for each block of a segment and each muscle, the filtered and rectified samples with their margins.
 
+    Samples are NaN where they are missing, or so near to missing ones that the filter cannot tell them.
+
     Parameters
     ----------
     recording : EmgRecording
@@ -57,21 +59,13 @@ def rectified_blocks(
         New rate over old rate.
     tally : QualityTally
         Counts every raw sample once.
-
-    Raises
-    ------
-    SignalError
-        If samples are not finite.
     """
     margin = resampling_memory(ratio) + (0 if sections is None else memory_of(sections))
     for block in _cut(segment.n_samples, len(recording.muscles), margin, ratio):
         raw = recording.read(segment.first_sample + block.first, segment.first_sample + block.last)
         tally.add(raw[block.inner])
-        if tally.n_nan.any():
-            raise _not_finite(recording)
         for muscle in range(raw.shape[1]):
-            samples = raw[:, muscle].astype(np.float64)
-            yield block, muscle, np.abs(samples if sections is None else filter_both_ways(samples, sections))
+            yield block, muscle, _rectified(raw[:, muscle].astype(np.float64), sections)
 
 
 def _cut(n_samples: int, n_muscles: int, margin: int, ratio: Fraction) -> Iterator[Block]:
@@ -96,25 +90,12 @@ def _new_index(sample: int, ratio: Fraction) -> int:
     return -(-sample * ratio.numerator // ratio.denominator)
 
 
-def _not_finite(recording: EmgRecording) -> SignalError:
-    """Count what is not finite and say where the first of it is."""
-    count = np.zeros(len(recording.muscles), dtype=int)
-    first: dict[int, float] = {}
-    step = max(1, _BLOCK_VALUES // len(recording.muscles))
-    for segment in recording.segments:
-        for start in range(0, segment.n_samples, step):
-            stop = min(start + step, segment.n_samples)
-            bad = ~np.isfinite(recording.read(segment.first_sample + start, segment.first_sample + stop))
-            count += bad.sum(axis=0)
-            for muscle in np.flatnonzero(bad.any(axis=0)):
-                at = segment.start_time + (start + int(bad[:, muscle].argmax())) / recording.rate
-                first.setdefault(int(muscle), at)
-    said = "; ".join(
-        f"{recording.muscles[muscle]} has {count[muscle]}, the first at {at:g} s" for muscle, at in first.items()
-    )
-    return SignalError(
-        f"has samples that are NaN or infinite: {said}",
-        file=recording.origin.file,
-        obj=recording.origin.object_path,
-        way_out="Choose the other muscles with --muscles, or repair these samples in the file",
-    )
+def _rectified(samples: NDArray[np.float64], sections: NDArray | None) -> NDArray[np.float64]:
+    """Filter and rectify one muscle; NaN where too much of the result comes from what is missing."""
+    missing = ~np.isfinite(samples)
+    bridge = bridged(samples)
+    rectified = np.abs(bridge if sections is None else filter_both_ways(bridge, sections))
+    if missing.any():
+        share = missing if sections is None else power_share(missing, response_of(sections))
+        rectified[missing | (share > LARGEST_SHARE)] = np.nan
+    return rectified

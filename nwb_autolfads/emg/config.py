@@ -80,6 +80,12 @@ class PreprocessingConfig(BaseModel):
     saturated_share_limit: float = Field(
         default=0.05, ge=0, le=1, description="A muscle with a larger share of samples at its rails is not usable."
     )
+    missing_share_limit: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="A muscle of which more is missing (not finite, or absurdly large) is not usable.",
+    )
     mains_share_limit: float = Field(
         default=0.9,
         ge=0,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.mains import excerpts
+from nwb_autolfads.emg.missing import bridged, excerpts, quantiles_of_known
 from nwb_autolfads.sources.recording import EmgRecording
 
 _DUPLICATE = 0.9999  # correlation of raw samples from which two channels are one
@@ -23,10 +23,8 @@ def find_duplicates(recording: EmgRecording) -> list[str]:
     n_muscles = len(recording.muscles)
     products, sums, n_samples = np.zeros((n_muscles, n_muscles)), np.zeros(n_muscles), 0
     reference = None
-    for samples in excerpts(recording):
-        samples = samples[np.isfinite(samples).all(axis=1)]
-        if not len(samples):
-            continue
+    for part in excerpts(recording):
+        samples = bridged(part.astype(np.float64))
         reference = samples[0] if reference is None else reference  # keeps large offsets out of the sums
         samples -= reference
         products += samples.T @ samples
@@ -59,7 +57,7 @@ def find_crosstalk(recording: EmgRecording, config: PreprocessingConfig) -> tupl
     """
     n_muscles = len(recording.muscles)
     total: NDArray | None = None
-    for samples, rate in _highpassed(recording, config):
+    for samples, _, rate in _highpassed(recording, config):
         shift = int(_SHIFT_S * rate)
         length = 1 << (len(samples) + shift - 1).bit_length()
         spectrum = np.fft.rfft(samples - samples.mean(axis=0), length, axis=0)
@@ -85,30 +83,37 @@ def burst_snr(recording: EmgRecording, config: PreprocessingConfig) -> NDArray[n
     NaN for a muscle without any signal.
     """
     powers = []
-    for samples, rate in _highpassed(recording, config):
+    for samples, known, rate in _highpassed(recording, config):
         width = max(1, int(_RMS_S * rate))
         whole = len(samples) // width * width
-        powers.append((samples[:whole] ** 2).reshape(-1, width, samples.shape[1]).mean(axis=1))
+        power, seen = ((each[:whole]).reshape(-1, width, each.shape[1]) for each in (samples**2, known))
+        powers.append(np.where(seen.all(axis=1), power.mean(axis=1), np.nan))
     if not powers:
         return np.full(len(recording.muscles), np.nan)
-    rest, burst = np.quantile(np.concatenate(powers), [0.05, 0.95], axis=0)
+    rest, burst = quantiles_of_known(np.concatenate(powers), (0.05, 0.95))
     ratio = np.divide(burst, rest, out=np.full_like(burst, np.nan), where=rest > 0)
     return 10 * np.log10(ratio)
 
 
-def _highpassed(recording: EmgRecording, config: PreprocessingConfig) -> Iterator[tuple[NDArray[np.float64], float]]:
-    """Yield excerpts without movement artefacts, (samples, muscles), at no more than about 2 kHz, and their rate."""
+def _highpassed(
+    recording: EmgRecording, config: PreprocessingConfig
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_], float]]:
+    """Yield excerpts without movement artefacts, (samples, muscles), what of them is known, and their rate.
+
+    The rate is no more than about 2 kHz.
+    """
     slower = max(1, int(recording.rate // _ENOUGH_HZ))
     rate = recording.rate / slower
     if recording.rectified or config.highpass_hz >= rate / 2:
         return
     sections = signal.butter(config.highpass_order, config.highpass_hz, "highpass", fs=rate, output="sos")
-    for samples in excerpts(recording):
-        if len(samples) < recording.rate or not np.isfinite(samples).all():
+    for part in excerpts(recording):
+        if len(part) < recording.rate:
             continue
+        samples, known = bridged(part.astype(np.float64)), np.isfinite(part)
         if slower > 1:
             samples = signal.resample_poly(samples - samples.mean(axis=0), 1, slower, axis=0)
-        yield signal.sosfiltfilt(sections, samples, axis=0), rate
+        yield signal.sosfiltfilt(sections, samples, axis=0), known[::slower], rate
 
 
 def _correlation(covariance: NDArray) -> NDArray:

@@ -60,6 +60,14 @@ def filter_both_ways(samples: NDArray, sections: NDArray) -> NDArray[np.float64]
     return signal.sosfiltfilt(sections, samples, padlen=min(usual, len(samples) - 1))
 
 
+def response_of(sections: NDArray) -> NDArray[np.float64]:
+    """Return what a filter, run forward and backward, makes of a single 1, which lies in the middle."""
+    reach = memory_of(sections)
+    impulse = np.zeros(2 * reach + 1)
+    impulse[reach] = 1.0
+    return filter_both_ways(impulse, sections)
+
+
 def resampling_ratio(rate: float, analysis_rate: float) -> Fraction:
     """Return new rate / old rate as a ratio of small integers; 1 where the recording is slower than asked."""
     if analysis_rate >= rate:

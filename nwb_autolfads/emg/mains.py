@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
 from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.missing import bridged, excerpts
 from nwb_autolfads.sources.recording import EmgRecording
 
-_EXCERPTS, _EXCERPT_S = 8, 8.0  # spectra are taken from this many excerpts of this length (s)
 _MAINS = (50, 60)
 _TELLING = {50: (1, 2, 3, 5), 60: (1, 2, 3, 4)}  # harmonics looked at; 300 Hz belongs to both and tells nothing
 _STANDS_OUT, _CHANCE = 4.0, 12.0  # a mains line is 4 times the power beside it, and 1 + 12 / sqrt(seconds) at least
@@ -68,19 +66,14 @@ def movement_share(recording: EmgRecording) -> NDArray[np.float64]:
     return np.divide(below, total, out=np.full_like(total, np.nan), where=total > 0)
 
 
-def excerpts(recording: EmgRecording) -> Iterator[NDArray[np.float64]]:
-    """Read excerpts, (samples, muscles), none across a gap, spread over the recording and at most 64 s together."""
-    for segment in recording.segments.excerpts(_EXCERPTS, int(_EXCERPT_S * recording.rate)):
-        yield recording.read(segment.first_sample, segment.stop).astype(np.float64)
-
-
 def power_spectrum(recording: EmgRecording) -> tuple[NDArray, NDArray, float]:
     """Return frequencies (Hz, 1 Hz apart), mean power spectral density (frequency, muscle), and seconds averaged."""
     window = round(recording.rate)
     frequency = np.arange(window // 2 + 1) * recording.rate / window
     power, n_samples = np.zeros((len(frequency), len(recording.muscles))), 0
-    for samples in excerpts(recording):
-        if len(samples) >= 2 * window and np.isfinite(samples).all():
+    for part in excerpts(recording):
+        samples = bridged(part.astype(np.float64))
+        if len(samples) >= 2 * window:
             power += len(samples) * signal.welch(samples, recording.rate, nperseg=window, axis=0)[1]
             n_samples += len(samples)
     return frequency, power / max(n_samples, 1), n_samples / recording.rate

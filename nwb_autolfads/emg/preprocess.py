@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,15 @@ from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import find_duplicates
 from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencies, resample, resampling_ratio
 from nwb_autolfads.emg.mains import find_mains
+from nwb_autolfads.emg.missing import absurd_as_infinite, averaged, quantiles_of_known
 from nwb_autolfads.emg.quality import QualityTally, as_configured
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.recording import EmgRecording
 
 _MOST_FOR_QUANTILES = 2_000_000  # samples of each muscle
+_NOTHING_LEFT = "nothing is left after the high-pass"
+_TOO_LITTLE_KNOWN = "too little is known of it: missing samples reach into {share:.0%} of its bins"
 
 
 def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = None) -> xr.DataArray:
@@ -31,7 +35,9 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     Notch at the mains and its harmonics, high-pass, rectify, resample with anti-aliasing, absolute value again (the
     resampling rings below zero), clip and scale each muscle, and lift it off zero. All filters run in both directions,
     so nothing is delayed; the result in blocks equals that of filtering each segment at once. EMG that is rectified
-    already skips notch, high-pass and rectification; EMG slower than the analysis rate keeps its rate.
+    already skips notch, high-pass and rectification; EMG slower than the analysis rate keeps its rate. Samples that are
+    missing (not finite, or absurdly large: `nwb_autolfads.emg.missing`) stay missing: bins in which they are, or that
+    the filters cannot tell because of them, are NaN.
 
     Parameters
     ----------
@@ -50,15 +56,15 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     Raises
     ------
     SignalError
-        If samples are not finite, no muscle is usable, or the rate is too low for the high-pass.
+        If no muscle is usable, or the rate is too low for the high-pass.
 
     Warns
     -----
     UserWarning
-        Naming the muscles which are not usable; they are kept as columns.
+        Naming the muscles of which samples are missing, and those which are not usable; all are kept as columns.
     """
     config = config or PreprocessingConfig()
-    recording = as_configured(recording, config)
+    recording = absurd_as_infinite(as_configured(recording, config))
     ratio = resampling_ratio(recording.rate, config.analysis_rate_hz)
     segments = recording.segments.resampled(ratio)
     rate = segments.rate
@@ -73,10 +79,10 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     for segment, rows in zip(recording.segments, segments.slices, strict=True):
         part = emg[rows]
         for block, muscle, samples in rectified_blocks(recording, segment, sections, ratio, tally):
-            resampled = resample(np.minimum(samples, clip[muscle], out=samples), ratio)
-            part[block.new, muscle] = np.abs(resampled[block.new_inner])
+            np.minimum(samples, clip[muscle], out=samples)
+            part[block.new, muscle] = np.abs(averaged(partial(resample, ratio=ratio), samples)[block.new_inner])
         if config.lowpass_hz is not None:
-            part[:] = np.abs(lowpass(part, rate, config.lowpass_hz))
+            part[:] = np.abs(averaged(partial(lowpass, rate=rate, cutoff=config.lowpass_hz), part))
     if config.clip_first:
         emg /= np.where(scale > 0, scale, 1.0)
     else:
@@ -84,13 +90,15 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     np.maximum(emg, config.floor, out=emg)
 
     quality = tally.result(recording, mains_share, find_duplicates(recording), config)
-    usable = quality["usable"].values & (scale > 0)
+    lost = np.isnan(emg).sum(axis=0)
+    usable = quality["usable"].values & (scale > 0) & (lost <= config.missing_share_limit * len(emg))
     unusable = {
-        str(muscle): str(reason) or "nothing is left after the high-pass"
-        for muscle, reason, good in zip(recording.muscles, quality["reason"].values, usable, strict=True)
+        str(muscle): str(reason) or _why_unusable(n / len(emg), config)
+        for muscle, reason, n, good in zip(recording.muscles, quality["reason"].values, lost, usable, strict=True)
         if not good
     }
     _say_unusable(recording, unusable)
+    steps += _missing_step(recording, tally, lost)
     limits = [{"step": "clip", "quantile": config.clip_quantile}, {"step": "scale", "quantile": config.scale_quantile}]
     slower: list[dict[str, Any]] = [
         {
@@ -188,9 +196,10 @@ def _limits_before(
         for block, muscle, samples in rectified_blocks(recording, segment, sections, Fraction(1), tally):
             seen[muscle].append(samples[block.inner][::stride].astype(np.float32))
     values = [np.concatenate(parts) for parts in seen]
-    clip = np.array([np.quantile(each, config.clip_quantile) for each in values])
-    scale = np.array([np.quantile(each, config.scale_quantile) for each in values])
-    return clip, np.minimum(clip, scale)
+    clip, scale = np.concatenate(
+        [quantiles_of_known(each[:, None], (config.clip_quantile, config.scale_quantile)) for each in values], axis=1
+    )
+    return np.where(np.isnan(clip), np.inf, clip), np.nan_to_num(np.minimum(clip, scale))
 
 
 def _clip_and_scale_after(emg: NDArray[np.float32], config: PreprocessingConfig) -> NDArray[np.float64]:
@@ -198,10 +207,39 @@ def _clip_and_scale_after(emg: NDArray[np.float32], config: PreprocessingConfig)
     scale = np.zeros(emg.shape[1])
     for muscle in range(emg.shape[1]):
         values = emg[:, muscle].astype(np.float64)
-        np.minimum(values, np.quantile(values, config.clip_quantile), out=values)
-        scale[muscle] = np.quantile(values, config.scale_quantile)
+        known = ~np.isnan(values)
+        if not known.any():
+            continue
+        np.minimum(values, np.quantile(values[known], config.clip_quantile), out=values)
+        scale[muscle] = np.quantile(values[known], config.scale_quantile)
         emg[:, muscle] = values / (scale[muscle] or 1.0)
     return scale
+
+
+def _why_unusable(lost_share: float, config: PreprocessingConfig) -> str:
+    return _TOO_LITTLE_KNOWN.format(share=lost_share) if lost_share > config.missing_share_limit else _NOTHING_LEFT
+
+
+def _missing_step(recording: EmgRecording, tally: QualityTally, lost: NDArray[np.intp]) -> list[dict[str, Any]]:
+    """Return the step that says what was missing, and warn of it; none where nothing was."""
+    having = np.flatnonzero(tally.n_missing)
+    if not having.size:
+        return []
+    said = []
+    for muscle in having:
+        absurd = f", {tally.n_infinite[muscle]} of them infinite or absurdly large" if tally.n_infinite[muscle] else ""
+        at = recording.segments.time_of(int(tally.first_missing[muscle]))
+        said.append(f"{recording.muscles[muscle]} {tally.n_missing[muscle]}{absurd}, the first at {at:g} s")
+    warnings.warn(
+        f"{recording.origin.object_path}: of {tally.n_samples} samples some are missing, and are left out: "
+        + "; ".join(said),
+        stacklevel=3,
+    )
+    counts = {"samples": tally.n_missing, "absurd": tally.n_infinite, "bins": lost}
+    return [
+        {"step": "missing"}
+        | {name: {recording.muscles[muscle]: int(of[muscle]) for muscle in having} for name, of in counts.items()}
+    ]
 
 
 def _say_unusable(recording: EmgRecording, unusable: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Quality of each muscle before any filter: flat, NaN, saturated, drowned in mains hum, a copy of another."""
+"""Quality of each muscle before any filter: flat, missing, saturated, drowned in mains hum, a copy of another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import burst_snr, find_crosstalk, find_duplicates
 from nwb_autolfads.emg.mains import find_mains, movement_share
+from nwb_autolfads.emg.missing import absurd_as_infinite
 from nwb_autolfads.sources.recording import EmgRecording
 
 _BLOCK_VALUES = 4_000_000  # values (samples x muscles) read at once
@@ -26,7 +27,9 @@ class QualityTally:
 
     def __init__(self, n_muscles: int) -> None:
         self.n_samples = 0
-        self.n_nan = np.zeros(n_muscles, dtype=int)
+        self.n_missing = np.zeros(n_muscles, dtype=int)
+        self.n_infinite = np.zeros(n_muscles, dtype=int)
+        self.first_missing = np.full(n_muscles, -1)
         self.lowest = np.full(n_muscles, np.inf)
         self.highest = np.full(n_muscles, -np.inf)
         self.at_lowest = np.zeros(n_muscles, dtype=int)
@@ -36,10 +39,12 @@ class QualityTally:
         """Count one block, (samples, muscles); no sample may be given twice."""
         samples = np.ascontiguousarray(block.T)  # several times faster than across rows of few muscles
         finite = np.isfinite(samples)
-        self.n_samples += len(block)
         lower = upper = samples
         if not finite.all():
-            self.n_nan += (~finite).sum(axis=1)
+            begins = (self.first_missing < 0) & ~finite.all(axis=1)
+            self.first_missing[begins] = self.n_samples + finite.argmin(axis=1)[begins]
+            self.n_missing += (~finite).sum(axis=1)
+            self.n_infinite += np.isinf(samples).sum(axis=1)
             lower, upper = np.where(finite, samples, np.inf), np.where(finite, samples, -np.inf)
         for extreme, count, of, better in (
             (self.lowest, self.at_lowest, lower.min(axis=1, initial=np.inf), np.less),
@@ -48,7 +53,8 @@ class QualityTally:
             new = better(of, extreme)
             extreme[new] = of[new]
             count[new] = 0
-            count += (samples == extreme[:, None]).sum(axis=1)
+            count += ((samples == extreme[:, None]) & finite).sum(axis=1)
+        self.n_samples += len(block)
 
     def result(
         self, recording: EmgRecording, mains_share: NDArray, duplicate_of: list[str], config: PreprocessingConfig
@@ -58,13 +64,13 @@ class QualityTally:
         # Zero is no rail of rectified EMG, so its floor is not counted.
         at_rails = self.at_highest - 1 + (0 if recording.rectified else self.at_lowest - 1)
         saturated = np.where(flat, 0.0, at_rails / max(self.n_samples, 1))
-        nan_share = self.n_nan / max(self.n_samples, 1)
+        missing_share = self.n_missing / max(self.n_samples, 1)
         reasons: list[list[str]] = [[] for _ in recording.muscles]
         for muscle, said in enumerate(reasons):
-            if flat[muscle]:
+            if missing_share[muscle] > config.missing_share_limit:
+                said.append(f"{missing_share[muscle]:.1%} of samples missing")
+            elif flat[muscle]:
                 said.append("flat")
-            if nan_share[muscle] > 0:
-                said.append(f"{nan_share[muscle]:.2%} of samples not finite")
             if saturated[muscle] > config.saturated_share_limit:
                 said.append(f"{saturated[muscle]:.1%} of samples at a rail")
             if mains_share[muscle] > config.mains_share_limit:
@@ -74,7 +80,8 @@ class QualityTally:
         return xr.Dataset(
             {
                 "flat": ("muscle", flat),
-                "nan_share": ("muscle", nan_share),
+                "missing_share": ("muscle", missing_share),
+                "absurd_samples": ("muscle", self.n_infinite.copy()),
                 "saturated_share": ("muscle", saturated),
                 "mains_share": ("muscle", mains_share),
                 "duplicate_of": ("muscle", np.array(duplicate_of)),
@@ -98,14 +105,15 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
     Returns
     -------
     Dataset, (muscle,)
-        ``flat``; ``nan_share``, share of samples that are not finite; ``saturated_share``, share at the highest or
+        ``flat``; ``missing_share``, share of samples that are not finite or absurd (`nwb_autolfads.emg.missing`);
+        ``absurd_samples``, how many are infinite or absurdly large; ``saturated_share``, share at the highest or
         lowest value beyond one sample each; ``mains_share``, share of mains in the power above 20 Hz;
         ``duplicate_of``, the earlier muscle with the same signal; ``usable``; and ``reason``, why a muscle is not.
         For the user to judge, without a verdict: ``movement_share``, share of the power below 20 Hz; ``crosstalk``,
         the largest cross-correlation, and ``crosstalk_with``, with which muscle; ``snr_db``, bursts over rest.
     """
     config = config or PreprocessingConfig()
-    recording = as_configured(recording, config)
+    recording = absurd_as_infinite(as_configured(recording, config))
     tally = QualityTally(len(recording.muscles))
     step = max(1, _BLOCK_VALUES // len(recording.muscles))
     for start in range(0, recording.n_samples, step):

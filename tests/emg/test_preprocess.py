@@ -172,15 +172,6 @@ def test_a_rate_too_low_for_the_high_pass_names_nyquist_and_the_rate_needed():
     )
 
 
-def test_nan_is_refused_with_muscle_count_and_first_time():
-    data = raw_emg(6000)
-    data[4000:4010, 1] = np.nan
-    data[5500, 2] = np.inf
-    segments = (Segment(2.0, 0, 3000), Segment(50.0, 3000, 3000))
-    with pytest.raises(SignalError, match=r"M1 has 10, the first at 51 s; M2 has 1, the first at 52\.5 s.*--muscles"):
-        preprocess(recording_of(data, segments=segments))
-
-
 def test_a_flat_muscle_is_kept_marked_and_said():
     data = raw_emg(6000)
     data[:, 1] = 0.7

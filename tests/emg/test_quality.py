@@ -27,16 +27,17 @@ def test_each_fault_is_counted_for_its_own_muscle(monkeypatch):
     monkeypatch.setattr(quality_module, "_BLOCK_VALUES", 999)  # counts must carry over from block to block
     data = raw_emg(10000, 4).astype(np.float32)
     data[:, 0] = 3.0
-    data[:1000, 1] = np.nan
+    data[:6000, 1] = np.nan
+    data[0, 3] = np.nan
     data[:, 2] = np.clip(data[:, 2], -0.5, 0.5)
     quality = assess_quality(recording_of(data))
     assert quality["flat"].values.tolist() == [True, False, False, False]
-    np.testing.assert_allclose(quality["nan_share"], [0, 0.1, 0, 0])
+    np.testing.assert_allclose(quality["missing_share"], [0, 0.6, 0, 1e-4])
     clipped = np.mean(np.abs(data[:, 2]) == 0.5)
     np.testing.assert_allclose(quality["saturated_share"], [0, 0, clipped - 2 / 10000, 0], atol=1e-12)
     assert quality["usable"].values.tolist() == [False, False, False, True]
     assert quality["reason"].values[0] == "flat"
-    assert "10.00% of samples not finite" in quality["reason"].values[1]
+    assert quality["reason"].values[1] == "60.0% of samples missing"
     assert "at a rail" in quality["reason"].values[2]
 
 
