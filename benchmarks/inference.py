@@ -16,9 +16,9 @@ from training import emg_like, seconds
 
 from nwb_autolfads.lfads.inference import infer
 from nwb_autolfads.lfads.kernels import recurrence
-from nwb_autolfads.lfads.masking import Elements
+from nwb_autolfads.lfads.masking import CoordinatedDropout, TemporalShift
 from nwb_autolfads.lfads.model import LFADS
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 
@@ -40,7 +40,14 @@ def main() -> None:
 
     def here(samples: int) -> Any:
         random = torch.Generator().manual_seed(0)
-        return infer(model, Gamma(), windows, Elements(0).views(windows, random), samples=samples, random=random)
+        return infer(
+            model,
+            Gamma(),
+            windows,
+            CoordinatedDropout(TemporalShift(0)).masks(windows, random),
+            samples=samples,
+            random=random,
+        )
 
     @torch.no_grad()
     def there() -> Any:

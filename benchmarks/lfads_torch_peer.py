@@ -25,7 +25,7 @@ def build_peer(
     *,
     learning_rate: float = 4e-3,
     dropout: float = 0.05,
-    hide_rate: float = 0.5,
+    mask_rate: float = 0.5,
     kl_initial_condition: float = 1e-4,
     kl_inputs: float = 1e-4,
     l2: float = 1e-4,
@@ -41,7 +41,7 @@ def build_peer(
     from lfads_torch.modules.readin_readout import FanInLinear
 
     s, gamma = sizes, recons.Gamma()
-    hide = augmentations.CoordinatedDropout(hide_rate, cd_pass_rate=0.0, ic_enc_seq_len=0)
+    hide = augmentations.CoordinatedDropout(mask_rate, cd_pass_rate=0.0, ic_enc_seq_len=0)
     return LFADS(
         **{"encod_data_dim": s.channels, "encod_seq_len": bins, "recon_seq_len": bins, "ext_input_dim": 0},
         **{"ic_enc_seq_len": 0, "ic_enc_dim": s.ic_encoder, "ci_enc_dim": s.ci_encoder, "ci_lag": 1},

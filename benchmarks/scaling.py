@@ -19,11 +19,11 @@ import matplotlib.pyplot as plt
 import torch
 from training import emg_like
 
-from nwb_autolfads.lfads.masking import Blocks
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.masking import BlockMasking
+from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.config import TrainingConfig
-from nwb_autolfads.search.engines.local import Population
+from nwb_autolfads.search.engines.local import LocalEngine
 
 RATE_HZ, BATCH, STEPS, ROUNDS = 500, 16, 3, 3
 MIDDLE = {"bins": 100, "channels": 12, "members": 4, "minutes": 4}
@@ -41,15 +41,15 @@ def measure(case: dict[str, int]) -> dict[str, float]:
     torch.set_num_threads(1)
     data = emg_like(case["minutes"] * 60 * RATE_HZ, case["channels"])
     config = TrainingConfig(members=case["members"], batch_windows=BATCH, steps_per_epoch=STEPS, validation_windows=8)
-    population = Population(
-        data, [len(data)], case["bins"], Sizes(case["channels"]), Gamma(), Blocks(5), config, seed=0
+    population = LocalEngine(
+        data, [len(data)], case["bins"], Sizes(case["channels"]), Gamma(), BlockMasking(5), config, seed=0
     )
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is used now
     before = memory_mb("VmRSS")
     taken = []
     for _ in range(ROUNDS + 1):  # the first warms up
         began = time.process_time()
-        population.advance(1)
+        population.train(1)
         taken.append((time.process_time() - began) / (STEPS * case["members"]))
     data_mb = data.numel() * data.element_size() / 2**20
     return {"ms": 1e3 * statistics.median(taken[1:]), "training_mb": memory_mb("VmHWM") - before, "data_mb": data_mb}

@@ -25,13 +25,13 @@ from torch import Tensor
 import nwb_autolfads as nal
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.lfads.inference import infer
-from nwb_autolfads.lfads.loss import hidden_nll
-from nwb_autolfads.lfads.masking import Elements, Hidden
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.loss import masked_nll
+from nwb_autolfads.lfads.masking import CoordinatedDropout, MaskedBatch, TemporalShift
+from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 from nwb_autolfads.search.config import TrainingConfig
-from nwb_autolfads.search.engines.local import Population
+from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.simulate import read_true_activation
 
 CLOCK = time.process_time  # one thread, and others may use the machine
@@ -57,7 +57,7 @@ class Session:
 
 
 @torch.no_grad()
-def quality_of_peer(peer: Any, session: Session, hidden: Hidden) -> tuple[float, float]:
+def quality_of_peer(peer: Any, session: Session, hidden: MaskedBatch) -> tuple[float, float]:
     """Give the NLL of hidden elements at the posterior means, and R2."""
     peer.eval()
     x, target, weight = (part[0].transpose(0, 1) for part in (hidden.input, hidden.target, hidden.weight))
@@ -68,13 +68,13 @@ def quality_of_peer(peer: Any, session: Session, hidden: Hidden) -> tuple[float,
     return nll, session.r2(mean.transpose(0, 1))
 
 
-def quality_here(ours: Population, session: Session, hidden: Hidden) -> tuple[float, float]:
+def quality_here(ours: LocalEngine, session: Session, hidden: MaskedBatch) -> tuple[float, float]:
     """Give the same of the member with the lower NLL."""
-    member = int(hidden_nll(ours.model, Gamma(), ours.validation).argmin())
+    member = int(masked_nll(ours.model, Gamma(), ours.validation).argmin())
     alone = ours.best_models([member])
-    everything = Elements(0).views(session.windows, torch.Generator())
+    everything = CoordinatedDropout(TemporalShift(0)).masks(session.windows, torch.Generator())
     posterior = infer(alone, Gamma(), session.windows, everything, samples=1, random=torch.Generator().manual_seed(0))
-    return float(hidden_nll(alone, Gamma(), hidden)), session.r2(posterior.mean)
+    return float(masked_nll(alone, Gamma(), hidden)), session.r2(posterior.mean)
 
 
 def curve(advance: Callable[[], Any], quality: Callable[[], tuple[float, float]], until: Callable[..., bool]) -> list:
@@ -108,9 +108,9 @@ def main() -> None:
     session = Session(options.seconds, seed=0, window=options.bins)
     config = TrainingConfig(members=options.members, batch_windows=options.batch, steps_per_epoch=options.steps)
     arguments = {"segment_bins": [len(session.data)], "window": options.bins, "observation": Gamma()}
-    arguments |= {"hiding": Elements(0), "config": config, "seed": 0, "data": session.data}
-    plain = Population(sizes=Sizes(session.data.shape[1]), **arguments)
-    hidden = Hidden(*(part[:1] for part in plain.validation))
+    arguments |= {"masking": CoordinatedDropout(TemporalShift(0)), "config": config, "seed": 0, "data": session.data}
+    plain = LocalEngine(sizes=Sizes(session.data.shape[1]), **arguments)
+    hidden = MaskedBatch(*(part[:1] for part in plain.validation))
 
     print(f"lfads-torch, {options.members} models one after the other, {options.budget:.0f} s each")
     peers = []
@@ -136,7 +136,7 @@ def main() -> None:
 
     print(f"here, {options.members} models at once, until NLL {goal_nll:.4f} and R2 {goal_r2:.3f}")
     rows = curve(
-        lambda: plain.advance(1),
+        lambda: plain.train(1),
         lambda: quality_here(plain, session, hidden),
         lambda rows: (
             (min(r[1] for r in rows) <= goal_nll and max(r[2] for r in rows) >= goal_r2) or rows[-1][0] > peer_seconds
@@ -156,7 +156,7 @@ def reached(nll: float, r2: float) -> tuple[Callable[[Any], bool], Callable[[Any
     return lambda row: row[1] <= nll, lambda row: row[2] >= r2
 
 
-def peer_settings(ours: Population, member: int) -> dict[str, float]:
+def peer_settings(ours: LocalEngine, member: int) -> dict[str, float]:
     """Give the peer's model the hyperparameters of one of ours."""
     values = ours.hyperparameters.of(member)
     values["l2"] = values.pop("l2_generator")

@@ -22,12 +22,12 @@ import torch
 from lfads_torch_peer import build_peer, peer_step
 
 from nwb_autolfads.lfads.kernels import recurrence
-from nwb_autolfads.lfads.masking import Elements
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.masking import CoordinatedDropout, TemporalShift
+from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.config import TrainingConfig
-from nwb_autolfads.search.engines.local import Population
+from nwb_autolfads.search.engines.local import LocalEngine
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 PATHS = ("compiled", "torch", "plain")
@@ -81,7 +81,7 @@ def measure(case: dict[str, Any], options: argparse.Namespace) -> list[dict[str,
         **{"members": members, "batch_windows": batch, "steps_per_epoch": options.steps, "threads": threads},
         **{"validation_windows": 1, "validation_draws": 1},
     )
-    ours = Population(data, [len(data)], T, sizes, Gamma(), Elements(shift_sd=0), config, seed=0)
+    ours = LocalEngine(data, [len(data)], T, sizes, Gamma(), CoordinatedDropout(TemporalShift(0)), config, seed=0)
     turns: dict[str, list[float]] = {path: [] for path in (*options.path, "peer", "gemm")}
 
     def peer_steps() -> None:
@@ -95,7 +95,7 @@ def measure(case: dict[str, Any], options: argparse.Namespace) -> list[dict[str,
     for turn in range(options.rounds + 1):  # the first warms up
         for path in options.path:
             with recurrence.using(path):
-                taken = seconds(lambda: ours.advance(1), options.clock) / (options.steps * members)
+                taken = seconds(lambda: ours.train(1), options.clock) / (options.steps * members)
             turns[path] += [taken] if turn else []
         if options.peer:
             taken = seconds(peer_steps, options.clock) / options.steps

@@ -156,8 +156,8 @@ def _refuse_what_unfolds(text: str, path: Path) -> None:
             )
 
 
-def described(error: ValidationError | TypeError) -> str:
+def described(error: ValueError | TypeError) -> str:
     """Say in one line which settings are wrong, and how."""
-    if isinstance(error, TypeError):
+    if not isinstance(error, ValidationError):
         return str(error)
     return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])

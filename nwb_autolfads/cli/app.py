@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -430,6 +431,7 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line: exit 0 when done, 1 when the input or the machine is at fault, 2 for wrong usage."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    warnings.formatwarning = lambda message, *_: f"Note: {message}\n"  # not the line of code that gave it
     try:
         app(arguments)
     except (NwbAutolfadsError, OSError, MemoryError) as error:

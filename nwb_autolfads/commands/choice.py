@@ -9,8 +9,6 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ValidationError
-
 from nwb_autolfads.config import RunSettings, described
 from nwb_autolfads.errors import ConfigError
 
@@ -104,10 +102,9 @@ def _autolfads(settings: RunSettings, choice: Choice, progress: ProgressCallback
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
     from nwb_autolfads.search.progress import silent
 
-    base = AutoLFADSConfig.preset(choice.preset).model_dump()
     try:
-        config = AutoLFADSConfig.model_validate(_merged(base, settings.autolfads))
-    except (ValidationError, TypeError) as error:
+        config = AutoLFADSConfig.preset(choice.preset).with_changes(settings.autolfads)
+    except (ValueError, TypeError) as error:
         raise ConfigError(
             described(error), way_out="docs/getting-started.md shows a settings file", obj="autolfads"
         ) from error
@@ -119,15 +116,6 @@ def _autolfads(settings: RunSettings, choice: Choice, progress: ProgressCallback
         progress=progress or silent,
         run_directory=choice.resume,
     )
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay changes over a configuration, part by part."""
-    both = {
-        key: _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), Mapping) else value
-        for key, value in changes.items()
-    }
-    return {**base, **both}
 
 
 def _known_arguments(part: str, maker: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,10 +143,12 @@ def choice_of(estimate: Dataset) -> tuple[Choice, dict[str, Any]] | None:
     from nwb_autolfads.estimators.autolfads.config import PRESETS
     from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
     from nwb_autolfads.estimators.lowpass import LowPass
+    from nwb_autolfads.search.renamed import with_names_of_today
 
     config, seed = json.loads(estimate.attrs.get("config", "{}")), int(estimate.attrs.get("seed", 0))
     named = estimate.attrs.get("estimator")
     if named == "AutoLFADS":
+        config = with_names_of_today(config)
         changes = {preset: _changes(base.model_dump(mode="json"), config) for preset, base in PRESETS.items()}
         nearest = min(changes, key=lambda preset: len(str(changes[preset])))
         return Choice("autolfads", nearest, seed), changes[nearest]
@@ -174,7 +164,7 @@ def choice_of(estimate: Dataset) -> tuple[Choice, dict[str, Any]] | None:
 
 
 def _changes(base: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `_merged` must lay over ``base`` to get ``config``, as far as ``base`` has it."""
+    """Return what `with_changes` must lay over ``base`` to get ``config``, as far as ``base`` has it."""
     changes = {}
     for key, value in config.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):

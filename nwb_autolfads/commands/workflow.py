@@ -392,8 +392,7 @@ def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray
         model = AutoLFADS.from_bytes(read_weights(file, trained[-1]), str(file))
     except NwbAutolfadsError:
         return "the file does not keep the trained model (run with --weights)"
-    if model.settings.masking != "blocks":
-        # It never learned to bridge what is hidden on all muscles at once: no question to ask of it.
+    if not model.predicts_masked:
         return "not asked, because single values were hidden from it in training and not stretches of time"
     part = emg.isel(time=slice(0, round(JUDGED_S * float(emg.attrs["rate"]))))
     try:

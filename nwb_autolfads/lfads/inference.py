@@ -8,17 +8,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .masking import View, without_missing
+from .masking.base import Mask, without_missing
 from .model import LFADS
 from .noise import draw_noise, no_noise
-from .observation import Observation
+from .observations import Observation
 
 
 class Posterior(NamedTuple):
-    """Averages over members, views and posterior samples; time first. What is latent is that of the first member."""
+    """Averages over members, masks and posterior samples; time first. What is latent is that of the first member."""
 
     mean: Tensor  # (T, B, N), expected observation alpha / beta
-    mean_sd: Tensor  # (T, B, N), its spread over members, views and posterior samples
+    mean_sd: Tensor  # (T, B, N), its spread over members, masks and posterior samples
     concentration: Tensor  # (T, B, N), alpha
     factors: Tensor  # (T, B, factors)
     inputs: Tensor  # (T, B, inputs)
@@ -28,9 +28,9 @@ class Posterior(NamedTuple):
 
 @torch.no_grad()
 def infer(
-    model: LFADS, observation: Observation, x: Tensor, views: Iterable[View], *, samples: int, random: torch.Generator
+    model: LFADS, observation: Observation, x: Tensor, masks: Iterable[Mask], *, samples: int, random: torch.Generator
 ) -> Posterior:
-    """Average over members, views and posterior samples; the encoders run once for each view.
+    """Average over members, masks and posterior samples; the encoders run once for each mask.
 
     Parameters
     ----------
@@ -39,10 +39,10 @@ def infer(
     observation : Observation
     x : Tensor, (T, B, N)
         Windows; NaN where data is missing.
-    views : iterable of View
-        What is hidden, and which estimates count; see `Hiding.views`.
+    masks : iterable of Mask
+        What is masked, and which estimates count; see `Masking.masks`.
     samples : int
-        Posterior samples for each view, at least 1.
+        Posterior samples for each mask, at least 1.
     random : torch.Generator
 
     Returns
@@ -55,20 +55,20 @@ def infer(
     no_dropout = x.new_zeros(model.members)
     observed, latent = _Average(), _Average()
     ic_mean, count = x.new_zeros(B, model.sizes.initial_condition), 0
-    for view in views:
+    for mask in masks:
         quiet = no_noise(model.sizes, T, B, x, model.members)
-        gain = known * view.gain
-        encoded = model.encode(model.reading(every * gain, gain), quiet)
+        input_mask = known * mask.input_mask
+        encoded = model.encode(model.input_transform(every * input_mask, input_mask), quiet)
         ic_mean, count = ic_mean + encoded.ic_mean[0], count + 1
         for _ in range(samples):
             noise = draw_noise(model.sizes, T, B, no_dropout, random, dropout=False)
             decoded = model.decode(encoded, noise)
             mean = observation.mean(decoded.readout)
             concentration = observation.concentration(decoded.readout).mean(0)
-            observed.add(view.weight, mean.mean(0), mean.square().mean(0), concentration)
+            observed.add(mask.weight, mean.mean(0), mean.square().mean(0), concentration)
             inputs, inputs_sd = decoded.input_mean[0], decoded.input_sd[0]
             inputs_square = inputs.square() + inputs_sd.square()
-            latent.add(view.weight.mean(-1, keepdim=True), decoded.factors[0], inputs, inputs_square)
+            latent.add(mask.weight.mean(-1, keepdim=True), decoded.factors[0], inputs, inputs_square)
     mean, mean_square, concentration = observed.averages()
     factors, inputs, inputs_square = latent.averages()
     return Posterior(

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .masking import Hidden
+from .masking import MaskedBatch
 from .model import LFADS
 from .noise import Noise, no_noise
-from .observation import Observation
+from .observations import Observation
 from .priors import kl_initial_condition, kl_inputs
 
 LOSS_SCALE = 1e4
@@ -35,20 +35,20 @@ class Penalties(NamedTuple):
 class Terms(NamedTuple):
     """The terms of the loss before weighting, each (P,)."""
 
-    nll: Tensor  # mean over all elements, where only hidden ones count
+    nll: Tensor  # mean over all elements, where only masked ones count
     kl_initial_condition: Tensor
     kl_inputs: Tensor
     l2: Tensor  # weighted already: the scales differ between generator and controller
 
 
-def terms(model: LFADS, observation: Observation, hidden: Hidden, noise: Noise, penalties: Penalties) -> Terms:
+def terms(model: LFADS, observation: Observation, batch: MaskedBatch, noise: Noise, penalties: Penalties) -> Terms:
     """Compute the terms of the loss on a batch.
 
     Parameters
     ----------
     model : LFADS
     observation : Observation
-    hidden : Hidden
+    batch : MaskedBatch
     noise : Noise
     penalties : Penalties
 
@@ -56,9 +56,9 @@ def terms(model: LFADS, observation: Observation, hidden: Hidden, noise: Noise, 
     -------
     Terms
     """
-    encoded = model.encode(model.reading(hidden.input, hidden.gain), noise)
+    encoded = model.encode(model.input_transform(batch.input, batch.input_mask), noise)
     decoded = model.decode(encoded, noise)
-    nll = (observation.nll(hidden.target, decoded.readout) * hidden.weight).mean((1, 2, 3))
+    nll = (observation.nll(batch.target, decoded.readout) * batch.weight).mean((1, 2, 3))
     kl_ic = kl_initial_condition(encoded.ic_mean, encoded.ic_sd, model.ic_prior_mean)
     kl_co = kl_inputs(
         decoded.input_sample, decoded.input_mean, decoded.input_sd, model.input_log_tau, model.input_log_variance
@@ -84,10 +84,10 @@ def total(terms: Terms, penalties: Penalties, ramp: float) -> Tensor:
 
 
 @torch.no_grad()
-def hidden_nll(model: LFADS, observation: Observation, hidden: Hidden) -> Tensor:
-    """Mean NLL of the hidden elements only, at the posterior means; (P,). The score to select by."""
-    P, T, B, _ = hidden.input.shape
-    noise = no_noise(model.sizes, T, B, hidden.input, P)
-    readout = model.decode(model.encode(model.reading(hidden.input, hidden.gain), noise), noise).readout
-    nll = observation.nll(hidden.target, readout)
-    return (nll * hidden.weight).sum((1, 2, 3)) / hidden.weight.sum((1, 2, 3))
+def masked_nll(model: LFADS, observation: Observation, batch: MaskedBatch) -> Tensor:
+    """Mean NLL of the masked elements only, at the posterior means; (P,). The score to select by."""
+    P, T, B, _ = batch.input.shape
+    noise = no_noise(model.sizes, T, B, batch.input, P)
+    readout = model.decode(model.encode(model.input_transform(batch.input, batch.input_mask), noise), noise).readout
+    nll = observation.nll(batch.target, readout)
+    return (nll * batch.weight).sum((1, 2, 3)) / batch.weight.sum((1, 2, 3))

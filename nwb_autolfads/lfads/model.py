@@ -17,12 +17,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .drive import Drive
-from .gru import BidirectionalGRU, GRUWeights
 from .kernels import recurrence
-from .layers import Linear, initial_weight, multiply
+from .kernels.decoder_inputs import DecoderInputs
+from .networks.gru import BidirectionalGRU, GRUWeights
+from .networks.input_transform import InputTransform
+from .networks.layers import Linear, initial_weight, multiply
 from .noise import Noise
-from .reading import Reading
 from .sizes import Sizes
 
 POSTERIOR_VARIANCE_FLOOR = 1e-4
@@ -66,8 +66,8 @@ class LFADS(nn.Module):
         super().__init__()
         self.sizes, self.members = sizes, members
         s, P = sizes, members
-        self.reading = Reading(P, s.channels, s.reading)
-        read = Reading.width(s.channels, s.reading)
+        self.input_transform = InputTransform(P, s.channels, s.input_transform)
+        read = InputTransform.width(s.channels, s.input_transform)
         self.ic_encoder = BidirectionalGRU(P, read, s.ic_encoder, random)
         self.ic_posterior = Linear(P, 2 * s.ic_encoder, 2 * s.initial_condition, random)
         self.ic_prior_mean = nn.Parameter(torch.zeros(P, 1, s.initial_condition))
@@ -89,8 +89,8 @@ class LFADS(nn.Module):
 
         Parameters
         ----------
-        x : Tensor, (P, T, B, channels of the reading)
-            What the reading makes of the data.
+        x : Tensor, (P, T, B, transformed channels)
+            What `input_transform` makes of the data.
         noise : Noise
             Only its dropout masks are used here.
 
@@ -120,7 +120,7 @@ class LFADS(nn.Module):
         """
         P, _, B, _ = encoded.controller_input.shape
         dropout, path = noise.dropout, recurrence.path_for(encoded.controller_input.detach())
-        drive = Drive(
+        inputs = DecoderInputs(
             W_c=self.controller.stacked(),
             W_u=torch.cat([self.input_posterior.weight, self.input_posterior.bias], 1),
             W_g=self.generator.stacked(),
@@ -133,11 +133,11 @@ class LFADS(nn.Module):
             keep_f=None if dropout is None else dropout.factors,
             keep_g=None if dropout is None else dropout.generator,
         )
-        factors, posterior, sample = self._run(drive) if path == "plain" else recurrence.decode(drive, path)
+        factors, posterior, sample = self._run(inputs) if path == "plain" else recurrence.decode(inputs, path)
         input_mean, input_log_variance = posterior.chunk(2, dim=-1)
         return Decoded(self.readout(factors), factors, input_mean, (0.5 * input_log_variance).exp(), sample)
 
-    def _run(self, x: Drive) -> tuple[Tensor, Tensor, Tensor]:
+    def _run(self, x: DecoderInputs) -> tuple[Tensor, Tensor, Tensor]:
         """Run controller and generator bin by bin: the definition, which a faster path must equal."""
         E, W = x.encoded.shape[-1], self.controller.W
         encoded = x.encoded if x.keep_encoded is None else x.encoded * x.keep_encoded

@@ -1,10 +1,10 @@
-"""What an LFADS model is built of: numbers of units, and how its encoders read the data."""
+"""What an LFADS model is built of: numbers of units, and what its encoders are given of the data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .reading import Kind
+from .networks.input_transform import Kind
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Sizes:
         Inferred inputs; 0 means no controller: the generator runs on its own.
     generator, factors : int
         Units of the generator; latent factors read from it.
-    reading : {"linear", "logarithmic"}
-        How the encoders are given the data; see `nwb_autolfads.lfads.reading`.
+    input_transform : {"linear", "logarithmic"}
+        What the encoders are given of the data; see `InputTransform`.
     """
 
     channels: int
@@ -37,4 +37,4 @@ class Sizes:
     inputs: int = 3
     generator: int = 64
     factors: int = 10
-    reading: Kind = "linear"
+    input_transform: Kind = "linear"

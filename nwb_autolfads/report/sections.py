@@ -43,7 +43,8 @@ _KINDS = {
 _HYPERPARAMETERS = {
     "learning_rate": "size of a training step",
     "dropout": "share of the network switched off at random in training, against overfitting",
-    "hide_rate": "share of the EMG that was hidden in training",
+    "mask_rate": "share of the EMG that was masked in training",
+    "hide_rate": "share of the EMG that was masked in training",  # its name in results of version 0.1.0
     "kl_initial_condition": "how strongly the start of a window is held to a standard distribution",
     "kl_inputs": "the same, for the inferred inputs",
     "l2_generator": "penalty on large weights of the dynamics",

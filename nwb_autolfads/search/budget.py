@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 
-from nwb_autolfads.search.engines.local import Population
+from nwb_autolfads.search.engines.base import Engine
 
 MEASURED_STEPS = 3
 
 
-def keep_to_budget(population: Population, probe: Population, budget_s: float) -> float:
-    """Take steps off the epochs of a population until its training ends within a time (s).
+def keep_to_budget(engine: Engine, probe: Engine, epochs: int, budget_s: float) -> float:
+    """Take steps off the epochs of an engine until its training ends within a time (s).
 
     The schedule keeps its shape: ramps, comparisons and the decay of the learning rate are counted in epochs.
 
     Parameters
     ----------
-    population : Population
+    engine : Engine
         Whose ``steps_per_epoch`` is lowered where it must be; at least one is left.
-    probe : Population
+    probe : Engine
         One of the same kind, which is trained for a few steps to see how long they take.
+    epochs : int
+        Of the whole training.
     budget_s : float
 
     Returns
@@ -27,18 +29,17 @@ def keep_to_budget(population: Population, probe: Population, budget_s: float) -
     float
         Time (s) that training should take.
     """
-    epochs = population.config.max_epochs
     _seconds(probe, 1)  # builds the kernel and fills the caches
     one, several = _seconds(probe, 1), _seconds(probe, 1 + MEASURED_STEPS)
     step = max((several - one) / MEASURED_STEPS, 1e-6)
     scoring = max(one - step, 0.0)  # what an epoch takes beside its steps
     affordable = int((budget_s / epochs - scoring) / step)
-    population.steps_per_epoch = min(population.steps_per_epoch, max(affordable, 1))
-    return epochs * (population.steps_per_epoch * step + scoring)
+    engine.steps_per_epoch = min(engine.steps_per_epoch, max(affordable, 1))
+    return epochs * (engine.steps_per_epoch * step + scoring)
 
 
-def _seconds(probe: Population, steps: int) -> float:
+def _seconds(probe: Engine, steps: int) -> float:
     probe.steps_per_epoch = steps
     began = time.perf_counter()
-    probe.advance(1)
+    probe.train(1)
     return time.perf_counter() - began

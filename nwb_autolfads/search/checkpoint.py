@@ -20,8 +20,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from nwb_autolfads.errors import OutputError, SourceError
-from nwb_autolfads.search.engines.local import Population
+from nwb_autolfads.search.engines.base import Engine, EngineState
 from nwb_autolfads.search.pbt import PopulationBasedTraining
+from nwb_autolfads.search.renamed import RENAMED, tensor_name_of_today, with_names_of_today
 
 FORMAT = "nwb-autolfads run 2"
 STATE, HISTORY, CONFIG = "state.safetensors", "history.csv", "config.json"
@@ -55,7 +56,7 @@ class RunDirectory:
                 file=str(folder),
             ) from error
 
-    def save(self, population: Population, search: PopulationBasedTraining) -> None:
+    def save(self, engine: Engine, search: PopulationBasedTraining) -> None:
         """Replace what is kept by the state of now.
 
         Raises
@@ -63,15 +64,15 @@ class RunDirectory:
         OutputError
             If it cannot be written; what was kept before is still there.
         """
-        columns = list(population.history[0]) if population.history else []
-        rows = [[row[column] for column in columns] for row in population.history]
+        state = engine.state()
+        columns = list(state.history[0]) if state.history else []
+        rows = [[row[column] for column in columns] for row in state.history]
+        counters = [state.epoch, state.steps_per_epoch, search.milestone, search.waited]
         tensors = {
-            **population.tensors(),
-            "random": population.random.get_state(),
+            **state.members,
+            "random": state.random,
             "pairs": search.random.get_state(),
-            "search": torch.tensor(
-                [population.epoch, population.steps_per_epoch, search.milestone, search.waited], dtype=torch.float64
-            ),
+            "search": torch.tensor(counters, dtype=torch.float64),
             "history": torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(columns)),
         }
         metadata = {"format": FORMAT, "run": self.run, "columns": json.dumps(columns)}
@@ -89,7 +90,7 @@ class RunDirectory:
                 file=str(self.folder),
             ) from error
 
-    def restore(self, population: Population, search: PopulationBasedTraining) -> bool:
+    def restore(self, engine: Engine, search: PopulationBasedTraining) -> bool:
         """Put a search back to where the folder's run was; give False when the folder holds none.
 
         Raises
@@ -101,28 +102,25 @@ class RunDirectory:
         if not path.exists():
             return False
         metadata, tensors = self._read(path)
-        if metadata.get("run") != self.run:
+        if not self._is_this_run(metadata.get("run", "")):
             raise self._refuse("it holds a run with another configuration, seed or recording")
-        expected = population.tensors()
-        for name, whole in expected.items():
-            if name not in tensors or tensors[name].shape != whole.shape or tensors[name].dtype != whole.dtype:
-                raise self._refuse(f"tensor {name} is not the one of this run")
         try:
-            columns = json.loads(metadata["columns"])
-            epoch, steps, milestone, waited = tensors["search"].tolist()
-            random, pairs = tensors["random"], tensors["pairs"]
+            columns = [RENAMED.get(name, name) for name in json.loads(metadata["columns"])]
             rows = [dict(zip(columns, row, strict=True)) for row in tensors["history"].tolist()]
-            population.random.set_state(random)
-            search.random.set_state(pairs)
+            epoch, steps, milestone, waited = tensors["search"].tolist()
+            history = [row | {"epoch": int(row["epoch"]), "member": int(row["member"])} for row in rows]
+            search.random.set_state(tensors["pairs"])
+            engine.load_state(EngineState(tensors, tensors["random"], int(epoch), int(steps), history))
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise self._refuse(f"its state is not whole ({error})") from error
-        with torch.no_grad():
-            for name, whole in expected.items():
-                whole.copy_(tensors[name])
-        population.epoch, population.steps_per_epoch = int(epoch), int(steps)
         search.milestone, search.waited = milestone, int(waited)
-        population.history = [row | {"epoch": int(row["epoch"]), "member": int(row["member"])} for row in rows]
         return True
+
+    def _is_this_run(self, run: str) -> bool:
+        try:
+            return bool(with_names_of_today(json.loads(run)) == json.loads(self.run))
+        except (ValueError, RecursionError):
+            return False
 
     def _read(self, path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         try:
@@ -133,7 +131,8 @@ class RunDirectory:
             metadata = json.loads(data[8 : 8 + header]).get("__metadata__", {})
             if metadata.get("format") != FORMAT:
                 raise ValueError(f"its format is {metadata.get('format')!r}")
-            return metadata, safetensors.torch.load(data)
+            tensors = safetensors.torch.load(data)
+            return metadata, {tensor_name_of_today(name): tensor for name, tensor in tensors.items()}
         except (OSError, ValueError, AttributeError, SafetensorError) as error:
             raise self._refuse(f"{STATE} is not the state of a run ({error})") from error
 

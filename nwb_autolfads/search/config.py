@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from nwb_autolfads.search.renamed import Settings
 
 MOST_STEPS = 1_000_000
 
 
-class SearchRange(BaseModel):
+class SearchRange(Settings):
     """Where one hyperparameter starts, and where the search may take it.
 
     Exploring moves it by a random factor: ``log(value + offset)`` changes by a uniform draw from +-log(1 + explore), so
     that up and down are equally likely; a positive offset lets a value leave 0.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: float = Field(ge=0, description="Value of the first member, and of all members unless they are spread.")
     low: float = Field(ge=0, description="Smallest value.")
@@ -34,10 +34,8 @@ class SearchRange(BaseModel):
         return self
 
 
-class SearchSpace(BaseModel):
+class SearchSpace(Settings):
     """Hyperparameters of each member; starts, ranges and widths as published (Keshtkaran et al. 2022)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     learning_rate: SearchRange = Field(
         SearchRange(start=4e-3, low=1e-5, high=5e-3), description="Adam's learning rate."
@@ -45,8 +43,8 @@ class SearchSpace(BaseModel):
     dropout: SearchRange = Field(
         SearchRange(start=0.05, low=0, high=0.6, spread=True, offset=0.05), description="Dropout rate."
     )
-    hide_rate: SearchRange = Field(
-        SearchRange(start=0.5, low=0.01, high=0.7), description="Share that is hidden in training."
+    mask_rate: SearchRange = Field(
+        SearchRange(start=0.5, low=0.01, high=0.7), description="Share of the data that is masked in training."
     )
     kl_initial_condition: SearchRange = Field(
         SearchRange(start=1e-4, low=1e-6, high=1e-3, spread=True, explore=0.8),
@@ -66,10 +64,8 @@ class SearchSpace(BaseModel):
     )
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(Settings):
     """How a population is trained. Defaults follow Wimalasena et al. 2022 and Keshtkaran et al. 2022 where they say."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     members: int = Field(1, ge=1, le=1024, description="Models trained side by side.")
     batch_windows: int = Field(64, ge=1, le=65536, description="Windows in a batch.")
@@ -88,8 +84,8 @@ class TrainingConfig(BaseModel):
     validation_windows: int = Field(
         64, ge=1, le=65536, description="Windows that are scored after each epoch, at most."
     )
-    validation_draws: int = Field(4, ge=1, le=1024, description="Fixed draws of what is hidden from each of them.")
-    validation_hide_rate: float = Field(0.5, gt=0, lt=1, description="Share hidden in validation, for every member.")
+    validation_draws: int = Field(4, ge=1, le=1024, description="Fixed masks of each of them.")
+    validation_mask_rate: float = Field(0.5, gt=0, lt=1, description="Share masked in validation, for every member.")
     gradient_norm: float = Field(200.0, gt=0, description="Largest norm of a member's gradient of the scaled loss.")
     ramp_start_epoch: int = Field(0, ge=0, description="Epoch at which the KL and L2 terms start to grow.")
     ramp_epochs: int = Field(10, ge=0, description="Epochs over which they grow to their full weight.")

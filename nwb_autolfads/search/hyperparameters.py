@@ -17,7 +17,7 @@ class Hyperparameters:
 
     learning_rate: Tensor
     dropout: Tensor
-    hide_rate: Tensor
+    mask_rate: Tensor
     kl_initial_condition: Tensor
     kl_inputs: Tensor
     l2_generator: Tensor

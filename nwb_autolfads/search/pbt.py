@@ -2,7 +2,7 @@
 
 After a burn-in, members are compared after every generation. All are paired at random; the worse of a pair becomes a
 copy of the better, weights, optimiser state and hyperparameters, and then explores other hyperparameters. The algorithm
-knows its models only through `Engine`, so that they may live elsewhere one day.
+knows its models only through `Engine`: it does not matter where they live.
 """
 
 from __future__ import annotations
@@ -10,41 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.engines.base import Engine
 from nwb_autolfads.search.progress import Progress, ProgressCallback, silent
-
-
-class Engine(Protocol):
-    """Where the members of a population live and are trained."""
-
-    @property
-    def epoch(self) -> int:
-        """Epochs trained so far."""
-
-    @property
-    def score(self) -> Tensor:
-        """Smoothed validation NLL of each member (P,), infinite for members that were dropped."""
-
-    @property
-    def best_score(self) -> Tensor:
-        """Lowest score of each member along its way (P,)."""
-
-    def advance(self, epochs: int) -> list[str]:
-        """Train all members for so many epochs; give what a user must know."""
-
-    def member_state(self, member: int) -> dict[str, Tensor]:
-        """Give everything that a member is."""
-
-    def load_member_state(self, member: int, state: dict[str, Tensor]) -> None:
-        """Make a member what another one was."""
-
-    def explore(self, member: int) -> None:
-        """Move the hyperparameters of a member at random."""
 
 
 class PopulationBasedTraining:
@@ -90,7 +61,7 @@ class PopulationBasedTraining:
         """
         began, before = time.monotonic(), self.engine.epoch
         while not self.finished:
-            messages = self.engine.advance(1)
+            messages = self.engine.train(1)
             if self._generation_ends():
                 self._note_improvement()
                 if not self.finished:
@@ -126,7 +97,7 @@ class PopulationBasedTraining:
             if score[a] == score[b]:
                 continue
             loser, winner = (a, b) if score[a] > score[b] else (b, a)
-            self.engine.load_member_state(loser, self.engine.member_state(winner))
+            self.engine.copy_member(winner, loser)
             self.engine.explore(loser)
             changed.append((loser, winner))
         return changed

@@ -250,7 +250,7 @@ def test_what_is_missing_is_not_learnt_from_and_comes_back_missing():
     emg, _ = rectified()
     missing = np.zeros(emg.shape, bool)
     missing[500:700, 1] = missing[900, 2] = True
-    config = AutoLFADSConfig(**TINY.model_dump() | {"masking": "blocks", "reading": "logarithmic"})
+    config = AutoLFADSConfig(**TINY.model_dump() | {"masking": "blocks", "input_transform": "logarithmic"})
     holed = emg.where(~missing).astype(np.float32).assign_attrs(emg.attrs)
     estimate = AutoLFADS(config=config, seed=1).fit(holed).estimate(holed)
     np.testing.assert_array_equal(np.isnan(estimate["activation"]), missing)

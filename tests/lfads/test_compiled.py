@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from lfads.test_model import NO_CONTROLLER, ODD, batch, scrambled
+from lfads_models import NO_CONTROLLER, ODD, batch, scrambled
 
 from nwb_autolfads.lfads.kernels import compiled, recurrence
 from nwb_autolfads.lfads.loss import Penalties, terms, total
-from nwb_autolfads.lfads.masking import Hidden
+from nwb_autolfads.lfads.masking import MaskedBatch
 from nwb_autolfads.lfads.noise import Dropout, Noise
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 
 
@@ -50,7 +50,7 @@ def case(sizes, dtype, dropout):
             parameter *= 0.5
     hidden, noise = batch(sizes, members=2, bins=12, windows=37)
     hidden, noise = cast(hidden, dtype), cast(noise if dropout else noise._replace(dropout=None), dtype)
-    assert isinstance(hidden, Hidden)
+    assert isinstance(hidden, MaskedBatch)
     assert isinstance(noise, Noise)
     assert isinstance(noise.dropout, Dropout) == dropout
     with recurrence.using("plain"):
@@ -141,7 +141,7 @@ def test_gamma_likelihood_of_what_is_no_number_is_none(fast_path):
 
 def status(**environment):
     """What a fresh process says of its kernel."""
-    command = [sys.executable, "-c", "from nwb_autolfads.lfads import compiled; print(compiled.load().status)"]
+    command = [sys.executable, "-c", "from nwb_autolfads.lfads.kernels import compiled; print(compiled.load().status)"]
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import torch
-from lfads.numpy_lfads import run
+from numpy_lfads import run
 
 from nwb_autolfads.lfads.inference import infer
-from nwb_autolfads.lfads.masking import Blocks, Elements, View
+from nwb_autolfads.lfads.masking import BlockMasking, CoordinatedDropout, Mask
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
-from nwb_autolfads.lfads.observation import Gamma
+from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 
 SIZES = Sizes(
@@ -22,7 +22,7 @@ def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
     calls = []
     encode = model.encode
     monkeypatch.setattr(model, "encode", lambda *a: calls.append(1) or encode(*a))
-    everything = Elements().views(x, torch.Generator())
+    everything = CoordinatedDropout().masks(x, torch.Generator())
     posterior = infer(model, Gamma(), x, everything, samples=3, random=torch.Generator().manual_seed(5))
     assert len(calls) == 1
 
@@ -50,13 +50,15 @@ def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
 def test_each_bin_is_averaged_over_the_views_that_hid_it():
     model = LFADS(SIZES, 1, 2, torch.Generator().manual_seed(0)).double()
     x = torch.rand(12, 3, 2, dtype=torch.float64) + 0.1
-    views = list(Blocks(block=3, together=1, folds=3, passes=2).views(x, torch.Generator().manual_seed(1)))
-    together = infer(model, Gamma(), x, views, samples=1, random=torch.Generator().manual_seed(5))
+    masks = list(BlockMasking(block=3, simultaneous=1, folds=3, passes=2).masks(x, torch.Generator().manual_seed(1)))
+    together = infer(model, Gamma(), x, masks, samples=1, random=torch.Generator().manual_seed(5))
     random = torch.Generator().manual_seed(5)
     everything = torch.ones(12, 3, 1, dtype=torch.float64)
-    apart = [infer(model, Gamma(), x, [View(view.gain, everything)], samples=1, random=random).mean for view in views]
+    apart = [
+        infer(model, Gamma(), x, [Mask(mask.input_mask, everything)], samples=1, random=random).mean for mask in masks
+    ]
     for t in range(12):
         for b in range(3):
-            hiding = [mean[t, b] for mean, view in zip(apart, views, strict=True) if view.gain[t, b] == 0]
-            assert len(hiding) == 2  # once in each pass
-            torch.testing.assert_close(together.mean[t, b], torch.stack(hiding).mean(0))
+            masking = [mean[t, b] for mean, mask in zip(apart, masks, strict=True) if mask.input_mask[t, b] == 0]
+            assert len(masking) == 2  # once in each pass
+            torch.testing.assert_close(together.mean[t, b], torch.stack(masking).mean(0))

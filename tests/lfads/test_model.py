@@ -3,19 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from lfads.numpy_lfads import gru_step, run
+from lfads_models import NO_CONTROLLER, ODD, batch, scrambled
+from numpy_lfads import gru_step, run
 
-from nwb_autolfads.lfads.gru import GRUWeights
 from nwb_autolfads.lfads.kernels import compiled, recurrence
-from nwb_autolfads.lfads.loss import Penalties, hidden_nll, terms, total
-from nwb_autolfads.lfads.masking import Elements, Hidden
+from nwb_autolfads.lfads.loss import Penalties, masked_nll, terms, total
+from nwb_autolfads.lfads.masking import MaskedBatch
 from nwb_autolfads.lfads.model import LFADS
-from nwb_autolfads.lfads.noise import Dropout, Noise, draw_noise
-from nwb_autolfads.lfads.observation import Gamma
-from nwb_autolfads.lfads.sizes import Sizes
-
-ODD = Sizes(channels=3, ic_encoder=5, ci_encoder=4, initial_condition=6, controller=7, inputs=2, generator=9, factors=4)
-NO_CONTROLLER = Sizes(channels=2, ic_encoder=3, ci_encoder=3, initial_condition=2, inputs=0, generator=4, factors=3)
+from nwb_autolfads.lfads.networks.gru import GRUWeights
+from nwb_autolfads.lfads.noise import Dropout, Noise
+from nwb_autolfads.lfads.observations import Gamma
 
 
 @pytest.fixture(params=["plain", "torch", "compiled"], autouse=True)
@@ -25,24 +22,6 @@ def path(request):
         pytest.skip(f"no compiled kernel here: {compiled.load().status}")
     with recurrence.using(request.param):
         yield
-
-
-def scrambled(sizes, members, seed=0):
-    """A float64 model in which no parameter is zero, so that none can be left out unnoticed."""
-    random = torch.Generator().manual_seed(seed)
-    model = LFADS(sizes, members, Gamma.parameters, random).double()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=random)
-    return model
-
-
-def batch(sizes, members, bins=8, windows=3, seed=1):
-    random = torch.Generator().manual_seed(seed)
-    x = torch.rand(bins + 4, windows, sizes.channels, generator=random, dtype=torch.float64) + 0.05
-    hidden = Elements(1.0, 2).draw(x, torch.linspace(0.3, 0.6, members, dtype=torch.float64), random)
-    rates = torch.linspace(0.1, 0.4, members, dtype=torch.float64)
-    return hidden, draw_noise(sizes, bins, windows, rates, random, dropout=True)
 
 
 def of_member(noise, p):
@@ -125,7 +104,7 @@ def test_member_of_a_population_has_the_loss_and_gradients_it_has_alone(sizes):
         alone = LFADS(sizes, 1, Gamma.parameters, torch.Generator()).double()
         alone.load_state_dict({name: value[p : p + 1] for name, value in model.state_dict().items()})
         own = Penalties(*(scale[p : p + 1] for scale in penalties))
-        part = Hidden(*(series[p : p + 1] for series in hidden))
+        part = MaskedBatch(*(series[p : p + 1] for series in hidden))
         loss = total(terms(alone, Gamma(), part, of_member(noise, p), own), own, ramp=0.7)
         loss.sum().backward()
         torch.testing.assert_close(losses[p : p + 1], loss, rtol=1e-10, atol=1e-10)
@@ -167,6 +146,6 @@ def test_score_counts_hidden_elements_only():
     model = scrambled(ODD, members=1)
     hidden, _ = batch(ODD, members=1)
     elsewhere = hidden._replace(target=torch.where(hidden.weight > 0, hidden.target, 50.0))
-    assert torch.equal(hidden_nll(model, Gamma(), hidden), hidden_nll(model, Gamma(), elsewhere))
+    assert torch.equal(masked_nll(model, Gamma(), hidden), masked_nll(model, Gamma(), elsewhere))
     counted = hidden._replace(target=torch.where(hidden.weight > 0, 50.0, hidden.target))
-    assert not torch.equal(hidden_nll(model, Gamma(), hidden), hidden_nll(model, Gamma(), counted))
+    assert not torch.equal(masked_nll(model, Gamma(), hidden), masked_nll(model, Gamma(), counted))

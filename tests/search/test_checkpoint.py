@@ -12,19 +12,18 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from search.test_population import population
+from populations import search_of, small_engine
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.search.checkpoint import RunDirectory
-from nwb_autolfads.search.pbt import PopulationBasedTraining
 
 RUN = json.dumps({"config": "small", "seed": 0})
 EPOCHS = 16
 
 
 def new_search():
-    trained = population(members=3, max_epochs=EPOCHS, patience_generations=99)
-    return trained, PopulationBasedTraining(trained, trained.config, torch.Generator().manual_seed(0))
+    trained = small_engine(members=3, max_epochs=EPOCHS, patience_generations=99)
+    return trained, search_of(trained)
 
 
 def finish(folder):
@@ -49,8 +48,8 @@ def epochs_kept(folder):
 
 
 def test_search_killed_at_random_moments_ends_with_the_same_numbers(tmp_path, unbroken):
-    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-    program += f"from test_search_checkpoint import finish; finish({str(tmp_path)!r})"
+    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+    program += f"from search.test_checkpoint import finish; finish({str(tmp_path)!r})"
     moments = random.Random(0)
     for epoch in (2, 5, 8):
         process = subprocess.Popen([sys.executable, "-c", program])
@@ -61,8 +60,8 @@ def test_search_killed_at_random_moments_ends_with_the_same_numbers(tmp_path, un
         assert process.wait() == -signal.SIGKILL
     resumed = finish(tmp_path)
     assert resumed.history == unbroken.history
-    for name, whole in unbroken.tensors().items():
-        assert torch.equal(resumed.tensors()[name], whole), name
+    for name, whole in unbroken.state().members.items():
+        assert torch.equal(resumed.state().members[name], whole), name
 
 
 def test_history_is_kept_as_a_table_that_people_can_read(tmp_path):

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
+from populations import small_engine
 from pydantic import ValidationError
-from search.test_population import population
 
 from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
 from nwb_autolfads.search.hyperparameters import Hyperparameters
@@ -28,15 +28,12 @@ class Scores:
         rows = torch.tensor(self.scores[: self.epoch + 1], dtype=torch.float64)
         return rows.nan_to_num(nan=math.inf).amin(0)
 
-    def advance(self, epochs):
+    def train(self, epochs):
         self.epoch += epochs
         return []
 
-    def member_state(self, member):
-        return {"who": torch.tensor(member)}
-
-    def load_member_state(self, member, state):
-        self.copied.append((member, int(state["who"])))
+    def copy_member(self, winner, loser):
+        self.copied.append((loser, winner))
 
     def explore(self, member):
         self.explored.append(member)
@@ -113,7 +110,7 @@ def test_exploring_is_even_in_log_space_and_stays_within_the_range():
     for _ in range(500):
         values.explore(0, space, random)
         assert 0.999e-5 <= float(values.learning_rate) <= 5.001e-3  # float32
-        assert 0.00999 <= float(values.hide_rate) <= 0.7001
+        assert 0.00999 <= float(values.mask_rate) <= 0.7001
 
 
 def test_dropout_can_leave_zero():
@@ -136,25 +133,30 @@ def test_first_member_starts_at_the_defaults_and_the_others_anywhere_in_the_rang
 
 
 def test_loser_takes_over_everything_the_winner_is():
-    trained = population(members=3)
-    trained.advance(2)
-    trained.load_member_state(2, trained.member_state(0))
-    for name, whole in trained.tensors().items():
-        assert torch.equal(whole[2], whole[0]), name
+    trained = small_engine(members=3)
+    trained.train(2)
+    before = {name: whole.clone() for name, whole in trained.state().members.items()}
+    trained.copy_member(0, 2)
+    for name, whole in trained.state().members.items():
+        assert torch.equal(whole[2], before[name][0]), name
+        assert torch.equal(whole[:2], before[name][:2]), name
     assert not torch.equal(trained.model.readout.weight[1], trained.model.readout.weight[0])
 
 
-def test_member_state_is_a_copy():
-    trained = population()
-    state = trained.member_state(0)
-    trained.advance(1)
-    assert not torch.equal(state["model.readout.weight"], trained.model.readout.weight[0])
+def test_winner_that_trains_on_does_not_change_what_it_was_copied_to():
+    trained = small_engine()
+    trained.train(1)
+    trained.copy_member(0, 1)
+    copied = trained.model.readout.weight[1].detach().clone()
+    with torch.no_grad():
+        trained.model.readout.weight[0] += 1
+    assert torch.equal(trained.model.readout.weight[1], copied)
 
 
 def test_learning_rate_after_an_exploit_is_the_one_that_the_optimiser_uses():
-    trained = population()
-    trained.advance(1)
-    trained.load_member_state(1, trained.member_state(0))
+    trained = small_engine()
+    trained.train(1)
+    trained.copy_member(0, 1)
     trained.hyperparameters.learning_rate[1] = 3 * trained.hyperparameters.learning_rate[0]
     optimiser = trained.optimiser
     before = [p.detach().clone() for p in optimiser.parameters]

@@ -1,22 +1,22 @@
-"""The numbers of AutoLFADS: model, windows, what is hidden, training, inference; and the presets."""
+"""The numbers of AutoLFADS: model, windows, masking, training, inference; and the presets."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.search.config import MOST_STEPS, TrainingConfig
+from nwb_autolfads.search.renamed import Settings, warn_of_old_names, with_names_of_today
 
 Preset = Literal["quick", "paper"]
 LONGEST_MINUTES = 100_000
 
 
-class AutoLFADSConfig(BaseModel):
+class AutoLFADSConfig(Settings):
     """Configuration of the AutoLFADS estimator; every time is in ms, whatever the analysis rate."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     ic_encoder: int = Field(64, ge=1, le=4096, description="Units of the initial condition's encoder, each direction.")
     ci_encoder: int = Field(64, ge=1, le=4096, description="Units of the controller input's encoder, each direction.")
@@ -33,32 +33,32 @@ class AutoLFADSConfig(BaseModel):
     window_overlap_ms: float = Field(50.0, ge=0, le=60_000, description="Overlap of neighbouring windows (ms).")
     merge_power: float = Field(1.0, gt=0, le=10, description="Exponent of the ramp that merges windows.")
     masking: Literal["blocks", "elements"] = Field(
-        "blocks", description="What is hidden: blocks of time, or single elements with temporal shift as published."
+        "blocks", description="What is masked: blocks of time, or single elements with temporal shift as published."
     )
     block_ms: float | None = Field(
-        None, gt=0, le=10_000, description="Length of a hidden block (ms); unset: from the noise of the EMG."
+        None, gt=0, le=10_000, description="Length of a masked block (ms); unset: from the noise of the EMG."
     )
-    together: float = Field(
-        0.5, ge=0, le=1, description="Share of windows whose muscles are hidden at the same times; masking blocks."
+    simultaneous_masking: float = Field(
+        0.5, ge=0, le=1, description="Share of windows whose muscles are all masked at the same times; masking blocks."
     )
     correction_ms: float = Field(
         12.0, ge=0, le=1000, description="Width of the data that correct a bin (ms), 0: no correction; masking blocks."
     )
     prediction_weight_ms: float = Field(
-        30.0, gt=0, le=10_000, description="How much data a prediction weighs as much as (ms) in its correction."
+        30.0, gt=0, le=10_000, description="Weight of a prediction in its correction, as a length of data (ms)."
     )
-    inference_folds: int = Field(4, ge=2, le=100, description="Parts hidden in turn at inference; masking blocks.")
+    inference_folds: int = Field(4, ge=2, le=100, description="Parts masked in turn at inference; masking blocks.")
     inference_passes: int = Field(2, ge=1, le=1000, description="Passes over them; masking blocks.")
     shift_sd_ms: float = Field(6.0, ge=0, le=1000, description="Spread of the shift (ms), 0: none; masking elements.")
     shift_max_ms: float = Field(12.0, ge=0, le=1000, description="Largest shift (ms); masking elements.")
 
-    reading: Literal["logarithmic", "linear"] = Field(
-        "logarithmic", description="How the encoders are given the EMG: its logarithm and what is visible, or itself."
+    input_transform: Literal["logarithmic", "linear"] = Field(
+        "logarithmic", description="What the encoders get: the logarithm of the EMG and what is visible, or the EMG."
     )
     ensemble_margin: float = Field(
         0.02, ge=0, le=10, description="Members whose score is within so much of the best (nats) are averaged."
     )
-    posterior_samples: int = Field(50, ge=1, le=10_000, description="Posterior samples averaged for each view.")
+    posterior_samples: int = Field(50, ge=1, le=10_000, description="Posterior samples averaged for each mask.")
     inference_windows: int = Field(256, ge=1, le=65536, description="Windows estimated at once; bounds the memory.")
     training: TrainingConfig = TrainingConfig()
 
@@ -72,6 +72,22 @@ class AutoLFADSConfig(BaseModel):
     def preset(cls, name: Preset) -> AutoLFADSConfig:
         """Return a preset: ``quick`` for a laptop, ``paper`` with the sizes and schedule of Wimalasena et al. 2022."""
         return PRESETS[name]
+
+    def with_changes(self, changes: Mapping[str, Any]) -> AutoLFADSConfig:
+        """Return the same with some numbers changed, also within parts: ``{"training": {"max_epochs": 20}}``.
+
+        Raises
+        ------
+        pydantic.ValidationError, ValueError
+            If there is no such number, or it is out of its bounds.
+
+        Warns
+        -----
+        FutureWarning
+            Where a number is given under its name of version 0.1.0.
+        """
+        warn_of_old_names(changes)
+        return AutoLFADSConfig.model_validate(_merged(self.model_dump(), with_names_of_today(changes)))
 
     def lasting(self, minutes: float) -> AutoLFADSConfig:
         """Return the same but for the length of its training, which fills so many minutes.
@@ -102,7 +118,7 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
     ),
     "paper": AutoLFADSConfig(
         masking="elements",
-        reading="linear",
+        input_transform="linear",
         ensemble_margin=0,
         training=TrainingConfig(
             members=20,
@@ -115,3 +131,12 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
         ),
     ),
 }
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay changes over a configuration, part by part."""
+    both = {
+        key: _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), Mapping) else value
+        for key, value in changes.items()
+    }
+    return {**base, **both}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,12 +15,14 @@ from torch import Tensor, nn
 
 from nwb_autolfads.errors import ConfigError, SourceError
 from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig, Preset
-from nwb_autolfads.estimators.autolfads.over_time import OverTime, corrected, hiding_of, posterior_over_time, unfit
+from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
+from nwb_autolfads.estimators.autolfads.posterior import PosteriorOverTime, corrected, posterior_over_time
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import MAX_BYTES, TrainedModel, pack, unpack
+from nwb_autolfads.estimators.autolfads.windows import unfit
 from nwb_autolfads.estimators.base import Estimator
-from nwb_autolfads.lfads.masking import Blocks, View
-from nwb_autolfads.lfads.observation import OBSERVATIONS, Name
+from nwb_autolfads.lfads.masking import Mask
+from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.progress import ProgressCallback, silent
 
@@ -34,7 +35,7 @@ class AutoLFADS(Estimator):
     preset : {"quick", "paper"}
         Where the configuration starts from.
     seed : int
-        Seed of initial weights, of what is hidden, of noise and of posterior samples; the same seed gives the same
+        Seed of initial weights, of masks, of noise and of posterior samples; the same seed gives the same
         result on the same CPU, unless a time budget takes steps off the training of one.
     config : AutoLFADSConfig, optional
         A configuration of your own; ``preset`` is not used then.
@@ -99,6 +100,11 @@ class AutoLFADS(Estimator):
             fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
         return self.settings.model_dump() | fitted
 
+    @property
+    def predicts_masked(self) -> bool:
+        """Whether it has learnt to predict what is masked on all muscles at once: held-out bins can be asked of it."""
+        return predicts_masked(self.settings)
+
     def fit(self, emg: xr.DataArray) -> Self:
         """Train on rectified, scaled EMG, or on counts of spikes.
 
@@ -125,7 +131,7 @@ class AutoLFADS(Estimator):
         """
         training = Training.prepare(self.settings, emg[:, emg["usable"].values], self.seed)
         training.run(self._progress, self._run_directory)
-        self._trained, self.history = training.best(), training.population.history
+        self._trained, self.history = training.best(), training.engine.history
         return self
 
     def estimate(self, emg: xr.DataArray, *, correct: bool = True) -> xr.Dataset:
@@ -136,12 +142,12 @@ class AutoLFADS(Estimator):
         emg : DataArray, (time, muscle)
             With the muscles and the rate that the model was trained on.
         correct : bool
-            Whether a prediction of hidden blocks is corrected by the data; False gives the prediction itself.
+            Whether a prediction of masked blocks is corrected by the data; False gives the prediction itself.
 
         Returns
         -------
         Dataset
-            ``activation``, ``activation_std`` (its expected error; where nothing is corrected, the spread over views
+            ``activation``, ``activation_std`` (its expected error; where nothing is corrected, the spread over masks
             and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
             ``inputs``, ``inputs_std`` (time, input);
             ``initial_condition`` (window, ic) with ``window_start`` (s); after `fit` also the history of training
@@ -230,25 +236,23 @@ class AutoLFADS(Estimator):
             ) from error
         return cls.from_bytes(data, file=str(path))
 
-    def _infer(self, emg: xr.DataArray, hidden: NDArray[np.bool_] | None = None) -> OverTime:
-        """Infer along a recording, from views that hide what is predicted and, in all of them, ``hidden`` bins."""
+    def _infer(self, emg: xr.DataArray, hidden: NDArray[np.bool_] | None = None) -> PosteriorOverTime:
+        """Infer along a recording, with masks of what is predicted and, in all of them, of ``hidden`` bins."""
         trained = self._require_trained()
         random = torch.Generator().manual_seed(self.seed)
-        hiding = hiding_of(trained.card.config, trained.card.rate, trained.card.block_ms)
+        masking = masking_of(trained.card.config, trained.card.rate, trained.card.block_ms)
         if hidden is None:
-            return posterior_over_time(trained, self._used(emg), lambda x, _: hiding.views(x, random), random)
-        if isinstance(hiding, Blocks):
-            hiding = replace(hiding, passes=1)
-        dark = torch.from_numpy(hidden).float().unsqueeze(1)
+            return posterior_over_time(trained, self._used(emg), lambda x, _: masking.masks(x, random), random)
+        masked = torch.from_numpy(hidden).float().unsqueeze(1)
 
-        def views(windows: Tensor, starts: Sequence[int]) -> Iterator[View]:
-            beyond = nn.functional.pad(dark, (0, 0, 0, len(windows)))  # the last window may reach past the end
+        def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
+            beyond = nn.functional.pad(masked, (0, 0, 0, len(windows)))  # the last window may reach past the end
             visible = 1 - chop(beyond, starts, len(windows))
             share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
-            for view in hiding.views(windows, random):
-                yield View(view.gain * visible / share, torch.where(visible > 0, view.weight, 1.0))
+            for mask in masking.masks(windows, random, passes=1):
+                yield Mask(mask.input_mask * visible / share, torch.where(visible > 0, mask.weight, 1.0))
 
-        return posterior_over_time(trained, self._used(emg), views, random)
+        return posterior_over_time(trained, self._used(emg), masks, random)
 
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:

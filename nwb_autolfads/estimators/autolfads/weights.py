@@ -6,20 +6,23 @@ compared by name, shape and type with those of the model that the settings descr
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.lfads.model import LFADS
-from nwb_autolfads.lfads.observation import OBSERVATIONS
+from nwb_autolfads.lfads.observations import OBSERVATIONS
 from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.search.renamed import tensor_name_of_today, with_names_of_today
 
 FORMAT = "nwb-autolfads model 1"
 MAX_BYTES = 1 << 30
@@ -37,9 +40,14 @@ class ModelCard(BaseModel):
     config: AutoLFADSConfig = Field(description="Configuration it was trained with.")
     trained_on: str = Field("", max_length=65536, description="Origin of the EMG it was trained on (JSON).")
     scores: tuple[float, ...] = Field(
-        min_length=1, max_length=1024, description="Validation NLL per hidden element (nats) of each model, best first."
+        min_length=1, max_length=1024, description="Validation NLL per masked element (nats) of each model, best first."
     )
-    block_ms: float = Field(0, ge=0, le=10_000, description="Length of the blocks that were hidden (ms); 0: none.")
+    block_ms: float = Field(0, ge=0, le=10_000, description="Length of the masked blocks (ms); 0: none.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_old_names(cls, values: Any) -> Any:
+        return with_names_of_today(values)
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class TrainedModel:
 
 def sizes_of(config: AutoLFADSConfig, channels: int) -> Sizes:
     """Sizes of the model that a configuration describes."""
-    names = ("ic_encoder", "ci_encoder", "initial_condition", "controller", "inputs", "generator", "factors", "reading")
+    names = [field.name for field in dataclasses.fields(Sizes) if field.name != "channels"]
     return Sizes(channels=channels, **{name: getattr(config, name) for name in names})
 
 
@@ -98,7 +106,7 @@ def unpack(data: bytes, file: str) -> TrainedModel:
         raise refuse("this is not a safetensors file")
     try:
         metadata = json.loads(data[8 : 8 + header_bytes]).get("__metadata__", {})
-        tensors = safetensors.torch.load(data)
+        tensors = {tensor_name_of_today(name): value for name, value in safetensors.torch.load(data).items()}
     except (ValueError, AttributeError, RecursionError, SafetensorError) as error:
         raise refuse(f"this is not a safetensors file ({error})") from error
     if metadata.get("format") != FORMAT:

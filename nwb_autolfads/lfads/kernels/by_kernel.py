@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..drive import Drive
 from . import compiled
+from .decoder_inputs import DecoderInputs
 
 Kept = tuple[Tensor | None, ...]  # states at each bin and after the last, factors before the first, gates
-ROWS = 128  # windows in a block: with the weights of its network they stay in the cache
+ROWS = 128  # windows in a batch: with the weights of its network they stay in the cache
 _passes_without_keeping = 0
 _shelf: dict[tuple[object, ...], list[Tensor]] = {}  # what passes kept, by type and shape, for the passes to come
 
@@ -31,39 +31,46 @@ def encoder_backward(
     """Give the gradients of ``h0`` and ``W``."""
     x, h0, W = x.contiguous(), h0.contiguous(), W.contiguous()
     sizes = _encoder_sizes(x, h0)
-    d_h0, d_W = torch.empty_like(h0), W.new_empty(*W.shape[:2], _blocks(x.shape[2], sizes[5]), *W.shape[2:])
+    d_h0, d_W = torch.empty_like(h0), W.new_empty(*W.shape[:2], _batches(x.shape[2], sizes[5]), *W.shape[2:])
     incoming = tuple(None if d is None else d.contiguous() for d in (d_last, d_before))
     compiled.load().call("encoder_backward", sizes, (x, h0, W, before, gates, *incoming, d_h0, d_W))
     _put_back(gates)
     return d_h0, d_W.sum(2)
 
 
-def decoder_forward(drive: Drive, *, keep: bool) -> tuple[Tensor, Tensor, Tensor, Kept]:
+def decoder_forward(inputs: DecoderInputs, *, keep: bool) -> tuple[Tensor, Tensor, Tensor, Kept]:
     """Run controller and generator over time; give factors, posterior and sample of the inputs, and what is kept."""
     _count_pass(keep)
-    drive = drive.contiguous()
-    P, T, B, U = drive.noise.shape
-    C, G, F = drive.c0.shape[-1], drive.g0.shape[-1], drive.W_f.shape[-1]
-    new = drive.g0.new_empty
+    inputs = inputs.contiguous()
+    P, T, B, U = inputs.noise.shape
+    C, G, F = inputs.c0.shape[-1], inputs.g0.shape[-1], inputs.W_f.shape[-1]
+    new = inputs.g0.new_empty
     f, posterior, u, f0 = new(P, T, B, F), new(P, T, B, 2 * U), new(P, T, B, U), new(P, B, F)
     states = tuple(_take(f, P, T + 1, B, units) for units in (C, G)) if keep else (None, None)
     gates = tuple(_take(f, P, T, B, 3 * units) for units in (C, G)) if keep else (None, None)
     kept = (*states, f0, *gates)
-    compiled.load().call("decoder_forward", _decoder_sizes(drive), (*drive, f, posterior, u, *kept))
+    compiled.load().call("decoder_forward", _decoder_sizes(inputs), (*inputs, f, posterior, u, *kept))
     return f, posterior, u, kept
 
 
 def decoder_backward(
-    drive: Drive, f: Tensor, posterior: Tensor, u: Tensor, kept: Kept, d_f: Tensor, d_posterior: Tensor, d_u: Tensor
+    inputs: DecoderInputs,
+    f: Tensor,
+    posterior: Tensor,
+    u: Tensor,
+    kept: Kept,
+    d_f: Tensor,
+    d_posterior: Tensor,
+    d_u: Tensor,
 ) -> tuple[Tensor, ...]:
-    """Give the gradients of what drives the decoder, up to the noise; there are none for noise and dropout."""
-    drive = drive.contiguous()
-    sizes = _decoder_sizes(drive)
-    blocks = _blocks(sizes[2], sizes[8])
-    weights = [W.new_empty(len(W), blocks, *W.shape[1:]) for W in (drive.W_c, drive.W_u, drive.W_g, drive.W_f)]
-    outgoing = (torch.empty_like(drive.encoded), torch.empty_like(drive.c0), torch.empty_like(drive.g0))
+    """Give the gradients of what the decoder is given, up to the noise; there are none for noise and dropout."""
+    inputs = inputs.contiguous()
+    sizes = _decoder_sizes(inputs)
+    batches = _batches(sizes[2], sizes[8])
+    weights = [W.new_empty(len(W), batches, *W.shape[1:]) for W in (inputs.W_c, inputs.W_u, inputs.W_g, inputs.W_f)]
+    outgoing = (torch.empty_like(inputs.encoded), torch.empty_like(inputs.c0), torch.empty_like(inputs.g0))
     incoming = (d_f.contiguous(), d_posterior.contiguous(), d_u.contiguous())
-    tensors = (*drive, f, posterior, u, *kept, *incoming, *outgoing, *weights)
+    tensors = (*inputs, f, posterior, u, *kept, *incoming, *outgoing, *weights)
     compiled.load().call("decoder_backward", sizes, tensors)
     states, gates = kept[:2], kept[3:]
     _put_back(*states, *gates)
@@ -98,19 +105,19 @@ def _encoder_sizes(x: Tensor, h0: Tensor) -> tuple[int, ...]:
     return P, T, B, N, h0.shape[-1], *_rows_and_threads(2 * P, B)
 
 
-def _decoder_sizes(drive: Drive) -> tuple[int, ...]:
-    P, T, B, U = drive.noise.shape
-    units = (drive.encoded.shape[-1], drive.c0.shape[-1], U, drive.g0.shape[-1], drive.W_f.shape[-1])
+def _decoder_sizes(inputs: DecoderInputs) -> tuple[int, ...]:
+    P, T, B, U = inputs.noise.shape
+    units = (inputs.encoded.shape[-1], inputs.c0.shape[-1], U, inputs.g0.shape[-1], inputs.W_f.shape[-1])
     return P, T, B, *units, *_rows_and_threads(P, B)
 
 
 def _rows_and_threads(networks: int, B: int) -> tuple[int, int]:
-    """Windows in a block: several threads get blocks to spare, so that one which is disturbed leaves some to others."""
-    threads, blocks = compiled.thread_count(), _blocks(B, ROWS)
-    while threads > 1 and networks * blocks < 4 * threads and B // (blocks + 1) >= 16:
-        blocks += 1
-    return -(-B // blocks), threads
+    """Windows in a batch: several threads get batches to spare, so that a disturbed one leaves some to others."""
+    threads, batches = compiled.thread_count(), _batches(B, ROWS)
+    while threads > 1 and networks * batches < 4 * threads and B // (batches + 1) >= 16:
+        batches += 1
+    return -(-B // batches), threads
 
 
-def _blocks(B: int, rows: int) -> int:
+def _batches(B: int, rows: int) -> int:
     return -(-B // rows)

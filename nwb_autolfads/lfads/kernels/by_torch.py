@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..drive import HIDDEN_CLIP, Drive
+from .decoder_inputs import HIDDEN_CLIP, DecoderInputs
 
 
 class _GRU:
@@ -124,54 +124,58 @@ def encoder_backward(
     return gradient.d_h.view(P, 2, B, gru.H), gradient.of_weights().unflatten(0, (P, 2))
 
 
-def decoder_forward(drive: Drive, *, keep: bool) -> tuple[Tensor, Tensor, Tensor, tuple[_GRU, _GRU, Tensor] | None]:
+def decoder_forward(
+    inputs: DecoderInputs, *, keep: bool
+) -> tuple[Tensor, Tensor, Tensor, tuple[_GRU, _GRU, Tensor] | None]:
     """Run controller and generator over time; give factors, posterior and sample of the inputs, and what is kept."""
-    P, T, B, U = drive.noise.shape
-    E, F = drive.encoded.shape[-1], drive.W_f.shape[-1]
-    controller, generator = _GRU(drive.W_c, T, B), _GRU(drive.W_g, T, B)
-    controller.h[0].copy_(drive.c0)
-    generator.h[0].copy_(drive.g0)
-    controller.seen[:, :T, :, :E] = drive.encoded if drive.keep_encoded is None else drive.encoded * drive.keep_encoded
+    P, T, B, U = inputs.noise.shape
+    E, F = inputs.encoded.shape[-1], inputs.W_f.shape[-1]
+    controller, generator = _GRU(inputs.W_c, T, B), _GRU(inputs.W_g, T, B)
+    controller.h[0].copy_(inputs.c0)
+    generator.h[0].copy_(inputs.g0)
+    controller.seen[:, :T, :, :E] = (
+        inputs.encoded if inputs.keep_encoded is None else inputs.encoded * inputs.keep_encoded
+    )
     controller.reset[..., :E] = controller.seen[:, :T, :, :E]
-    new = drive.g0.new_empty
+    new = inputs.g0.new_empty
     # the product that comes before the first bin has a place of its own
     f, posterior, spread, sample = new(P, T + 1, B, F), new(P, T, B, 2 * U), new(P, T, B, U), new(P, T, B, U)
-    kept, product, product_u = torch.empty_like(drive.g0), new(P, B, F), new(P, B, 2 * U)
+    kept, product, product_u = torch.empty_like(inputs.g0), new(P, B, F), new(P, B, 2 * U)
     fed, fed_again = (part[..., E : E + F].unbind(1) for part in (controller.seen, controller.reset))
     u, u_again = (part[..., :U].unbind(1) for part in (generator.seen, generator.reset))
     states = controller.seen[..., E + F :].unbind(1)  # with the 1 that meets the bias
-    series = zip(f.unbind(1)[1:], posterior.unbind(1), spread.unbind(1), drive.noise.unbind(1), strict=True)
-    _read(generator.h[0], drive, 0, kept, product)
+    series = zip(f.unbind(1)[1:], posterior.unbind(1), spread.unbind(1), inputs.noise.unbind(1), strict=True)
+    _read(generator.h[0], inputs, 0, kept, product)
     f[:, 0] = product
     for t, (f_t, posterior_t, spread_t, noise_t) in enumerate(series):
         if U:
-            if drive.keep_f is None:
+            if inputs.keep_f is None:
                 fed[t].copy_(product)
             else:
-                torch.mul(product, drive.keep_f[:, t], out=fed[t])
+                torch.mul(product, inputs.keep_f[:, t], out=fed[t])
             fed_again[t].copy_(fed[t])
             controller.step(t)
-            posterior_t.copy_(torch.bmm(states[t + 1], drive.W_u, out=product_u))
+            posterior_t.copy_(torch.bmm(states[t + 1], inputs.W_u, out=product_u))
             torch.mul(product_u[..., U:], 0.5, out=spread_t).exp_().mul_(noise_t)
             torch.add(product_u[..., :U], spread_t, out=u[t])
             u_again[t].copy_(u[t])
         generator.step(t)
-        _read(generator.h[t + 1], drive, t + 1, kept, product)
+        _read(generator.h[t + 1], inputs, t + 1, kept, product)
         f_t.copy_(product)
     sample.copy_(generator.reset[..., :U])
     return f[:, 1:].contiguous(), posterior, sample, (controller, generator, spread) if keep else None
 
 
-def _read(g: Tensor, drive: Drive, t: int, kept: Tensor, product: Tensor) -> None:
-    if drive.keep_g is None:
+def _read(g: Tensor, inputs: DecoderInputs, t: int, kept: Tensor, product: Tensor) -> None:
+    if inputs.keep_g is None:
         kept.copy_(g)
     else:
-        torch.mul(g, drive.keep_g[:, t], out=kept)
-    torch.bmm(kept, drive.W_f, out=product)
+        torch.mul(g, inputs.keep_g[:, t], out=kept)
+    torch.bmm(kept, inputs.W_f, out=product)
 
 
 def decoder_backward(
-    drive: Drive,
+    inputs: DecoderInputs,
     f: Tensor,
     posterior: Tensor,
     u: Tensor,
@@ -180,21 +184,21 @@ def decoder_backward(
     d_posterior: Tensor,
     d_u: Tensor,
 ) -> tuple[Tensor, ...]:
-    """Give the gradients of what drives the decoder, up to the noise; there are none for noise and dropout."""
+    """Give the gradients of what the decoder is given, up to the noise; there are none for noise and dropout."""
     gru_c, gru_g, spread = kept
-    P, T, B, U = drive.noise.shape
-    E, F = drive.encoded.shape[-1], drive.W_f.shape[-1]
-    controller, generator = _Gradient(gru_c, drive.W_c, E), _Gradient(gru_g, drive.W_g, 0)
+    P, T, B, U = inputs.noise.shape
+    E, F = inputs.encoded.shape[-1], inputs.W_f.shape[-1]
+    controller, generator = _Gradient(gru_c, inputs.W_c, E), _Gradient(gru_g, inputs.W_g, 0)
     d_f_all, d_posterior = f.new_zeros(P, T + 1, B, F), d_posterior.clone()
     d_f_all[:, 1:] = d_f
-    W_f, W_u = drive.W_f.transpose(1, 2).contiguous(), drive.W_u[:, :-1].transpose(1, 2).contiguous()
+    W_f, W_u = inputs.W_f.transpose(1, 2).contiguous(), inputs.W_u[:, :-1].transpose(1, 2).contiguous()
     d_f_at, d_posterior_at, spread_at, d_u_at = (s.unbind(1) for s in (d_f_all, d_posterior, spread, d_u))
-    d_kept = torch.empty_like(drive.g0)
+    d_kept = torch.empty_like(inputs.g0)
 
     def through_factors(t: int) -> None:
         torch.bmm(d_f_at[t], W_f, out=d_kept)
-        if drive.keep_g is not None:
-            d_kept.mul_(drive.keep_g[:, t])
+        if inputs.keep_g is not None:
+            d_kept.mul_(inputs.keep_g[:, t])
         generator.d_h.add_(d_kept)
 
     for t in reversed(range(T)):
@@ -206,18 +210,18 @@ def decoder_backward(
             d_posterior_at[t][..., U:].addcmul_(d_sample, spread_at[t], value=0.5)
             controller.d_h.baddbmm_(d_posterior_at[t], W_u)
             controller.backward(t)
-            d_fed = controller.d_input if drive.keep_f is None else controller.d_input * drive.keep_f[:, t]
+            d_fed = controller.d_input if inputs.keep_f is None else controller.d_input * inputs.keep_f[:, t]
             d_f_at[t].add_(d_fed)
     through_factors(0)
     read = gru_g.seen[..., U:-1]
-    read = read if drive.keep_g is None else read * drive.keep_g
-    d_encoded = torch.bmm(controller.d_gates.flatten(1, 2), drive.W_c[:, :E].transpose(1, 2)).view_as(drive.encoded)
+    read = read if inputs.keep_g is None else read * inputs.keep_g
+    d_encoded = torch.bmm(controller.d_gates.flatten(1, 2), inputs.W_c[:, :E].transpose(1, 2)).view_as(inputs.encoded)
     return (
         controller.of_weights(),
         summed(gru_c.seen[:, 1:, :, E + F :], d_posterior),
         generator.of_weights(),
         summed(read, d_f_all),
-        d_encoded if drive.keep_encoded is None else d_encoded * drive.keep_encoded,
+        d_encoded if inputs.keep_encoded is None else d_encoded * inputs.keep_encoded,
         controller.d_h,
         generator.d_h,
     )

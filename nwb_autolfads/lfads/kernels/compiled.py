@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-NAMES = ("kernel.cpp", "pointwise.hpp", "blocks.hpp", "vectors.hpp")
+NAMES = ("kernel.cpp", "gru.hpp", "pointwise.hpp", "rows.hpp", "vectors.hpp")
 SOURCE, *HEADERS = (Path(__file__).with_name(name) for name in NAMES)
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-shared", "-fPIC", "-pthread")
 COMPILERS = ("c++", "g++", "clang++")

@@ -1,130 +1,8 @@
-// The time loops of LFADS, forward and backward, for every (network, block of windows) apart.
+// The time loops of LFADS, forward and backward, for every (network, batch of windows) apart.
 //
-// Equations and names are those of gru.py and model.py. Arrays are contiguous, (network, bin, window, unit). The weights
-// of a GRU are one matrix (K, 3 H) for columns z, r, n, whose rows meet [input, state, 1]: the last row is the bias. A
-// block keeps these rows, its weights and the sums of their gradients in the cache while it goes through time.
-#include "blocks.hpp"
+// Equations and names are those of networks/gru.py and model.py. Arrays are contiguous, (network, bin, window, unit).
+#include "gru.hpp"
 #include "pointwise.hpp"
-
-// ---- one GRU ------------------------------------------------------------------------------------------------------
-constexpr int kClip = 5;
-
-template <class T> struct Gru {
-  long rows, in, H, K;
-  const T* W;
-  Block<T> seen, reset;  // [input, h, 1], [input, r * h, 1]
-  Gru(long rows, long in, long H, const T* W, long places = 1)
-      : rows(rows), in(in), H(H), K(in + H + 1), W(W), seen(rows, K, places), reset(rows, K, places) {
-    for (long i = 0; i < rows * places; i++) seen.row(i)[K - 1] = reset.row(i)[K - 1] = 1;
-  }
-  T* state() { return seen.row(0) + in; }
-};
-
-template <class T> struct GruForward : Gru<T> {
-  using Gru<T>::rows, Gru<T>::in, Gru<T>::H, Gru<T>::K, Gru<T>::seen, Gru<T>::reset;
-  Panels<T> W_zr, W_n;
-  Block<T> zr, n;  // gates, candidate
-  GruForward(long rows, long in, long H, const T* W)
-      : Gru<T>(rows, in, H, W), W_zr(W, 3 * H, K, 2 * H, false), W_n(W + 2 * H, 3 * H, K, H, false), zr(rows, 2 * H),
-        n(rows, H) {}
-
-  // The state in `seen` becomes the next; z, r, n go to `gates` (rows, 3 H) unless null
-  void forward(T* gates) {
-    multiply(seen.row(0), seen.stride, W_zr, zr);
-    for (long i = 0; i < rows; i++) {
-      T *__restrict z = zr.row(i), *__restrict s = seen.row(i), *__restrict q = reset.row(i);
-      sigmoid(z, 2 * H);
-      for (long j = 0; j < in; j++) q[j] = s[j];
-      for (long j = 0; j < H; j++) q[in + j] = z[H + j] * s[in + j];
-    }
-    multiply(reset.row(0), reset.stride, W_n, n);
-    for (long i = 0; i < rows; i++) {
-      T *__restrict z = zr.row(i), *__restrict c = n.row(i), *__restrict h = seen.row(i) + in;
-      hyperbolic_tangent(c, H);
-      for (long j = 0; j < H; j++) h[j] = std::min(std::max(c[j] + z[j] * (h[j] - c[j]), T(-kClip)), T(kClip));
-      if (!gates) continue;
-      T* __restrict kept = gates + i * 3 * H;
-      for (long j = 0; j < 2 * H; j++) kept[j] = z[j];
-      for (long j = 0; j < H; j++) kept[2 * H + j] = c[j];
-    }
-  }
-};
-
-// Functions of their own, so that the compiler believes that rows do not overlap and takes whole vectors.
-// From the gradient dh of the next state to those of z and the candidate; what goes straight to h waits in `through`
-template <class T>
-void before_reset(long H, const T* __restrict z, const T* __restrict r, const T* __restrict c, const T* __restrict h,
-                  const T* __restrict dh, T* __restrict dz, T* __restrict through, T* __restrict dc, T* __restrict reset) {
-  for (long j = 0; j < H; j++) {
-    T free = dh[j] * (1 - z[j]);
-    dc[j] = free * (1 - c[j] * c[j]);
-    dz[j] = free * (h[j] - c[j]) * z[j];
-    through[j] = dh[j] * z[j];
-    reset[j] = r[j] * h[j];
-  }
-}
-// dh comes in as the gradient of r * h, dr as what `before_reset` left there
-template <class T>
-void after_reset(long H, const T* __restrict r, const T* __restrict h, T* __restrict dh, T* __restrict dr) {
-  for (long j = 0; j < H; j++) {
-    T through = dr[j], d_reset = dh[j];
-    dr[j] = d_reset * h[j] * r[j] * (1 - r[j]);
-    dh[j] = through + d_reset * r[j];
-  }
-}
-
-constexpr long kRowsInSum = 64;  // rows that gradients of weights are summed over at a time
-
-template <class T> struct GruBackward : Gru<T> {
-  using Gru<T>::rows, Gru<T>::in, Gru<T>::H, Gru<T>::K, Gru<T>::seen, Gru<T>::reset;
-  long skipped, places, used = 0;
-  Panels<T> W_zr, W_n;
-  Block<T> d_zr, d_n, d, sum_zr, sum_n;  // d: gradient of [input, h], without the first `skipped` columns
-  GruBackward(long rows, long in, long H, const T* W, bool of_input)
-      : Gru<T>(rows, in, H, W, std::max(1L, kRowsInSum / rows)), skipped(of_input ? 0 : in),
-        places(std::max(1L, kRowsInSum / rows)), W_zr(W + skipped * 3 * H, 3 * H, 2 * H, in + H - skipped, true),
-        W_n(W + skipped * 3 * H + 2 * H, 3 * H, H, in + H - skipped, true), d_zr(rows, 2 * H, places),
-        d_n(rows, H, places), d(rows, in + H - skipped), sum_zr(K, 2 * H), sum_n(K, H) {}
-  long at_state() const { return in - skipped; }
-
-  // Makes room in `seen` for the bin before
-  void step_back() {
-    if (used == places) sum();
-    seen.first = reset.first = d_zr.first = d_n.first = used++ * rows;
-  }
-  void sum() {
-    if (!used) return;
-    accumulate(seen.data.data(), seen.stride, d_zr, sum_zr);
-    accumulate(reset.data.data(), reset.stride, d_n, sum_n);
-    used = 0;
-  }
-
-  // `d` holds the gradient of the next state and gets that of input and state, which `seen` holds. A state within the
-  // clip stays there, so that only the one which the first bin begins with can be clipped
-  void backward(const T* gates, bool first_bin) {
-    if (first_bin)
-      for (long i = 0; i < rows; i++)
-        for (long j = 0; j < H; j++) {
-          T z = gates[i * 3 * H + j], c = gates[i * 3 * H + 2 * H + j], h = seen.row(i)[in + j];
-          if (std::fabs(c + z * (h - c)) > T(kClip)) d.row(i)[at_state() + j] = 0;
-        }
-    for (long i = 0; i < rows; i++) {
-      const T *z = gates + i * 3 * H, *s = seen.row(i);
-      T *dz = d_zr.row(i), *q = reset.row(i);
-      std::copy_n(s, in, q);
-      before_reset(H, z, z + H, z + 2 * H, s + in, d.row(i) + at_state(), dz, dz + H, d_n.row(i), q + in);
-    }
-    multiply(d_n.row(0), d_n.stride, W_n, d);
-    for (long i = 0; i < rows; i++)
-      after_reset(H, gates + i * 3 * H + H, seen.row(i) + in, d.row(i) + at_state(), d_zr.row(i) + H);
-    multiply<T, true>(d_zr.row(0), d_zr.stride, W_zr, d);
-  }
-  void get(T* d_W) {  // (K, 3 H)
-    sum();
-    sum_zr.get(0, d_W, 2 * H, 3 * H);
-    sum_n.get(0, d_W + 2 * H, H, 3 * H);
-  }
-};
 
 // ---- encoder: one GRU forwards (even networks) and one backwards (odd) ---------------------------------------------
 struct EncoderSizes { long P, T, B, in, H, rows, threads; };
@@ -133,7 +11,7 @@ struct EncoderSizes { long P, T, B, in, H, rows, threads; };
 template <class T>
 void encoder_forward(const EncoderSizes& s, const T* x, const T* h0, const T* W, T* last, T* before, T* gates) {
   const long H = s.H, H2 = 2 * s.H;
-  in_blocks(2 * s.P, s.B, s.rows, s.threads, [&](long network, long, long first, long rows) {
+  in_batches(2 * s.P, s.B, s.rows, s.threads, [&](long network, long, long first, long rows) {
     long p = network / 2, backwards = network % 2;
     GruForward<T> gru(rows, s.in, H, W + network * (s.in + H + 1) * 3 * H);
     gru.seen.set(s.in, h0 + (network * s.B + first) * H, H, H);
@@ -148,12 +26,12 @@ void encoder_forward(const EncoderSizes& s, const T* x, const T* h0, const T* W,
   });
 }
 
-// d_last and d_before come in, or are null; d_W has one for each block
+// d_last and d_before come in, or are null; d_W has one for each batch
 template <class T>
 void encoder_backward(const EncoderSizes& s, const T* x, const T* h0, const T* W, const T* before, const T* gates,
                       const T* d_last, const T* d_before, T* d_h0, T* d_W) {
   const long H = s.H, H2 = 2 * s.H, size = (s.in + H + 1) * 3 * H;
-  in_blocks(2 * s.P, s.B, s.rows, s.threads, [&](long network, long task, long first, long rows) {
+  in_batches(2 * s.P, s.B, s.rows, s.threads, [&](long network, long task, long first, long rows) {
     long p = network / 2, backwards = network % 2;
     GruBackward<T> gru(rows, s.in, H, W + network * size, false);
     if (d_last) gru.d.set(0, d_last + (p * s.B + first) * H2 + backwards * H, H, H2);
@@ -176,20 +54,20 @@ struct DecoderSizes { long P, T, B, encoded, controller, inputs, generator, fact
 // W_u: [controller state, 1] to the posterior of the inputs; W_f: generator to factors
 template <class T> struct DecoderWeights { const T *W_c, *W_u, *W_g, *W_f; };
 // What it is driven by; keep_*: dropout masks, or null
-template <class T> struct DecoderDrives { const T *encoded, *c0, *g0, *noise, *keep_encoded, *keep_f, *keep_g; };
+template <class T> struct DecoderInputs { const T *encoded, *c0, *g0, *noise, *keep_encoded, *keep_f, *keep_g; };
 // f, posterior, u after each bin; the states and factors that come to each bin, and to the end; gates
 template <class T> struct DecoderSeries { T *f, *posterior, *u, *c, *g, *f0, *c_gates, *g_gates; };
 
-// One block of windows of one network: its weights, and where it is
-template <class T, class AGru> struct DecoderBlock {
+// One batch of windows of one network: its weights, and where it is
+template <class T, class AGru> struct DecoderBatch {
   const DecoderSizes& s;
-  const DecoderDrives<T>& x;
+  const DecoderInputs<T>& x;
   long p, first, rows, fed, K_c, K_g;
   const T *W_c, *W_u, *W_g, *W_f;
   AGru controller, generator;
-  Block<T> kept;  // the generator's state after dropout
+  Rows<T> kept;  // the generator's state after dropout
   template <class... More>
-  DecoderBlock(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x, long p, long first, long rows,
+  DecoderBatch(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderInputs<T>& x, long p, long first, long rows,
                More... more)
       : s(s), x(x), p(p), first(first), rows(rows), fed(s.encoded + s.factors), K_c(fed + s.controller + 1),
         K_g(s.inputs + s.generator + 1), W_c(w.W_c + p * K_c * 3 * s.controller),
@@ -210,13 +88,13 @@ template <class T, class AGru> struct DecoderBlock {
 };
 
 template <class T>
-void decoder_forward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x,
+void decoder_forward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderInputs<T>& x,
                      const DecoderSeries<T>& out) {
   const long C = s.controller, U = s.inputs, G = s.generator, F = s.factors;
-  in_blocks(s.P, s.B, s.rows, s.threads, [&](long p, long, long first, long rows) {
-    DecoderBlock<T, GruForward<T>> b(s, w, x, p, first, rows);
+  in_batches(s.P, s.B, s.rows, s.threads, [&](long p, long, long first, long rows) {
+    DecoderBatch<T, GruForward<T>> b(s, w, x, p, first, rows);
     Panels<T> W_u(b.W_u, 2 * U, C + 1, 2 * U, false), W_f(b.W_f, F, G, F, false);
-    Block<T> posterior(rows, 2 * U), f(rows, F);
+    Rows<T> posterior(rows, 2 * U), f(rows, F);
     b.controller.seen.set(b.fed, x.c0 + b.start() * C, C, C);
     b.generator.seen.set(U, x.g0 + b.start() * G, G, G);
     b.keep_generator(0);
@@ -247,21 +125,21 @@ void decoder_forward(const DecoderSizes& s, const DecoderWeights<T>& w, const De
   });
 }
 
-// Gradients: d_f, d_posterior, d_u come in; the rest goes out, those of weights one for each block
+// Gradients: d_f, d_posterior, d_u come in; the rest goes out, those of weights one for each batch
 template <class T> struct DecoderGradients {
   const T *f, *posterior, *u;
   T *encoded, *c0, *g0, *W_c, *W_u, *W_g, *W_f;
 };
 
 template <class T>
-void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderDrives<T>& x,
+void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const DecoderInputs<T>& x,
                       const DecoderSeries<T>& y, const DecoderGradients<T>& d) {
   const long C = s.controller, U = s.inputs, G = s.generator, F = s.factors;
-  in_blocks(s.P, s.B, s.rows, s.threads, [&](long p, long task, long first, long rows) {
-    DecoderBlock<T, GruBackward<T>> b(s, w, x, p, first, rows, true);
+  in_batches(s.P, s.B, s.rows, s.threads, [&](long p, long task, long first, long rows) {
+    DecoderBatch<T, GruBackward<T>> b(s, w, x, p, first, rows, true);
     auto &controller = b.controller, &generator = b.generator;
     Panels<T> W_u(b.W_u, 2 * U, 2 * U, C, true), W_f(b.W_f, F, F, G, true);
-    Block<T> df(rows, F), d_kept(rows, G), d_posterior(rows, 2 * U), dc(rows, C), sum_u(C + 1, 2 * U), sum_f(G, F);
+    Rows<T> df(rows, F), d_kept(rows, G), d_posterior(rows, 2 * U), dc(rows, C), sum_u(C + 1, 2 * U), sum_f(G, F);
     auto through_factors = [&](long t) {  // from df to the generator's state that comes to bin t
       b.keep_generator(t);
       accumulate(b.kept.row(0), b.kept.stride, df, sum_f);

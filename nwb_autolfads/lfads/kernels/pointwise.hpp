@@ -1,6 +1,6 @@
 // What is done to elements one by one: the likelihood of a gamma variable with its slopes, and dropout masks.
 #pragma once
-#include "blocks.hpp"
+#include "rows.hpp"
 
 // ---- gamma likelihood ---------------------------------------------------------------------------------------------
 // -log p of x and its slopes for log mean m and log concentration k, in place of x, m and k; see gamma.py. m and k are
@@ -44,8 +44,8 @@ template <class T> void gamma_terms(long n, const T* bounds, T* x, T* m, T* k) {
 // Rows of x (rows, N) and of the read-out (rows, 2 N): nll (rows, N), its slopes (rows, 2 N)
 template <class T>
 void gamma_nll(long rows, long N, long threads, const T* x, const T* readout, const T* bounds, T* nll, T* slopes) {
-  in_blocks(1, rows, std::max(1L, 2048 / N), threads, [&](long, long, long first, long count) {
-    Block<T> flat(3, count * N);  // x, log mean, log concentration
+  in_batches(1, rows, std::max(1L, 2048 / N), threads, [&](long, long, long first, long count) {
+    Rows<T> flat(3, count * N);  // x, log mean, log concentration
     std::copy_n(x + first * N, count * N, flat.row(0));
     for (long i = 0; i < count; i++)
       for (long half = 0; half < 2; half++)
@@ -72,7 +72,7 @@ constexpr long kWords = 1024;  // 64-bit draws at a time
 template <class T>
 void draw_mask(long P, long n, long threads, uint64_t seed, const T* first_kept, const T* kept, T* mask) {
   const long words = (n + 3) / 4;
-  in_blocks(P, words, kWords, threads, [&](long p, long, long first, long count) {
+  in_batches(P, words, kWords, threads, [&](long p, long, long first, long count) {
     uint64_t drawn[kWords];
     int16_t bits[4 * kWords];
     for (long i = 0; i < count; i++) drawn[i] = split_mix(seed, p * words + first + i);

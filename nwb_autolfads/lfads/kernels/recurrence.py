@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..drive import Drive
 from . import by_kernel, by_torch, compiled
+from .decoder_inputs import DecoderInputs
 
 Path = Literal["compiled", "torch", "plain"]
 _wanted: Path = "compiled"
@@ -79,7 +79,7 @@ def encode(x: Tensor, h0: Tensor, W: Tensor, path: Path) -> tuple[Tensor, Tensor
     return _run_by(path).encoder_forward(x, h0, W, keep=False)[:2]
 
 
-def decode(drive: Drive, path: Path) -> tuple[Tensor, Tensor, Tensor]:
+def decode(inputs: DecoderInputs, path: Path) -> tuple[Tensor, Tensor, Tensor]:
     """Run controller and generator; ``path`` is not ``plain``.
 
     Returns
@@ -87,8 +87,8 @@ def decode(drive: Drive, path: Path) -> tuple[Tensor, Tensor, Tensor]:
     factors, posterior, inputs : Tensor, (P, T, B, F), (P, T, B, 2 U), (P, T, B, U)
     """
     if torch.is_grad_enabled():
-        return _Decoder.apply(path, *drive)
-    return _run_by(path).decoder_forward(drive, keep=False)[:3]
+        return _Decoder.apply(path, *inputs)
+    return _run_by(path).decoder_forward(inputs, keep=False)[:3]
 
 
 def _run_by(path: Path) -> Any:
@@ -114,17 +114,17 @@ class _Encoder(torch.autograd.Function):
 
 class _Decoder(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, path: Path, *drive: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        *series, kept = _run_by(path).decoder_forward(Drive(*drive), keep=True)
-        ctx.save_for_backward(*drive, *series)
+    def forward(ctx: Any, path: Path, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        *series, kept = _run_by(path).decoder_forward(DecoderInputs(*inputs), keep=True)
+        ctx.save_for_backward(*inputs, *series)
         ctx.path, ctx.kept = path, kept
         return tuple(series)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *d_series: Tensor) -> tuple[Tensor | None, ...]:
-        count = len(Drive._fields)
-        drive, series = Drive(*ctx.saved_tensors[:count]), ctx.saved_tensors[count:]
-        gradients = _run_by(ctx.path).decoder_backward(drive, *series, ctx.kept, *d_series)
+        count = len(DecoderInputs._fields)
+        inputs, series = DecoderInputs(*ctx.saved_tensors[:count]), ctx.saved_tensors[count:]
+        gradients = _run_by(ctx.path).decoder_backward(inputs, *series, ctx.kept, *d_series)
         ctx.kept = None
         return None, *gradients, *[None] * (count - len(gradients))  # none for noise and dropout

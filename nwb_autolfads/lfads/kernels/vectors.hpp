@@ -69,7 +69,7 @@ inline Simd<double>::vec logarithm(Simd<double>::vec x) {
   for (int i = 0; i < Simd<double>::lanes; i++) x[i] = std::log(x[i]);
   return x;
 }
-template <class T> void sigmoid(T* x, long n) {  // over whole vectors: rows of a Block are padded
+template <class T> void sigmoid(T* x, long n) {  // over whole vectors: rows of a `Rows` are padded
   for (T* p = x; p < x + n; p += Simd<T>::lanes) Simd<T>::store(p, T(1) / (T(1) + exponential(-Simd<T>::load(p))));
 }
 template <class T> void hyperbolic_tangent(T* x, long n) {

@@ -1,4 +1,4 @@
-"""A population of LFADS models in one process, trained side by side as one program."""
+"""The members of a population in this process, trained side by side as one program."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from torch import Tensor
 
 from nwb_autolfads.errors import TrainingError
 from nwb_autolfads.lfads.kernels.recurrence import on_threads
-from nwb_autolfads.lfads.loss import hidden_nll, terms, total
-from nwb_autolfads.lfads.masking import Hidden, Hiding
+from nwb_autolfads.lfads.loss import masked_nll, terms, total
+from nwb_autolfads.lfads.masking import MaskedBatch, Masking
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
-from nwb_autolfads.lfads.observation import Observation
+from nwb_autolfads.lfads.observations import Observation
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.adam import PopulationAdam
 from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.engines.base import EngineState
 from nwb_autolfads.search.hyperparameters import Hyperparameters
 from nwb_autolfads.search.split import split_starts
 
-VALIDATION_SEED = 20220  # what is hidden in validation is the same for all members, epochs and seeds
+VALIDATION_SEED = 20220  # validation masks are the same for all members, epochs and seeds
 
 
-class Population:
-    """Models, their optimiser and their scores.
+class LocalEngine:
+    """Models, their optimiser and their scores; an `Engine`.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ class Population:
         Bins that the model sees at once.
     sizes : Sizes
     observation : Observation
-    hiding : Hiding
+    masking : Masking
     config : TrainingConfig
     seed : int
 
@@ -46,7 +47,7 @@ class Population:
     model : LFADS
     hyperparameters : Hyperparameters
     score : Tensor, (P,)
-        Smoothed validation NLL per hidden element; infinite for members that were dropped.
+        Smoothed validation NLL per masked element; infinite for members that were dropped.
     best_score : Tensor, (P,)
         Lowest score of each member so far, the one its best state has.
     history : list of dict
@@ -62,19 +63,19 @@ class Population:
         window: int,
         sizes: Sizes,
         observation: Observation,
-        hiding: Hiding,
+        masking: Masking,
         config: TrainingConfig,
         seed: int,
     ) -> None:
-        self.data, self.observation, self.hiding, self.config = data, observation, hiding, config
-        self.window = window + 2 * hiding.margin
+        self.data, self.observation, self.masking, self.config = data, observation, masking, config
+        self.window = window + 2 * masking.margin
         self.training_starts, validation_starts = split_starts(segment_bins, self.window)
         self.random = torch.Generator().manual_seed(seed)
         self.model = LFADS(sizes, config.members, observation.parameters, self.random)
         with torch.no_grad():
             typical = torch.where(data.isnan(), data.nanmean(0), data)
             self.model.readout.bias[:] = observation.initial_bias(typical)
-        self.model.reading.fit(typical)
+        self.model.input_transform.fit(typical)
         self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
         self.hyperparameters = Hyperparameters.draw(config.space, config.members, self.random)
         self.validation = self._draw_validation(validation_starts)
@@ -88,20 +89,20 @@ class Population:
         one_pass = len(self.training_starts) / (self.window * config.batch_windows)
         self.steps_per_epoch = config.steps_per_epoch or max(1, round(one_pass))
 
-    def _draw_validation(self, starts: Tensor) -> Hidden:
+    def _draw_validation(self, starts: Tensor) -> MaskedBatch:
         config = self.config
         every = -(-len(starts) // config.validation_windows)
         windows = chop(self.data, starts[::every], self.window).repeat(1, config.validation_draws, 1)
-        rate = torch.tensor([config.validation_hide_rate])
-        drawn = self.hiding.draw(windows, rate, torch.Generator().manual_seed(VALIDATION_SEED))
-        return Hidden(*(part.expand(config.members, -1, -1, -1) for part in drawn))
+        rate = torch.tensor([config.validation_mask_rate])
+        drawn = self.masking.draw(windows, rate, torch.Generator().manual_seed(VALIDATION_SEED))
+        return MaskedBatch(*(part.expand(config.members, -1, -1, -1) for part in drawn))
 
     @property
     def alive(self) -> Tensor:
         """Members that were not dropped, bool (P,)."""
         return self.restarts <= self.config.max_restarts
 
-    def advance(self, epochs: int) -> list[str]:
+    def train(self, epochs: int) -> list[str]:
         """Train all members for some epochs and score them after each.
 
         Returns
@@ -115,11 +116,11 @@ class Population:
             If every member was dropped.
         """
         with on_threads(self.config.threads):
-            return [message for _ in range(epochs) for message in self._advance_one()]
+            return [message for _ in range(epochs) for message in self._train_one()]
 
-    def _advance_one(self) -> list[str]:
+    def _train_one(self) -> list[str]:
         training_nll, finite = self._train_epoch()
-        valid_nll = hidden_nll(self.model, self.observation, self.validation)
+        valid_nll = masked_nll(self.model, self.observation, self.validation)
         messages = self._rescue(~finite | ~valid_nll.isfinite())
         self._keep_scores(valid_nll)
         for member in range(self.config.members):
@@ -132,19 +133,19 @@ class Population:
     def _train_epoch(self) -> tuple[Tensor, Tensor]:
         """Make the gradient steps of an epoch; give the mean NLL (P,) and whether all gradients were finite (P,)."""
         config, hp, sizes = self.config, self.hyperparameters, self.model.sizes
-        ramp, bins = config.ramp(self.epoch), self.window - 2 * self.hiding.margin
+        ramp, bins = config.ramp(self.epoch), self.window - 2 * self.masking.margin
         finite = torch.ones(config.members, dtype=torch.bool)
         nll_sum = torch.zeros(config.members)
         for _ in range(self.steps_per_epoch):
             chosen = torch.randint(len(self.training_starts), (config.batch_windows,), generator=self.random)
-            hidden = self.hiding.draw(
-                chop(self.data, self.training_starts[chosen], self.window), hp.hide_rate, self.random
+            batch = self.masking.draw(
+                chop(self.data, self.training_starts[chosen], self.window), hp.mask_rate, self.random
             )
             noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, self.random, dropout=True)
-            batch = terms(self.model, self.observation, hidden, noise, hp.penalties)
-            total(batch, hp.penalties, ramp).sum().backward()
+            parts = terms(self.model, self.observation, batch, noise, hp.penalties)
+            total(parts, hp.penalties, ramp).sum().backward()
             finite &= self.optimiser.step(hp.learning_rate * config.decay(self.epoch))
-            nll_sum += batch.nll.detach() / hidden.weight.mean((1, 2, 3))
+            nll_sum += parts.nll.detach() / batch.weight.mean((1, 2, 3))
         return nll_sum / self.steps_per_epoch, finite
 
     @torch.no_grad()
@@ -192,17 +193,38 @@ class Population:
         """Move the hyperparameters of one member at random, within the search space."""
         self.hyperparameters.explore(member, self.config.space, self.random)
 
-    def member_state(self, member: int) -> dict[str, Tensor]:
-        """Give a copy of everything that one member is: weights, best weights, optimiser, hyperparameters, scores."""
-        return {name: whole[member].clone() for name, whole in self.tensors().items()}
+    @torch.no_grad()
+    def copy_member(self, winner: int, loser: int) -> None:
+        """Make one member what another is: weights, best weights, optimiser, hyperparameters, scores."""
+        for whole in self._members().values():
+            whole[loser] = whole[winner]
+
+    def state(self) -> EngineState:
+        """Give all that is needed to go on from here; its tensors are those that training goes on with."""
+        return EngineState(
+            self._members(), self.random.get_state(), self.epoch, self.steps_per_epoch, list(self.history)
+        )
 
     @torch.no_grad()
-    def load_member_state(self, member: int, state: dict[str, Tensor]) -> None:
-        """Make one member what another was, from its `member_state`."""
-        for name, whole in self.tensors().items():
-            whole[member] = state[name]
+    def load_state(self, state: EngineState) -> None:
+        """Go on from where another engine of the same population was.
 
-    def tensors(self) -> dict[str, Tensor]:
+        Raises
+        ------
+        ValueError
+            If a tensor is missing or is not the one of this population; nothing has changed then.
+        """
+        expected = self._members()
+        for name, whole in expected.items():
+            given = state.members.get(name)
+            if given is None or given.shape != whole.shape or given.dtype != whole.dtype:
+                raise ValueError(f"tensor {name} is not the one of this run")
+        self.random.set_state(state.random)
+        for name, whole in expected.items():
+            whole.copy_(state.members[name])
+        self.epoch, self.steps_per_epoch, self.history = state.epoch, state.steps_per_epoch, list(state.history)
+
+    def _members(self) -> dict[str, Tensor]:
         """Give everything that the members are, by name; each tensor leads with the population axis."""
         groups: dict[str, dict[str, Tensor]] = {
             "model": self.model.state_dict(),

@@ -1,4 +1,4 @@
-"""What drives the decoder: the tensors between the model and the paths that run its time loops."""
+"""What the decoder is given: the tensors between the model and the paths that run its time loops."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 HIDDEN_CLIP = 5.0  # of all states
 
 
-class Drive(NamedTuple):
-    """What the decoder takes. Weights of GRUs are (K, 3 units): rows meet [input, state, 1], columns are z, r, n."""
+class DecoderInputs(NamedTuple):
+    """What the decoder is given. Weights of GRUs are (K, 3 units): rows meet [input, state, 1], columns are z, r, n."""
 
     W_c: Tensor  # (P, E + F + C + 1, 3 C), controller; its input is [encoded, factors before]
     W_u: Tensor  # (P, C + 1, 2 U), [controller, 1] to posterior of the inputs
@@ -24,6 +24,6 @@ class Drive(NamedTuple):
     keep_f: Tensor | None = None  # (P, T, B, F), dropout of the factors fed back
     keep_g: Tensor | None = None  # (P, T + 1, B, G), dropout of the generator before the factors
 
-    def contiguous(self) -> Drive:
+    def contiguous(self) -> DecoderInputs:
         """Lay all tensors out in their own order."""
-        return Drive(*(None if tensor is None else tensor.contiguous() for tensor in self))  # type: ignore[arg-type]
+        return DecoderInputs(*(None if tensor is None else tensor.contiguous() for tensor in self))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""How the encoders are given the data: as it is, or its logarithm beside a mark of what is visible."""
+"""What the encoders are given of the data: the data themselves, or their logarithm beside a mark of what is visible."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FLOOR = 1e-3
 """Smallest value that the logarithm tells from others, in units of the scaled data."""
 
 
-class Reading(nn.Module):
-    """What P members' encoders are given of windows with parts hidden.
+class InputTransform(nn.Module):
+    """What P members' encoders are given of windows with parts masked.
 
-    ``linear``: the data times the gain of what is visible, 0 where hidden, as published. ``logarithmic``: the
-    logarithm, centred and scaled per channel, 0 where hidden; and as many channels again that are 1 where the data is
+    ``linear``: the data times the input mask, 0 where masked, as published. ``logarithmic``: the
+    logarithm, centred and scaled per channel, 0 where masked; and as many channels again that are 1 where the data is
     visible, for 0 is a value like any other in a logarithm.
 
     Parameters
@@ -51,15 +51,15 @@ class Reading(nn.Module):
             self.centre[:] = logarithm.mean(0)
             self.spread[:] = logarithm.std(0).clamp_min(1e-3)
 
-    def forward(self, x: Tensor, gain: Tensor) -> Tensor:
+    def forward(self, x: Tensor, input_mask: Tensor) -> Tensor:
         """Give what the encoders read.
 
         Parameters
         ----------
         x : Tensor, (P, T, B, N)
-            Data times gain.
-        gain : Tensor, broadcastable to x
-            0 where hidden.
+            Data times the input mask.
+        input_mask : Tensor, broadcastable to x
+            0 where masked, 1 / (share visible) elsewhere.
 
         Returns
         -------
@@ -67,6 +67,6 @@ class Reading(nn.Module):
         """
         if self.kind == "linear":
             return x
-        seen = (gain > 0).to(x.dtype).expand_as(x)
-        logarithm = (x / torch.where(gain > 0, gain, torch.ones_like(gain))).clamp_min(FLOOR).log()
+        seen = (input_mask > 0).to(x.dtype).expand_as(x)
+        logarithm = (x / torch.where(input_mask > 0, input_mask, torch.ones_like(input_mask))).clamp_min(FLOOR).log()
         return torch.cat([(logarithm - self.centre) / self.spread * seen, seen], dim=-1)

@@ -2,22 +2,13 @@
 
 import pytest
 import torch
+from populations import fit, small_engine
 
 from nwb_autolfads.errors import TrainingError
-from nwb_autolfads.lfads.masking import Elements
-from nwb_autolfads.lfads.observation import Gamma
-from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.adam import PopulationAdam
 from nwb_autolfads.search.budget import keep_to_budget
-from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
-from nwb_autolfads.search.engines.local import Population
-from nwb_autolfads.search.pbt import PopulationBasedTraining
-from nwb_autolfads.search.progress import silent
+from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.split import split_starts
-
-SMALL = Sizes(
-    channels=3, ic_encoder=4, ci_encoder=4, initial_condition=3, controller=4, inputs=1, generator=6, factors=2
-)
 
 
 def test_adam_of_each_member_equals_torch_adam_with_its_own_rate_and_clipping():
@@ -75,27 +66,8 @@ def test_recording_too_short_to_validate_on_is_refused():
         split_starts([70], 50)
 
 
-def recording(bins=1500, seed=0):
-    random = torch.Generator().manual_seed(seed)
-    slow = torch.sin(torch.arange(bins) / 30).unsqueeze(1) * torch.tensor([1.0, -1.0, 0.5])
-    noise = torch.empty(bins, 3).exponential_(generator=random)
-    return (slow.exp() * noise).clamp_min(1e-4)
-
-
-def population(seed=0, learning_rate=4e-3, **training):
-    settings = {"members": 2, "batch_windows": 8, "steps_per_epoch": 4, "max_epochs": 3, "validation_draws": 2}
-    schedule = {"ramp_epochs": 1, "burn_in_epochs": 1, "generation_epochs": 1}
-    space = SearchSpace(learning_rate=SearchRange(start=learning_rate, low=1e-12, high=1))
-    config = TrainingConfig(**settings | schedule | {"space": space} | training)
-    return Population(recording(), [1500], 40, SMALL, Gamma(), Elements(1.0, 2), config, seed)
-
-
-def fit(trained, progress=silent):
-    return PopulationBasedTraining(trained, trained.config, torch.Generator().manual_seed(0)).run(progress)
-
-
 def test_same_seed_trains_the_same_weights_twice_and_another_seed_others():
-    first, second, other = population(), population(), population(seed=1)
+    first, second, other = small_engine(), small_engine(), small_engine(seed=1)
     for each in (first, second, other):
         fit(each)
     assert first.history == second.history
@@ -105,17 +77,17 @@ def test_same_seed_trains_the_same_weights_twice_and_another_seed_others():
 
 
 def test_training_improves_the_prediction_of_what_is_hidden():
-    trained = population(max_epochs=12, steps_per_epoch=10)
-    trained.advance(12)
+    trained = small_engine(max_epochs=12, steps_per_epoch=10)
+    trained.train(12)
     rows = [row for row in trained.history if row["member"] == 0]
     assert rows[-1]["valid_nll"] < rows[0]["valid_nll"] - 0.02
 
 
 def test_best_state_is_the_one_with_the_lowest_smoothed_score():
-    trained = population(learning_rate=0.05)
+    trained = small_engine(learning_rate=0.05)
     states, scores = [], []
     for _ in range(5):
-        trained.advance(1)
+        trained.train(1)
         states.append({name: value.clone() for name, value in trained.model.state_dict().items()})
         scores.append(trained.score.clone())
     for member in range(2):
@@ -130,7 +102,7 @@ def test_best_state_is_the_one_with_the_lowest_smoothed_score():
 
 
 def test_training_stops_when_nothing_improves_any_more():
-    stuck = population(members=1, max_epochs=50, learning_rate=1e-12, generation_epochs=2, patience_generations=3)
+    stuck = small_engine(members=1, max_epochs=50, learning_rate=1e-12, generation_epochs=2, patience_generations=3)
     said = []
     fit(stuck, said.append)
     assert stuck.epoch == 7  # the first comparison after epoch 1, then three generations of two epochs
@@ -138,7 +110,7 @@ def test_training_stops_when_nothing_improves_any_more():
 
 
 def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_dropped_while_others_train_on():
-    trained = population(max_epochs=6, max_restarts=2, burn_in_epochs=99)
+    trained = small_engine(max_epochs=6, max_restarts=2, burn_in_epochs=99)
     said = []
     sabotage = trained._train_epoch
 
@@ -160,7 +132,7 @@ def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_droppe
 
 
 def test_run_ends_with_an_error_when_every_member_fails():
-    trained = population(max_restarts=0)
+    trained = small_engine(max_restarts=0)
     with torch.no_grad():
         trained.model.readout.weight[:] = torch.nan
     with pytest.raises(TrainingError, match="no model is left: each of the 2 failed 1 times"):
@@ -169,14 +141,14 @@ def test_run_ends_with_an_error_when_every_member_fails():
 
 @pytest.mark.parametrize(("budget_s", "steps"), [(100, 16), (1e6, 40), (5, 1)])
 def test_steps_are_those_that_fit_into_the_time_beside_the_scoring(monkeypatch, budget_s, steps):
-    trained, probe, now = population(max_epochs=10, steps_per_epoch=40), population(), [0.0]
+    trained, probe, now = small_engine(max_epochs=10, steps_per_epoch=40), small_engine(), [0.0]
 
-    def advance(epochs):
+    def train(epochs):
         now[0] += epochs * (2.0 + 0.5 * probe.steps_per_epoch)  # 2 s for scoring, half a second for a step
 
-    monkeypatch.setattr(probe, "advance", advance)
+    monkeypatch.setattr(probe, "train", train)
     monkeypatch.setattr("nwb_autolfads.search.budget.time.perf_counter", lambda: now[0])
-    assert keep_to_budget(trained, probe, budget_s) == pytest.approx(10 * (2.0 + 0.5 * steps))
+    assert keep_to_budget(trained, probe, 10, budget_s) == pytest.approx(10 * (2.0 + 0.5 * steps))
     assert trained.steps_per_epoch == steps
 
 

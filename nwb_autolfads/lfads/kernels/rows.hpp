@@ -20,10 +20,10 @@ template <class T> struct OnLines {
 
 // ---- matrix products ----------------------------------------------------------------------------------------------
 // Rows with padded columns, zero at first; with several `places` for them, of which one is at work
-template <class T> struct Block {
+template <class T> struct Rows {
   long rows, columns, stride, first = 0;
   std::vector<T, OnLines<T>> data;
-  Block(long rows, long columns, long places = 1)
+  Rows(long rows, long columns, long places = 1)
       : rows(rows), columns(columns), stride(padded<T>(columns)), data(places * rows * stride, T(0)) {}
   T* row(long i) { return data.data() + (first + i) * stride; }
   void set(long first, const T* source, long n, long source_stride, const T* mask = nullptr) {
@@ -95,25 +95,25 @@ void tiles(long rows, long K, const T* A, long lda, const T* B, long ldb, T* C, 
 }
 
 // C = A B, or C += A B
-template <class T, bool kAdd = false> void multiply(const T* A, long lda, const Panels<T>& B, Block<T>& C) {
+template <class T, bool kAdd = false> void multiply(const T* A, long lda, const Panels<T>& B, Rows<T>& C) {
   for (long n = 0; n < B.N; n += Simd<T>::panel)
     tiles<T, kRows, kAdd, false>(C.rows, B.K, A, lda, B.data.data() + n * B.K, Simd<T>::panel, C.row(0) + n, C.stride);
 }
 // C += A^T D, from the rows of all places in use: the gradient of a weight
-template <class T> void accumulate(const T* A, long lda, Block<T>& D, Block<T>& C) {
+template <class T> void accumulate(const T* A, long lda, Rows<T>& D, Rows<T>& C) {
   for (long n = 0; n < D.columns; n += Simd<T>::panel)
     tiles<T, kRows, true, true>(C.rows, D.first + D.rows, A, lda, D.data.data() + n, D.stride, C.row(0) + n, C.stride);
 }
 
 // ---- work for several threads -------------------------------------------------------------------------------------
-// Calls work(network, block, first window, windows) for all blocks; no two write to the same place
-template <class Work> void in_blocks(long networks, long B, long rows, long threads, Work work) {
-  long blocks = (B + rows - 1) / rows, tasks = networks * blocks;
+// Calls work(network, batch, first window, windows) for all batches; no two write to the same place
+template <class Work> void in_batches(long networks, long B, long rows, long threads, Work work) {
+  long batches = (B + rows - 1) / rows, tasks = networks * batches;
   std::atomic<long> next(0);
   auto take = [&] {
     for (long task; (task = next++) < tasks;) {
-      long first = task % blocks * rows;
-      work(task / blocks, task, first, std::min(rows, B - first));
+      long first = task % batches * rows;
+      work(task / batches, task, first, std::min(rows, B - first));
     }
   };
   std::vector<std::thread> others;

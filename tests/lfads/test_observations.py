@@ -11,7 +11,7 @@ from torch.distributions import Poisson as TorchPoisson
 
 from nwb_autolfads.lfads.kernels import recurrence
 from nwb_autolfads.lfads.kernels.gamma import gamma_nll
-from nwb_autolfads.lfads.observation import Gamma, LogNormal, Poisson, ZeroInflatedGamma
+from nwb_autolfads.lfads.observations import Gamma, LogNormal, Poisson, ZeroInflatedGamma
 from nwb_autolfads.lfads.priors import kl_initial_condition, kl_inputs
 
 

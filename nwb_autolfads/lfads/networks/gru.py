@@ -15,8 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .drive import HIDDEN_CLIP
-from .kernels import recurrence
+from ..kernels import recurrence
+from ..kernels.decoder_inputs import HIDDEN_CLIP
 from .layers import beside, initial_weight, multiply
 
 

@@ -23,7 +23,7 @@ def multiply(x: Tensor, W: Tensor) -> Tensor:
 
 
 def beside(bias: Tensor, x: Tensor) -> Tensor:
-    """View a bias (P, 1, out) so that it can be added to (P, ..., out)."""
+    """Mask a bias (P, 1, out) so that it can be added to (P, ..., out)."""
     return bias.view(bias.shape[0], *[1] * (x.dim() - 2), bias.shape[-1])
 
 

@@ -1,0 +1,117 @@
+"""A trained model over a whole recording: its windows in, one series in time out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nwb_autolfads.estimators.autolfads.correction import Correction
+from nwb_autolfads.estimators.autolfads.masking import predicts_masked
+from nwb_autolfads.estimators.autolfads.weights import TrainedModel
+from nwb_autolfads.estimators.autolfads.windows import bins, long_segments, padded
+from nwb_autolfads.estimators.noise_length import noise_length
+from nwb_autolfads.lfads.inference import Posterior, infer
+from nwb_autolfads.lfads.masking import Mask
+from nwb_autolfads.lfads.observations import OBSERVATIONS
+from nwb_autolfads.lfads.windows import chop, merge, window_starts
+
+Masks = Callable[[Tensor, Sequence[int]], Iterable[Mask]]
+"""From windows (T, B, N), and the bins of the recording that each starts at, to the masks to average over."""
+
+
+@dataclass(frozen=True)
+class PosteriorOverTime:
+    """What a model infers along a recording.
+
+    Attributes
+    ----------
+    series : dict of str to ndarray, each (time, ...)
+        The fields of `Posterior` but for the initial condition, merged over windows; NaN in segments that are too
+        short.
+    initial_condition : ndarray, (window, ic)
+    window_start : ndarray, (window,)
+        Times (s, session clock).
+    """
+
+    series: dict[str, NDArray[np.float32]]
+    initial_condition: NDArray[np.float32]
+    window_start: NDArray[np.float64]
+
+
+def posterior_over_time(
+    trained: TrainedModel, emg: xr.DataArray, masks: Masks, random: torch.Generator
+) -> PosteriorOverTime:
+    """Infer in overlapping windows and merge them, each gap-free segment apart.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    emg : DataArray, (time, muscle)
+        The muscles of the model, in its order.
+    masks : callable
+        What is masked in each window.
+    random : torch.Generator
+
+    Returns
+    -------
+    PosteriorOverTime
+
+    Raises
+    ------
+    SignalError
+        If a value cannot be an observation, or no segment is long enough.
+    """
+    settings, rate = trained.card.config, trained.card.rate
+    window, overlap = bins(settings.window_ms, rate), bins(settings.window_overlap_ms, rate)
+    observation = OBSERVATIONS[settings.observation]()
+    series: dict[str, NDArray[np.float32]] = {}
+    initial_conditions, window_start = [], []
+    for segment in long_segments(emg, window, settings.observation):
+        data, length = padded(emg[segment.rows], window), segment.n_samples
+        starts = window_starts(len(data), window, overlap)
+        batches = []
+        for i in range(0, len(starts), settings.inference_windows):
+            some = starts[i : i + settings.inference_windows]
+            windows = chop(data, some, window)
+            seen = masks(windows, [segment.first_sample + start for start in some])
+            samples = settings.posterior_samples
+            batches.append(infer(trained.model, observation, windows, seen, samples=samples, random=random))
+        # windows are the last axis but one everywhere
+        posterior = Posterior(*(torch.cat(parts, dim=-2) for parts in zip(*batches, strict=True)))._asdict()
+        initial_conditions.append(posterior.pop("initial_condition"))
+        window_start.append(emg["time"].values[segment.rows][starts])
+        for name, values in posterior.items():
+            merged = merge(values, starts, settings.merge_power)[:length].numpy()
+            whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
+            whole[segment.rows] = merged
+    return PosteriorOverTime(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
+
+
+def corrected(
+    trained: TrainedModel,
+    emg: xr.DataArray,
+    predicted: NDArray[np.float32],
+    hidden: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Correct a prediction of the model's muscles by their own data, but for ``hidden`` bins (time,).
+
+    Returns
+    -------
+    activation, expected_error : ndarray, (time, muscle)
+        None instead where the masking does not predict what is masked, the configuration asks for no correction, or
+        the data are counts, each of which says too little.
+    """
+    settings, rate = trained.card.config, trained.card.rate
+    if not predicts_masked(settings) or not settings.correction_ms or settings.observation == "poisson":
+        return None
+    segments = long_segments(emg, bins(settings.window_ms, rate), settings.observation)
+    correction = Correction(settings.correction_ms * rate / 1000, settings.prediction_weight_ms * rate / 1000)
+    activation = correction.apply(emg.values, predicted, segments, hidden)
+    noise = max(1, bins(noise_length(emg.values, segments, rate), rate))
+    return activation, activation * correction.relative_error(emg.values, predicted, segments, noise)

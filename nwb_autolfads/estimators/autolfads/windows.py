@@ -1,0 +1,75 @@
+"""The windows of a recording that a model can take: their length in bins, and the segments that hold them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
+from nwb_autolfads.segments import Segments
+
+SHORTEST_SHARE = 0.25
+"""Of a window: in shorter segments there is too little around a bin to predict it from."""
+
+
+def bins(ms: float, rate: float) -> int:
+    """Turn ms into bins at a rate (Hz)."""
+    return round(ms * rate / 1000)
+
+
+def padded(emg: xr.DataArray, at_least: int) -> Tensor:
+    """Return the values, float32 (time, muscle), with nothing known (NaN) after their end up to a window's length."""
+    values = torch.from_numpy(np.ascontiguousarray(emg.values, dtype=np.float32))
+    return nn.functional.pad(values, (0, 0, 0, max(at_least - len(values), 0)), value=torch.nan)
+
+
+def unfit(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
+    """Return an error that names where the EMG comes from."""
+    origin = json.loads(emg.attrs.get("origin", "{}"))
+    return SignalError(problem, file=origin.get("file", ""), obj=origin.get("object_path", ""), way_out=way_out)
+
+
+def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: int = 0) -> Segments:
+    """Find the gap-free segments that are long enough, in data that a model with this observation can take.
+
+    NaN is what is missing: it is neither learnt from nor counted. One segment at least must be as long as a window with
+    its margins; others are used from a quarter of that on (`SHORTEST_SHARE`).
+
+    Raises
+    ------
+    SignalError
+        If there is none, no muscle is left, nothing of a muscle is known, or a value is infinite, negative, or zero
+        where the observation has no zeros.
+    """
+    if not emg.sizes["muscle"]:
+        raise unfit(emg, "no muscle is usable", "Run `nwb-autolfads inspect` to see why.")
+    zeros = OBSERVATIONS[observation].has_zeros
+    bad = np.isinf(emg.values) | (emg.values < 0 if zeros else emg.values <= 0)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise unfit(
+            emg,
+            f"{bad.sum()} values are infinite or {'negative' if zeros else 'not positive'}, the first is "
+            f"{emg.values[row, column]} for muscle "
+            f"{emg['muscle'].values[column]} at {float(emg['time'].values[row]):.3f} s",
+            "Preprocess the EMG first: it is rectified and floored there.",
+        )
+    unknown = emg["muscle"].values[np.isnan(emg.values).all(axis=0)]
+    if len(unknown):
+        raise unfit(emg, f"muscle {unknown[0]} has no value at all (NaN)", "Mark it as unusable.")
+    segments, at_least = Segments.of(emg), window + 2 * margin
+    longest = max(segments.lengths, default=0)
+    if longest < at_least:
+        rate = float(emg.attrs["rate"])
+        raise unfit(
+            emg,
+            f"the longest segment without a gap is {longest / rate:.3f} s, shorter than one window of "
+            f"{at_least / rate:.3f} s",
+            "Give a longer recording, or a shorter `window_ms` in the configuration.",
+        )
+    return segments.at_least(SHORTEST_SHARE * at_least)
