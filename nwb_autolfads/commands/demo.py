@@ -70,8 +70,8 @@ def run_demo(
     OutputError
         If a file exists already, or cannot be written.
     """
-    from nwb_autolfads.report.figures import busiest_stretch, plot_activation
-    from nwb_autolfads.report.sections import SHOWN_SECONDS
+    from nwb_autolfads.report.content import SHOWN_SECONDS
+    from nwb_autolfads.report.figures import busiest_excerpt, plot_activation
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def run_demo(
         ),
     )
     first = next(iter(done.estimates.values()))
-    start, stop = busiest_stretch(first["activation"], SHOWN_SECONDS)
+    start, stop = busiest_excerpt(first["activation"], SHOWN_SECONDS)
     muscles = [str(name) for name in first["muscle"].values[:SHOWN_MUSCLES]]
     figure = plot_activation(done.estimates, emg=done.emg, truth=truth, muscles=muscles, start=start, stop=stop)
     with new_version(picture) as partial:

@@ -129,7 +129,7 @@ def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None 
 
 
 def _draw(recording: EmgRecording, quality: xr.Dataset, picture: Path) -> None:
-    from nwb_autolfads.report.quality import plot_quality
+    from nwb_autolfads.report.recording import plot_quality
 
     drawn = BytesIO()
     plot_quality(quality, middle_excerpt(recording, PICTURE_S)).savefig(drawn, format="png", dpi=120)

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
 from nwb_autolfads.evaluation.scores.force import closest_muscle
-from nwb_autolfads.report.figures import COLOURS, colours_of, display_unit, legend_above
+from nwb_autolfads.report.figures import display_unit, legend_above
+from nwb_autolfads.report.palette import BLACK, CONTROL_GREY, colours_of, colours_of_estimates
 
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0
@@ -19,7 +20,11 @@ LOWEST_SHOWN = -1.0  # of R2: below, a prediction is worse than none, whatever t
 
 
 def plot_event_averages(
-    estimates: Mapping[str, xr.Dataset], events: Events, *, muscles: Sequence[str] | None = None
+    estimates: Mapping[str, xr.Dataset],
+    events: Events,
+    *,
+    muscles: Sequence[str] | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw each estimate's average around an event, with the spread of single trials, one panel per muscle.
 
@@ -31,6 +36,8 @@ def plot_event_averages(
         When it happened.
     muscles : sequence of str, optional
         Panels to draw; by default every muscle that was estimated.
+    colours : mapping of str to str, optional
+        Of the estimates; by default one for each estimator.
 
     Returns
     -------
@@ -39,8 +46,9 @@ def plot_event_averages(
     Raises
     ------
     SignalError
-        If no event has its whole stretch recorded.
+        If no event is recorded from before to after.
     """
+    colours = colours or colours_of_estimates(estimates)
     first = next(iter(estimates.values()))
     seen = np.isfinite(first["activation"].transpose("time", "muscle").values).any(axis=0)
     names = list(muscles) if muscles is not None else [str(name) for name in first["muscle"].values[seen]]
@@ -51,13 +59,13 @@ def plot_event_averages(
     panels = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False).ravel()
     averages = {name: event_averages(estimate["activation"], events) for name, estimate in estimates.items()}
     for panel, muscle in zip(panels, names, strict=False):
-        for colour, (name, average) in zip(colours_of(len(averages)), averages.items(), strict=True):
+        for name, average in averages.items():
             one = average.sel(muscle=muscle)
             scale = factor * (float(one["scale"]) if "scale" in one.coords else 1.0)
             time, mean, std = 1000 * one["from_event"].values, scale * one["mean"].values, scale * one["std"].values
-            panel.plot(time, mean, color=colour, linewidth=1.4, label=name)
-            panel.fill_between(time, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
-        panel.axvline(0, color="#000000", linewidth=0.6)
+            panel.plot(time, mean, color=colours[name], linewidth=1.4, label=name)
+            panel.fill_between(time, mean - std, mean + std, color=colours[name], alpha=0.2, linewidth=0)
+        panel.axvline(0, color=BLACK, linewidth=0.6)
         panel.set_title(muscle, fontsize=9, parse_math=False)
         panel.margins(x=0)
     for panel in panels[len(names) :]:
@@ -78,7 +86,7 @@ def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None,
     name : str
         "factors" or "inputs".
     start, stop : float, optional
-        Stretch of time (s, session clock); by default all of it.
+        Excerpt (s, session clock); by default all of it.
 
     Returns
     -------
@@ -91,17 +99,16 @@ def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None,
         else None
     )
     n = values.shape[1]
+    colour = colours_of([str(estimate.attrs.get("estimator", ""))]).popitem()[1]
     figure = Figure(figsize=(9.0, 0.8 + 0.6 * max(1, n)), layout="constrained")
     rows = figure.subplots(max(1, n), 1, sharex=True, squeeze=False)[:, 0]
     time = values["time"].values
     for index in range(n):
         shown = values.values[:, index]
-        rows[index].plot(time, shown, color=COLOURS[1], linewidth=1.0)
+        rows[index].plot(time, shown, color=colour, linewidth=1.0)
         if spread is not None:
             deviation = spread.values[:, index]
-            rows[index].fill_between(
-                time, shown - deviation, shown + deviation, color=COLOURS[1], alpha=0.25, linewidth=0
-            )
+            rows[index].fill_between(time, shown - deviation, shown + deviation, color=colour, alpha=0.25, linewidth=0)
         rows[index].set_ylabel(f"{index + 1}", rotation=0)
         rows[index].set_yticks([])
         rows[index].margins(x=0)
@@ -110,7 +117,9 @@ def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None,
     return figure
 
 
-def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> Figure:
+def plot_comparison(
+    scores: xr.Dataset, item: str, *, control: bool = True, colours: Mapping[str, str] | None = None
+) -> Figure:
     """Draw R2 per muscle or target with the spread over folds, one marker per estimate; the shuffled control in grey.
 
     Parameters
@@ -121,6 +130,8 @@ def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> F
         "muscle" or "target".
     control : bool
         Whether the shuffled control is drawn, where there is one.
+    colours : mapping of str to str, optional
+        Of the estimates; by default one for each estimator.
 
     Returns
     -------
@@ -132,17 +143,18 @@ def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> F
     n = len(names)
     positions = np.arange(scores.sizes[item])
     lowest = float(scores["r2"].min().clip(max=-0.1).fillna(-0.1))
-    for index, (colour, name) in enumerate(zip(colours_of(n), names, strict=True)):
+    colours = colours or colours_of(names)
+    for index, name in enumerate(names):
         one = scores.sel(estimator=name)
         at = positions + 0.5 * (index - (n - 1) / 2) / max(n, 1)
         low, high = (one["r2_fold"].quantile(q, "fold").values for q in (0.25, 0.75))
-        axis.vlines(at, low, high, color=colour, linewidth=1.0)
-        axis.plot(at, one["r2"].values, MARKERS[index % len(MARKERS)], color=colour, label=name)
+        axis.vlines(at, low, high, color=colours[name], linewidth=1.0)
+        axis.plot(at, one["r2"].values, MARKERS[index % len(MARKERS)], color=colours[name], label=name)
         if control and "control_r2" in one:
             shuffled = one["control_r2"].mean("shuffle").values
             lowest = min(lowest, float(np.nanmin(shuffled, initial=0.0)))
-            axis.plot(at, shuffled, "x", color="#999999", markersize=4, label="shuffled" if index == n - 1 else None)
-    axis.axhline(0, color="#000000", linewidth=0.6)
+            axis.plot(at, shuffled, "x", color=CONTROL_GREY, markersize=4, label="shuffled" if index == n - 1 else None)
+    axis.axhline(0, color=BLACK, linewidth=0.6)
     axis.set_xticks(positions, [str(name) for name in scores[item].values], rotation=45, ha="right")
     for label in axis.get_xticklabels():
         label.set_parse_math(False)
@@ -152,13 +164,15 @@ def plot_comparison(scores: xr.Dataset, item: str, *, control: bool = True) -> F
     return figure
 
 
-def plot_frequency_response(response: xr.Dataset) -> Figure:
+def plot_frequency_response(response: xr.Dataset, *, colours: Mapping[str, str] | None = None) -> Figure:
     """Draw gain and coherence from rectified EMG to activation by phase: the median over muscles, and gain's range.
 
     Parameters
     ----------
     response : Dataset
         As `nwb_autolfads.frequency_response` returns it.
+    colours : mapping of str to str, optional
+        Of the estimates; by default one for each estimator.
 
     Returns
     -------
@@ -168,6 +182,7 @@ def plot_frequency_response(response: xr.Dataset) -> Figure:
     """
     phases = [str(phase) for phase in response["phase"].values]
     names = [str(name) for name in response["estimator"].values]
+    colours = colours or colours_of(names)
     n_columns = min(MOST_PHASES_IN_A_ROW, len(phases))
     n_rows = -(-len(phases) // n_columns)
     figure = Figure(figsize=(9.0, 0.9 + 3.6 * n_rows), layout="constrained")
@@ -182,7 +197,8 @@ def plot_frequency_response(response: xr.Dataset) -> Figure:
             below.set_visible(False)
             continue
         of_phase = shown.sel(phase=phases[index])
-        for colour, name in zip(colours_of(len(names)), names, strict=True):
+        for name in names:
+            colour = colours[name]
             with np.errstate(divide="ignore"):
                 decibels = 20 * np.log10(of_phase["gain"].sel(estimator=name).transpose("muscle", ...).values)
             above.plot(frequency, np.median(decibels, axis=0), color=colour, linewidth=1.4, label=name)
@@ -191,10 +207,10 @@ def plot_frequency_response(response: xr.Dataset) -> Figure:
             )
             coherence = of_phase["coherence"].sel(estimator=name).median("muscle").values
             below.plot(frequency, coherence, color=colour, linewidth=1.2)
-        above.axhline(-3, color="#000000", linewidth=0.6, linestyle=":")
+        above.axhline(-3, color=BLACK, linewidth=0.6, linestyle=":")
         above.set_title(phases[index], fontsize=9, parse_math=False)
         above.set_ylim(-40, 6)
-        below.axhline(float(of_phase["coherence_limit"]), color="#000000", linewidth=0.6, linestyle=":")
+        below.axhline(float(of_phase["coherence_limit"]), color=BLACK, linewidth=0.6, linestyle=":")
         below.set_ylim(0, 1.02)
         above.margins(x=0)
         if index % n_columns == 0:
@@ -205,7 +221,9 @@ def plot_frequency_response(response: xr.Dataset) -> Figure:
     return figure
 
 
-def plot_force_coherence(force: xr.Dataset, *, muscles: Sequence[str] | None = None) -> Figure:
+def plot_force_coherence(
+    force: xr.Dataset, *, muscles: Sequence[str] | None = None, colours: Mapping[str, str] | None = None
+) -> Figure:
     """Draw the coherence of each estimate with force, with its confidence limits, one panel per target and muscle.
 
     Parameters
@@ -214,6 +232,8 @@ def plot_force_coherence(force: xr.Dataset, *, muscles: Sequence[str] | None = N
         As `nwb_autolfads.force_coherence` returns it.
     muscles : sequence of str, optional
         A row of panels each; by default, for each target, the one that shares most with it.
+    colours : mapping of str to str, optional
+        Of the estimates; by default one for each estimator.
 
     Returns
     -------
@@ -229,15 +249,17 @@ def plot_force_coherence(force: xr.Dataset, *, muscles: Sequence[str] | None = N
     shown = force.sel(frequency=slice(0, MOST_FREQUENCY_HZ))
     frequency = shown["frequency"].values
     names = [str(name) for name in force["estimator"].values]
+    colours = colours or colours_of(names)
     for panel, (target, muscle) in zip(panels, places, strict=False):
         of_panel = shown.sel(target=target, muscle=muscle)
-        for colour, name in zip(colours_of(len(names)), names, strict=True):
+        for name in names:
+            colour = colours[name]
             one = of_panel.sel(estimator=name)
             panel.plot(frequency, one["coherence"].values, color=colour, linewidth=1.4, label=name)
             panel.fill_between(
                 frequency, one["lower"].values, one["upper"].values, color=colour, alpha=0.15, linewidth=0
             )
-        panel.axhline(float(of_panel["coherence_limit"]), color="#000000", linewidth=0.6, linestyle=":")
+        panel.axhline(float(of_panel["coherence_limit"]), color=BLACK, linewidth=0.6, linestyle=":")
         panel.set_title(f"{target} and {muscle}", fontsize=9, parse_math=False)
         panel.set_ylim(0, 1.02)
         panel.margins(x=0)

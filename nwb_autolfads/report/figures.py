@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,23 +11,19 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nwb_autolfads.report.palette import BLACK, EMG_GREY, colours_of, colours_of_estimates
 from nwb_autolfads.segments import Segments
 
-# Okabe & Ito 2008: told apart with every common colour blindness, and in grey.
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-EMG_GREY = "#BBBBBB"
-TRUTH_BLACK = "#000000"
 
-
-def busiest_stretch(activation: xr.DataArray, seconds: float) -> tuple[float, float]:
-    """Return the start and stop (s) of the stretch in which activation varies most.
+def busiest_excerpt(activation: xr.DataArray, seconds: float) -> tuple[float, float]:
+    """Return the start and stop (s) of the excerpt in which activation varies most.
 
     Parameters
     ----------
     activation : DataArray, (time, muscle)
         NaN counts as no activity.
     seconds : float
-        Length of the stretch; the whole recording where it is shorter.
+        Length of the excerpt; the whole recording where it is shorter.
 
     Returns
     -------
@@ -60,6 +58,7 @@ def plot_activation(
     muscles: Sequence[str] | None = None,
     start: float | None = None,
     stop: float | None = None,
+    colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw each estimate over the rectified EMG, one row per muscle.
 
@@ -74,12 +73,15 @@ def plot_activation(
     muscles : sequence of str, optional
         Rows to draw; by default every usable muscle.
     start, stop : float, optional
-        Stretch of time (s, session clock); by default all of it.
+        Excerpt (s, session clock); by default all of it.
+    colours : mapping of str to str, optional
+        Of the estimates; by default one for each estimator.
 
     Returns
     -------
     Figure
     """
+    colours = colours or colours_of_estimates(estimates)
     first = next(iter(estimates.values()))
     rows = [str(name) for name in muscles] if muscles is not None else _usable_muscles(first)
     factor, unit = display_unit(str(first.attrs.get("unit", "")))
@@ -89,14 +91,13 @@ def plot_activation(
     for axis, muscle in zip(axes, rows, strict=False):
         if emg is not None:
             _draw(axis, emg.sel(time=window, muscle=muscle), factor, color=EMG_GREY, width=0.6, label="rectified EMG")
-        for colour, (name, estimate) in zip(colours_of(len(estimates)), estimates.items(), strict=True):
+        for name, estimate in estimates.items():
             activation = estimate["activation"].sel(time=window, muscle=muscle)
-            _draw(axis, activation, factor, color=colour, width=1.4, label=name)
+            _draw(axis, activation, factor, color=colours[name], width=1.4, label=name)
         if truth is not None and muscle in truth["muscle"].values:
             scaled = _on_scale_of(estimate["activation"].sel(muscle=muscle), truth.sel(muscle=muscle))
-            _draw(
-                axis, scaled.sel(time=window), factor, color=TRUTH_BLACK, width=0.9, label="truth, scaled", dashes="--"
-            )
+            shown = scaled.sel(time=window)
+            _draw(axis, shown, factor, color=BLACK, width=0.9, label="truth, scaled", dashes="--")
         axis.set_ylabel(f"{muscle}\n({unit})", parse_math=False)
         axis.set_ylim(bottom=0)
         axis.margins(x=0)
@@ -123,12 +124,13 @@ def plot_search(estimate: xr.Dataset) -> Figure:
     figure = Figure(figsize=(9.0, 3.2), layout="constrained")
     axis = figure.subplots()
     best = best_member(estimate)
+    colour = colours_of([str(estimate.attrs.get("estimator", ""))]).popitem()[1]
     for m in np.unique(member):
         chosen = m == best
         axis.plot(
             epoch[member == m],
             score[member == m],
-            color=COLOURS[0] if chosen else EMG_GREY,
+            color=colour if chosen else EMG_GREY,
             linewidth=1.8 if chosen else 0.8,
             zorder=3 if chosen else 2,
             marker="." if (member == m).sum() < 3 else "",
@@ -149,13 +151,15 @@ def best_member(estimate: xr.Dataset) -> float | None:
     return min((m for m in last if last[m].size), key=lambda m: float(last[m][0]), default=None)
 
 
-def plot_scores(scores: xr.Dataset) -> Figure:
+def plot_scores(scores: xr.Dataset, *, colours: Mapping[str, str] | None = None) -> Figure:
     """Draw R2 to the truth per muscle, one marker per estimate.
 
     Parameters
     ----------
     scores : Dataset
         ``r2`` ``(estimator, muscle)``, as `nwb_autolfads.evaluation.truth.score_against_truth` returns it.
+    colours : mapping of str to str, optional
+        Of the estimates; by default one for each estimator.
 
     Returns
     -------
@@ -165,8 +169,9 @@ def plot_scores(scores: xr.Dataset) -> Figure:
     axis = figure.subplots()
     positions = np.arange(scores.sizes["muscle"])
     names = [str(name) for name in scores["estimator"].values]
-    for colour, marker, name in zip(colours_of(len(names)), "osD^vP" * len(names), names, strict=False):
-        axis.plot(positions, scores["r2"].sel(estimator=name), marker, color=colour, label=name)
+    colours = colours or colours_of(names)
+    for marker, name in zip("osD^vP" * len(names), names, strict=False):
+        axis.plot(positions, scores["r2"].sel(estimator=name), marker, color=colours[name], label=name)
     axis.set_xticks(positions, [str(name) for name in scores["muscle"].values], rotation=45, ha="right")
     for label in axis.get_xticklabels():
         label.set_parse_math(False)
@@ -181,11 +186,6 @@ def _usable_muscles(estimate: xr.Dataset) -> list[str]:
     names = [str(name) for name in estimate["muscle"].values]
     seen = np.isfinite(estimate["activation"].values).any(axis=0)
     return [name for name, is_seen in zip(names, seen, strict=True) if is_seen] or names
-
-
-def colours_of(n: int) -> list[str]:
-    """Return as many colours, the last estimate's the same wherever it is drawn."""
-    return [COLOURS[i % len(COLOURS)] for i in range(n)][::-1]
 
 
 def _draw(
@@ -214,3 +214,11 @@ def legend_above(figure: Figure, axis: Axes) -> None:
     legend = figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def data_uri(figure: Figure) -> str:
+    """Return a figure as an address that holds its pixels."""
+    # Pixels, not SVG: no text of the file can become markup.
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")

@@ -1,36 +1,35 @@
-"""What each part of the page shows: figures as pictures, numbers as text."""
+"""The sections of the page, one entry each: what it shows of what the page is given, and which template writes it."""
 
 from __future__ import annotations
 
-import base64
-import io
 import json
+import platform
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from scipy.special import gammainc
 
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.score import Score
-from nwb_autolfads.evaluation.scores.events import Events
-from nwb_autolfads.evaluation.tables import number, percent
+from nwb_autolfads.report import recording, training
 from nwb_autolfads.report.comparison_figures import (
     plot_comparison,
     plot_event_averages,
     plot_force_coherence,
     plot_frequency_response,
-    plot_latents,
 )
-from nwb_autolfads.report.figures import best_member, display_unit, plot_search
-from nwb_autolfads.report.verdict import explained_share
+from nwb_autolfads.report.content import Page
+from nwb_autolfads.report.figures import data_uri, display_unit, plot_activation, plot_scores
+from nwb_autolfads.report.verdict import judge
+from nwb_autolfads.report.zoom import zoom_lines
 
-SHOWN_SECONDS = 3.0
 MOST_BEHAVIOR_TARGETS, MOST_FORCE_TARGETS = 60, 12  # beyond, a picture of all is not readable: the table is enough
-COVERED = 0.9  # share of the EMG that must lie between the 5 % and 95 % quantiles of what the model expects
+MOST_OPEN_ROWS = 12  # of a table that is shown beside its picture
 
 _KINDS = {
     "LowPass": "smooths each muscle's rectified EMG with a filter of fixed cutoff",
@@ -40,232 +39,245 @@ _KINDS = {
 }
 """What an estimator does, for a reader who never heard of it."""
 
-_HYPERPARAMETERS = {
-    "learning_rate": "size of a training step",
-    "dropout": "share of the network switched off at random in training, against overfitting",
-    "mask_rate": "share of the EMG that was masked in training",
-    "hide_rate": "share of the EMG that was masked in training",  # its name in results of version 0.1.0
-    "kl_initial_condition": "how strongly the start of a window is held to a standard distribution",
-    "kl_inputs": "the same, for the inferred inputs",
-    "l2_generator": "penalty on large weights of the dynamics",
-    "l2_controller": "penalty on large weights of what infers the inputs",
-}
-"""Columns of the search history that the search may change, and what they are."""
+CITATIONS = (
+    "Wimalasena et al. 2022, Estimating muscle activation from EMG using deep learning-based dynamical systems "
+    "models, J Neural Eng 19 036013, doi 10.1088/1741-2552/ac6369",
+    "Keshtkaran et al. 2022, A large-scale neural network training framework for generalized estimation of "
+    "single-trial population dynamics, Nat Methods 19 1572-1577, doi 10.1038/s41592-022-01675-0",
+    "Pandarinath et al. 2018, Inferring single-trial neural population dynamics using sequential auto-encoders, "
+    "Nat Methods 15 805-815, doi 10.1038/s41592-018-0109-9",
+)
+
+Shown = dict[str, Any]
+"""What a template writes: ``heading`` and whatever else it asks for."""
 
 
-def in_order_of(estimates: Mapping[str, xr.Dataset], scores: xr.Dataset) -> xr.Dataset:
-    """Return scores with the estimators as the page has them, so that each keeps its colour."""
-    there = [str(name) for name in scores["estimator"].values]
-    return scores.sel(
-        estimator=[*(name for name in estimates if name in there), *(n for n in there if n not in estimates)]
-    )
+@dataclass(frozen=True)
+class Section:
+    """One section of the page.
+
+    Attributes
+    ----------
+    key : str
+        Its anchor.
+    template : str
+        The macro of ``templates/sections.html.j2`` that writes it.
+    show : callable
+        Returns what it shows of a page: one or several dicts with a ``heading`` each; none, and it is left out.
+    contents : str
+        What it is called in the list of contents; empty, and it is not in there.
+    level : int
+        Of its heading.
+    """
+
+    key: str
+    template: str
+    show: Callable[[Page], list[Shown]]
+    contents: str = ""
+    level: int = 2
 
 
-def recorded_seconds(estimate: xr.Dataset) -> float:
-    """Return how much was estimated (s), gaps not counted."""
-    rate = float(estimate.attrs.get("rate", 0.0))
-    return estimate.sizes["time"] / rate if rate else float(np.ptp(estimate["time"].values))
+def sections() -> list[Section]:
+    """Return the sections in their order; those of scores follow from the registry of scores."""
+    scores = [Section(score.key, "score", _show_score(score), score.contents) for score in registry.SCORES]
+    return [*_BEFORE_SCORES, *scores, *_AFTER_SCORES]
 
 
-def origin_of(estimate: xr.Dataset) -> dict[str, str]:
-    """Return where the EMG is from; of a file on this machine only its name, for the page may go to others."""
-    known = dict.fromkeys(("file", "object_path", "file_identifier", "object_id"), "")
-    known |= json.loads(estimate.attrs.get("origin", "{}"))
-    return known if "://" in known["file"] else known | {"file": PurePath(known["file"]).name}
+def _trust(page: Page) -> list[Shown]:
+    verdict = judge(page.estimates, emg=page.emg, held_out=page.held_out, comparisons=page.compared)
+    return [{"heading": "Can it be trusted?", "verdict": verdict}]
 
 
-def described_step(step: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the name of a step of the preprocessing, and its numbers in words."""
-    numbers = "; ".join(f"{key}: {short(value)}" for key, value in step.items() if key != "step")
-    return str(step.get("step", "")), numbers
-
-
-def short(value: Any) -> str:
-    """Return any value of a configuration as text."""
-    if value is None or value in ([], {}):
-        return "none"
-    if isinstance(value, list):
-        return ", ".join(short(item) for item in value)
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def random_stretch(activation: xr.DataArray) -> tuple[float, float]:
-    """Return a stretch that nobody chose: the same for the same recording."""
-    time = activation["time"].values
-    latest = max(float(time[0]), float(time[-1]) - SHOWN_SECONDS)
-    start = float(np.random.default_rng(0).uniform(float(time[0]), latest))
-    return start, min(start + SHOWN_SECONDS, float(time[-1]))
-
-
-def muscle_rows(
-    estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None, quality: xr.Dataset | None
-) -> list[dict[str, Any]]:
-    """Return what is known of each muscle: quality, scale, and how much of its smoothed EMG each estimate follows."""
-    estimate = next(iter(estimates.values()))
-    n = estimate.sizes["muscle"]
-    usable = estimate["usable"].values if "usable" in estimate.coords else np.full(n, True)
-    scale = estimate["scale"].values if "scale" in estimate.coords else np.full(n, np.nan)
-    factor, _ = display_unit(str(estimate.attrs.get("unit", "")))
-    steps = {step.get("step"): step for step in json.loads(estimate.attrs.get("preprocessing", "[]"))}
-    reasons = steps.get("quality", {}).get("unusable", {})
-    shares = [explained_share(each["activation"], emg) if emg is not None else {} for each in estimates.values()]
+def _read(page: Page) -> list[Shown]:
+    usable = page.first["usable"].values if "usable" in page.first.coords else np.ones(page.first.sizes["muscle"])
     return [
         {
-            "name": name,
-            "usable": bool(is_usable),
-            "reason": short(reasons.get(name, "")),
-            "scale": f"{divisor * factor:.4g}",
-            "quality": _quality_cells(quality, name),
-            "shares": [number(share.get(name, np.nan), 2) for share in shares],
+            "heading": "What was read and assumed",
+            "origin": recording.origin_of(page.first),
+            "duration": recording.recorded_seconds(page.first),
+            "rate": page.first.attrs.get("rate"),
+            "n_muscles": page.first.sizes["muscle"],
+            "n_usable": int(np.count_nonzero(usable)),
+            "assumptions": page.assumptions,
         }
-        for name, is_usable, divisor in zip([str(m) for m in estimate["muscle"].values], usable, scale, strict=True)
     ]
 
 
-def _quality_cells(quality: xr.Dataset | None, muscle: str) -> list[str]:
-    if quality is None:
-        return []
-    if muscle not in quality["muscle"].values:
-        return ["-"] * 5
-    one = quality.sel(muscle=muscle)
-    crosstalk = number(one["crosstalk"], 2)
-    other = str(one["crosstalk_with"].item())
+def _quality(page: Page) -> list[Shown]:
+    quality, signals = page.quality, page.signals
     return [
-        number(one["snr_db"], 1),
-        *(percent(one[name]) for name in ("movement_share", "mains_share", "saturated_share")),
-        f"{crosstalk} ({other})" if other else crosstalk,
+        {
+            "heading": "Quality of each muscle",
+            "muscles": recording.muscle_rows(page.estimates, page.emg, quality),
+            "unit": display_unit(str(page.first.attrs.get("unit", "")))[1],
+            "names": list(page.estimates),
+            "picture": "" if quality is None or signals is None else data_uri(recording.plot_quality(quality, signals)),
+        }
     ]
 
 
-def averages(estimates: Mapping[str, xr.Dataset], events: Events | None) -> dict[str, str]:
-    """Return the picture of averages around events, or why there is none."""
-    if events is None:
-        return {"picture": "", "why": "the file has no table of events with enough rows"}
+def _preprocessing(page: Page) -> list[Shown]:
+    steps = json.loads(page.first.attrs.get("preprocessing", "[]"))
+    return [{"heading": "Preprocessing", "steps": [recording.described_step(step) for step in steps]}] if steps else []
+
+
+def _estimates(page: Page) -> list[Shown]:
+    pictures = [
+        data_uri(
+            plot_activation(
+                page.estimates, emg=page.emg, truth=page.truth, start=start, stop=stop, colours=page.colours
+            )
+        )
+        for start, stop in (page.busiest, page.random)
+    ]
+    return [
+        {
+            "heading": "EMG and estimates",
+            "emg_note": page.emg_note,
+            "busiest": page.busiest,
+            "busiest_picture": pictures[0],
+            "random": page.random,
+            "random_picture": pictures[1],
+            "zoom": zoom_lines(page.estimates, page.emg, sum(page.busiest) / 2, page.colours),
+        }
+    ]
+
+
+def _events(page: Page) -> list[Shown]:
+    heading = {"heading": "Around events"}
+    if page.events is None:
+        return [heading | {"picture": "", "why": "the file has no table of events with enough rows"}]
     try:
-        return {"picture": data_uri(plot_event_averages(estimates, events)), "why": ""}
+        picture = data_uri(plot_event_averages(page.estimates, page.events, colours=page.colours))
     except SignalError as error:
-        return {"picture": "", "why": error.problem}
+        return [heading | {"picture": "", "why": error.problem}]
+    return [heading | {"picture": picture, "name": page.events.name}]
 
 
-def latents(estimates: Mapping[str, xr.Dataset], start: float, stop: float) -> list[dict[str, str]]:
-    """Return a picture of the factors and inputs of each estimate that has them."""
+def _truth(page: Page) -> list[Shown]:
+    if page.scores is None:
+        return []
+    rows = [
+        (
+            str(name),
+            f"{float(page.scores['r2'].sel(estimator=name).mean()):.3f}",
+            [f"{float(value):.3f}" for value in page.scores["r2"].sel(estimator=name).values],
+        )
+        for name in page.scores["estimator"].values
+    ]
     return [
-        {"name": name, "what": what, "picture": data_uri(plot_latents(estimate, what, start=start, stop=stop))}
-        for name, estimate in estimates.items()
-        for what in ("factors", "inputs")
-        if what in estimate and estimate[what].shape[1]
+        {
+            "heading": "Agreement with the true activation",
+            "picture": data_uri(plot_scores(page.scores, colours=page.colours)),
+            "muscles": [str(name) for name in page.scores["muscle"].values],
+            "rows": rows,
+        }
     ]
 
 
-def score_part(score: Score, scores: xr.Dataset) -> dict[str, Any]:
-    """Return what the page shows of one score: how to read it, its picture where there is one, and its tables."""
-    draw = SCORE_FIGURES.get(score.key)
-    figure = draw(scores) if draw is not None else None
-    return {
-        "key": score.key,
-        "heading": score.heading,
-        "explanation": score.explained(scores),
-        "table_explanation": score.table_explanation,
-        "picture": "" if figure is None else data_uri(figure),
-        "table": score.table(scores),
-        "pairs": list(score.pair_tables(scores)),
-    }
+def _show_score(score: Score) -> Callable[[Page], list[Shown]]:
+    def show(page: Page) -> list[Shown]:
+        if score.key not in page.compared:
+            return []
+        scores = page.compared[score.key]
+        draw = SCORE_FIGURES.get(score.key)
+        figure = None if draw is None else draw(scores, page.colours)
+        table = score.table(scores)
+        return [
+            {
+                "heading": score.heading,
+                "explanation": score.explained(scores),
+                "picture": "" if figure is None else data_uri(figure),
+                "table": table,
+                "table_explanation": score.table_explanation,
+                "open": figure is None or len(table.rows) <= MOST_OPEN_ROWS,
+                "pairs": list(score.pair_tables(scores)),
+            }
+        ]
+
+    return show
 
 
-def _behavior_figure(scores: xr.Dataset) -> Figure | None:
-    return plot_comparison(scores, "target") if scores.sizes["target"] <= MOST_BEHAVIOR_TARGETS else None
+def _behavior_figure(scores: xr.Dataset, colours: Mapping[str, str]) -> Figure | None:
+    readable = scores.sizes["target"] <= MOST_BEHAVIOR_TARGETS
+    return plot_comparison(scores, "target", colours=colours) if readable else None
 
 
-def _force_figure(scores: xr.Dataset) -> Figure | None:
-    return plot_force_coherence(scores) if scores.sizes["target"] <= MOST_FORCE_TARGETS else None
+def _force_figure(scores: xr.Dataset, colours: Mapping[str, str]) -> Figure | None:
+    return plot_force_coherence(scores, colours=colours) if scores.sizes["target"] <= MOST_FORCE_TARGETS else None
 
 
-SCORE_FIGURES: dict[str, Callable[[xr.Dataset], Figure | None]] = {
-    "cortex": lambda scores: plot_comparison(scores, "muscle"),
+SCORE_FIGURES: dict[str, Callable[[xr.Dataset, Mapping[str, str]], Figure | None]] = {
+    "cortex": lambda scores, colours: plot_comparison(scores, "muscle", colours=colours),
     "behavior": _behavior_figure,
-    "response": plot_frequency_response,
+    "response": lambda scores, colours: plot_frequency_response(scores, colours=colours),
     "force": _force_figure,
 }
 """Of scores by their keys, None where a picture would not be readable; a score without one is shown as a table."""
 
 
-def calibration(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None) -> list[dict[str, Any]]:
-    """Return how often EMG lies where the model's gamma distribution has 90 % of its mass, mean, lowest and highest."""
-    found = []
-    for name, estimate in estimates.items():
-        if emg is None or "concentration" not in estimate or estimate.sizes["time"] != emg.sizes["time"]:
-            continue
-        shape, rate = (estimate[key].transpose("time", "muscle").values for key in ("concentration", "rate_parameter"))
-        observed = emg.sel(muscle=estimate["muscle"].values).transpose("time", "muscle").values
-        every = max(1, len(observed) // 20_000)
-        place = gammainc(shape[::every], rate[::every] * observed[::every])
-        known = np.isfinite(place)
-        inside = known & (place > (1 - COVERED) / 2) & (place < (1 + COVERED) / 2)
-        share = inside.sum(axis=0)[known.any(axis=0)] / known.sum(axis=0)[known.any(axis=0)]
-        if share.size:
-            found.append({"name": name, "numbers": [f"{100 * f(share):.0f} %" for f in (np.mean, np.min, np.max)]})
-    return found
+def _missing(page: Page) -> list[Shown]:
+    lines = [*(f"{what}: {why}" for what, why in page.missing.items()), *page.notes]
+    return [{"heading": "What could not be compared, or was left out", "lines": lines}] if lines else []
 
 
-def score_rows(scores: xr.Dataset) -> list[dict[str, Any]]:
-    """Return one row per estimate: R2 to the truth, its mean and that of each muscle."""
+def _calibration(page: Page) -> list[Shown]:
+    rows = training.calibration(page.estimates, page.emg)
+    return [{"heading": "Calibration", "rows": rows}] if rows else []
+
+
+def _searches(page: Page) -> list[Shown]:
+    return [training.search_summary(name, each) for name, each in page.estimates.items() if "search_valid_nll" in each]
+
+
+def made_by(page: Page) -> list[Shown]:
+    """Return how each estimate was made, and what its estimator does."""
     return [
         {
-            "name": str(name),
-            "mean": f"{float(scores['r2'].sel(estimator=name).mean()):.3f}",
-            "muscles": [f"{float(value):.3f}" for value in scores["r2"].sel(estimator=name).values],
+            "name": name,
+            "does": _KINDS.get(str(estimate.attrs.get("estimator", "")), ""),
+            **{key: estimate.attrs.get(key, "") for key in ("estimator", "version", "seed")},
+            "config": json.dumps(json.loads(estimate.attrs.get("config", "{}")), indent=2, sort_keys=True),
         }
-        for name in scores["estimator"].values
+        for name, estimate in page.estimates.items()
     ]
 
 
-def search_summary(name: str, estimate: xr.Dataset) -> dict[str, Any]:
-    """Return what the page shows of a search: its course, and the hyperparameters of the model that was chosen."""
-    score, member, epoch = (
-        np.asarray(estimate[f"search_{column}"].values, dtype=np.float64) for column in ("valid_nll", "member", "epoch")
-    )
-    finite = score[np.isfinite(score)]
-    chosen = best_member(estimate)
-    rows = []
-    for column, meaning in _HYPERPARAMETERS.items():
-        if f"search_{column}" not in estimate:
-            continue
-        values = np.asarray(estimate[f"search_{column}"].values, dtype=np.float64)
-        ends = values[member == chosen][-1:] if chosen is not None else values[:0]
-        begins = values[epoch == epoch.min()]
-        rows.append(
-            (
-                column.replace("_", " "),
-                *(f"{each:.3g}" for each in (*(ends if ends.size else [np.nan]), begins.min(), begins.max())),
-                meaning,
-            )
-        )
-    return {
-        "name": name,
-        "picture": data_uri(plot_search(estimate)),
-        "members": len(np.unique(member)),
-        "epochs": len(np.unique(epoch)),
-        "best": f"{finite.min():.4f}" if finite.size else "none finite",
-        "hyperparameters": rows,
-    }
+def _reproduce(page: Page) -> list[Shown]:
+    return [
+        {
+            "heading": "How to reproduce",
+            "commands": page.commands,
+            "settings_files": page.settings_files,
+            "origin": recording.origin_of(page.first),
+            "estimates": made_by(page),
+            "version": version("nwb-autolfads"),
+            "python": platform.python_version(),
+            "packages": [(name, version(name)) for name in ("pynwb", "hdmf", "numpy", "scipy", "torch")],
+        }
+    ]
 
 
-def estimate_facts(name: str, estimate: xr.Dataset) -> dict[str, Any]:
-    """Return how an estimate was made."""
-    config = json.loads(estimate.attrs.get("config", "{}"))
-    return {
-        "name": name,
-        "does": _KINDS.get(str(estimate.attrs.get("estimator", "")), ""),
-        "estimator": estimate.attrs.get("estimator", ""),
-        "version": estimate.attrs.get("version", ""),
-        "seed": estimate.attrs.get("seed", ""),
-        "config": json.dumps(config, indent=2, sort_keys=True),
-    }
-
-
-def data_uri(figure: Figure) -> str:
-    """Return a figure as an address that holds its pixels."""
-    # Pixels, not SVG: no text of the file can become markup.
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=110)
-    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
+_BEFORE_SCORES = (
+    Section("trust", "trust", _trust, "Can it be trusted?"),
+    Section("read", "read", _read, "What was read"),
+    Section("quality", "quality", _quality, "Quality", level=3),
+    Section("preprocessing", "preprocessing", _preprocessing, level=3),
+    Section("estimates", "estimates", _estimates, "EMG and estimates"),
+    Section("events", "events", _events, "Around events"),
+    Section("latents", "latents", lambda page: training.latents(page.estimates, *page.busiest), "Factors and inputs"),
+    Section("truth", "truth", _truth, "The truth"),
+)
+_AFTER_SCORES = (
+    Section("missing", "missing", _missing, "What is missing"),
+    Section("calibration", "calibration", _calibration, "Calibration"),
+    Section("search", "search", _searches, "Search"),
+    Section(
+        "configuration",
+        "configuration",
+        lambda page: [{"heading": "Configuration", "estimates": made_by(page)}],
+        "Configuration",
+    ),
+    Section("reproduce", "reproduce", _reproduce, "How to reproduce"),
+    Section("cite", "cite", lambda _: [{"heading": "How to cite", "citations": CITATIONS}], "How to cite"),
+)

@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nwb_autolfads.report.figures import COLOURS, EMG_GREY, display_unit
+from nwb_autolfads.report.figures import display_unit
+from nwb_autolfads.report.palette import EMG_GREY, colours_of_estimates
 
 MOST_POINTS = 80_000  # of all lines together: under a megabyte of text
 HEIGHT = 1000
@@ -29,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Zoom:
-    """A stretch of all muscles: its start and stop (s), number of bins, and per muscle its top (unit) and lines."""
+    """An excerpt of all muscles: its start and stop (s), number of bins, and per muscle its top (unit) and lines."""
 
     start: float
     stop: float
@@ -37,8 +38,13 @@ class Zoom:
     rows: tuple[tuple[str, str, tuple[Line, ...]], ...]
 
 
-def zoom_lines(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None, middle: float) -> Zoom:
-    """Return the lines of a stretch around a time, as long as a page of limited size can hold.
+def zoom_lines(
+    estimates: Mapping[str, xr.Dataset],
+    emg: xr.DataArray | None,
+    middle: float,
+    colours: Mapping[str, str] | None = None,
+) -> Zoom:
+    """Return the lines of an excerpt around a time, as long as a page of limited size can hold.
 
     Parameters
     ----------
@@ -48,6 +54,8 @@ def zoom_lines(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None, mi
         Rectified EMG at the same times.
     middle : float
         Around which time (s).
+    colours : mapping of str to str, optional
+        Of the estimates; by default one for each estimator.
     """
     first = next(iter(estimates.values()))
     time = first["time"].values
@@ -57,11 +65,11 @@ def zoom_lines(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None, mi
     begin = int(np.clip(np.searchsorted(time, middle) - n_bins // 2, 0, len(time) - n_bins))
     shown = slice(float(time[begin]), float(time[begin + n_bins - 1]))
     factor, unit = display_unit(str(first.attrs.get("unit", "")))
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(estimates))][::-1]
+    colours = colours or colours_of_estimates(estimates)
     rows = []
     for muscle in muscles:
         drawn = [] if emg is None else [(EMG_GREY, "rectified EMG", emg)]
-        drawn += [(c, n, e["activation"]) for c, (n, e) in zip(colours, estimates.items(), strict=True)]
+        drawn += [(colours[name], name, each["activation"]) for name, each in estimates.items()]
         signals = [(colour, label, each.sel(time=shown, muscle=muscle)) for colour, label, each in drawn]
         top = max((float(np.nanmax(each.values, initial=0.0)) for _, _, each in signals), default=0.0) or 1.0
         scale = float(first["scale"].sel(muscle=muscle)) if "scale" in first.coords else 1.0
@@ -87,5 +95,5 @@ def _path(values: NDArray[np.floating]) -> str:
 
 def script() -> tuple[str, str]:
     """Return the script that zooms, and its hash for the page's content security policy."""
-    text = files("nwb_autolfads.report").joinpath("zoom.js").read_text(encoding="utf-8")
+    text = files("nwb_autolfads.report").joinpath("templates", "zoom.js").read_text(encoding="utf-8")
     return text, "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

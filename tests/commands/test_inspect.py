@@ -14,7 +14,7 @@ from nwb_autolfads.commands.inspect import QUALITY_COLUMNS, inspect_file
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.emg.quality import assess_quality
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.report.quality import plot_quality
+from nwb_autolfads.report.recording import plot_quality
 
 
 def with_a_flat_muscle() -> np.ndarray:

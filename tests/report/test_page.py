@@ -10,9 +10,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from nwb_autolfads.evaluation.truth import score_against_truth
-from nwb_autolfads.report.figures import busiest_stretch, plot_activation, plot_scores, plot_search
+from nwb_autolfads.report import sections
+from nwb_autolfads.report.content import in_order_of
+from nwb_autolfads.report.figures import busiest_excerpt, plot_activation, plot_scores, plot_search
 from nwb_autolfads.report.page import render_report
-from nwb_autolfads.report.sections import in_order_of, origin_of
+from nwb_autolfads.report.recording import origin_of
 
 RATE = 500.0
 
@@ -179,7 +181,23 @@ def test_the_page_names_the_hyperparameters_of_the_best_member():
     assert re.findall(r'<td class="number">([^<]*)</td>', row) == ["0.0123", "0.004", "0.0123"]
 
 
-def test_each_estimate_keeps_its_place_and_so_its_colour_in_comparisons():
+def test_a_section_that_is_registered_is_on_the_page_and_in_its_contents(monkeypatch):
+    emg, _ = made_up_emg()
+
+    def show(page):
+        return [{"heading": "Of <all>", "citations": [f"{len(page.estimates)} & more"]}] if page.emg is not None else []
+
+    toy = sections.Section("toy", "cite", show, "Toy")
+    monkeypatch.setattr(sections, "_AFTER_SCORES", (*sections._AFTER_SCORES, toy))
+    estimates = {"LowPass": made_up_estimate(emg, history=False)}
+    html = render_report(estimates, title="t", emg=emg)
+    assert '<a href="#toy">Toy</a>' in html
+    assert '<h2 id="toy">Of &lt;all&gt;</h2>' in html
+    assert "<li>1 &amp; more</li>" in html
+    assert "#toy" not in render_report(estimates, title="t")
+
+
+def test_comparisons_name_estimates_in_the_order_of_the_page():
     scores = xr.Dataset({"r2": ("estimator", [0.1, 0.2, 0.3])}, coords={"estimator": ["AutoLFADS", "Bayes", "Gone"]})
     ordered = in_order_of({"LowPass": None, "Bayes": None, "AutoLFADS": None}, scores)
     assert ordered["estimator"].values.tolist() == ["Bayes", "AutoLFADS", "Gone"]
@@ -200,20 +218,20 @@ def test_an_estimate_that_does_not_say_where_it_is_from_makes_a_page():
     assert "identifier of the file" not in render_report({"LowPass": estimate}, title="t")
 
 
-def test_busiest_stretch_finds_the_burst():
+def test_busiest_excerpt_finds_the_burst():
     emg, _ = made_up_emg()
     quiet = emg.copy(data=np.full(emg.shape, 0.1, dtype=np.float32))
     quiet[2000:2250] += np.sin(np.linspace(0, 20, 250, dtype=np.float32))[:, None]
-    start, stop = busiest_stretch(quiet, 1.0)
+    start, stop = busiest_excerpt(quiet, 1.0)
     assert start <= 4.0
     assert stop >= 4.49
     assert stop - start == pytest.approx(1.0, abs=2 / RATE)
 
 
-def test_busiest_stretch_of_a_silent_recording_is_its_start():
+def test_busiest_excerpt_of_a_silent_recording_is_its_start():
     emg, _ = made_up_emg()
-    assert busiest_stretch(emg * np.nan, 1.0) == (0.0, 1.0)
-    assert busiest_stretch(emg, 100.0) == (0.0, float(emg["time"][-1]))
+    assert busiest_excerpt(emg * np.nan, 1.0) == (0.0, 1.0)
+    assert busiest_excerpt(emg, 100.0) == (0.0, float(emg["time"][-1]))
 
 
 def test_activation_is_drawn_in_the_units_of_the_recording_and_broken_at_gaps():
