@@ -68,7 +68,8 @@ def score_held_out(
     Dataset
         ``nll`` and ``standard_error`` (estimator, muscle): mean negative log-likelihood per bin (nats) and its
         standard error over blocks; ``concentration`` (estimator, muscle); ``block_nll`` (estimator, block, muscle),
-        whose differences between two estimators are paired, with ``block_time`` (s). Unusable muscles are NaN.
+        whose differences between two estimators are paired, with ``block_time`` (s). Bins in which EMG is missing are
+        left out. Unusable muscles are NaN.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def held_out_likelihood(
         mean[hidden] = np.asarray(predict(positive, hidden), dtype=np.float64)[np.ix_(hidden, observed.usable)]
     np.maximum(mean, FLOOR, out=mean)
 
-    nll = np.empty_like(mean)
+    nll = np.empty_like(mean)  # NaN where the EMG is missing
     concentrations = np.empty((folds, mean.shape[1]))
     for fold in range(folds):
         hidden = fold_of_bin == fold
@@ -106,11 +107,13 @@ def held_out_likelihood(
         concentrations[fold] = fit_concentration(observed.values[~hidden], mapped[~hidden])
         nll[hidden] = gamma_nll(observed.values[hidden], mapped[hidden], concentrations[fold])
 
-    n_bins = np.diff([*starts, len(nll)])[:, None]
-    block_nll = np.add.reduceat(nll, starts, axis=0) / n_bins
+    scored = ~np.isnan(nll)
+    n_bins = np.add.reduceat(scored, starts, axis=0, dtype=int)
+    sums = np.add.reduceat(np.where(scored, nll, 0), starts, axis=0)
+    block_nll = np.divide(sums, n_bins, out=np.full_like(sums, np.nan), where=n_bins > 0)
     per_muscle = {
-        "nll": nll.mean(axis=0),
-        "standard_error": block_nll.std(axis=0, ddof=1) / np.sqrt(len(starts)),
+        "nll": np.nanmean(nll, axis=0),
+        "standard_error": np.nanstd(block_nll, axis=0, ddof=1) / np.sqrt((n_bins > 0).sum(axis=0)),
         "concentration": concentrations.mean(axis=0),
     }
     return xr.Dataset(
@@ -159,17 +162,19 @@ def gamma_nll(
 def fit_map(x: NDArray[np.floating], prediction: NDArray[np.floating]) -> tuple[NDArray[np.float64], ...]:
     """Fit offset (not negative) and slope per muscle of the gamma mean as a line in the prediction, both (muscle,).
 
+    Bins in which ``x`` is NaN are left out.
+
     Maximum likelihood by iterated least squares with weights 1 / mean^2 (McCullagh & Nelder 1989, Generalized Linear
     Models, 2.5), which does not depend on the concentration. Where the best offset is negative, or the line falls, the
     offset is 0, and the slope the best one through 0.
     """
-    through_zero = (x / prediction).mean(axis=0)
+    prediction = np.where(np.isnan(x), np.nan, prediction)  # what is missing counts for nothing
+    through_zero = np.nanmean(x / prediction, axis=0)
     offset, slope = np.zeros(x.shape[1]), through_zero
     for _ in range(MAP_STEPS):
         w = 1 / np.square(offset + slope * prediction)
         wp = w * prediction
-        s0, s1, s2 = w.sum(axis=0), wp.sum(axis=0), (wp * prediction).sum(axis=0)
-        t0, t1 = (w * x).sum(axis=0), (wp * x).sum(axis=0)
+        s0, s1, s2, t0, t1 = (np.nansum(each, axis=0) for each in (w, wp, wp * prediction, w * x, wp * x))
         determinant = s0 * s2 - s1**2
         flat = determinant <= 1e-12 * s0 * s2  # a prediction that never changes has no slope
         determinant = np.where(flat, 1.0, determinant)
@@ -186,7 +191,7 @@ def fit_concentration(x: NDArray[np.floating], mean: NDArray[np.floating]) -> ND
     left side falls from infinity to 0, so there is one root, found by Newton's method in ``log k``.
     """
     r = x / mean
-    target = np.maximum((r - np.log(r)).mean(axis=0) - 1, 1e-9)
+    target = np.maximum(np.nanmean(r - np.log(r), axis=0) - 1, 1e-9)
     k = (3 - target + np.sqrt((target - 3) ** 2 + 24 * target)) / (12 * target)  # Minka 2002, within 1.5 %
     for _ in range(4):
         excess = np.log(k) - digamma(k) - target

@@ -22,6 +22,7 @@ CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
 SHORTEST_BLOCK_MS = 10.0
 _LEAST_WEIGHT, _REPLACEMENTS = 0.8, 3  # of the prediction of hidden bins, see `low_pass`
+_LEAST_KNOWN = 0.5
 
 
 class LowPass(Estimator):
@@ -130,6 +131,9 @@ def low_pass(
     long for the cutoff. An undershoot would be a very confident prediction, so hidden bins are raised to the quietest
     moment of their segment: the least of the moving averages over one period of the cutoff.
 
+    Missing bins are to each muscle what hidden ones are to all, but where less than half of what the filter sees is
+    known (`_LEAST_KNOWN`) the result is NaN: nothing is said of them.
+
     Parameters
     ----------
     observed : ObservedEmg
@@ -143,6 +147,7 @@ def low_pass(
     Returns
     -------
     array, (time, usable muscle)
+        NaN where nothing is known nearby.
 
     Raises
     ------
@@ -169,12 +174,19 @@ def low_pass(
                 way_out="Raise the cutoff or leave out segments that short",
             )
         both_ways = partial(sosfiltfilt, sections, axis=0, padtype="even", padlen=padding)
-        x, v = observed.values[segment.rows], shown[segment.rows]
-        smooth[segment.rows] = both_ways(x) if v.all() else _predict(x, v, both_ways, padding)
-    unseen = np.isnan(smooth[:, 0])  # segments that are hidden as a whole
-    if unseen.any():
-        smooth[unseen] = np.average(observed.values, axis=0, weights=shown)
-    return np.maximum(smooth, FLOOR)
+        x, v, seen = observed.filled[segment.rows], shown[segment.rows], observed.seen[segment.rows]
+        whole = seen.all(axis=0)
+        if whole.any():
+            complete = x[:, whole]
+            smooth[segment.rows, whole] = both_ways(complete) if v.all() else _predict(complete, v, both_ways, padding)
+        for muscle in np.flatnonzero(~whole):
+            column = _predict(x[:, muscle : muscle + 1], v * seen[:, muscle], both_ways, padding)[:, 0]
+            known = seen[:, muscle] | (both_ways(seen[:, muscle].astype(np.float64)) >= _LEAST_KNOWN)
+            smooth[segment.rows, muscle] = np.where(known, column, np.nan)
+    weights = shown[:, None] * observed.seen
+    means = (observed.filled * weights).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
+    unseen = np.isnan(smooth) & observed.seen  # in segments that are hidden as a whole
+    return np.maximum(np.where(unseen, means, smooth), FLOOR)
 
 
 def _padding(rate: float, cutoff: float) -> int:

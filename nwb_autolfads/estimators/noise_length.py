@@ -47,10 +47,12 @@ def noise_length(x: NDArray[np.floating], segments: Segments, rate: float) -> fl
     products = np.zeros((bins[1] + 1, x.shape[1]))
     for rows in segments.slices:
         segment = np.asarray(x[rows], np.float64)
-        segment = np.where(np.isfinite(segment), segment, np.nanmean(segment, axis=0))
+        known = np.isfinite(segment)
+        segment = np.where(known, segment, _mean_of_known(segment, known))
         ratio = segment / gaussian_filter1d(segment, SLOW_MS * rate / 1000, axis=0)
         ratio = np.minimum(ratio, LARGEST_RATIO)
         ratio -= ratio.mean(axis=0)
+        ratio[~known] = 0
         for lag in range(min(bins[1] + 1, len(ratio))):
             products[lag] += (ratio[: len(ratio) - lag] * ratio[lag:]).sum(axis=0)
     correlation = products / products[0]
@@ -58,6 +60,12 @@ def noise_length(x: NDArray[np.floating], segments: Segments, rate: float) -> fl
     noise = (correlation - level) / (1 - level)
     first = [next((lag for lag in range(1, bins[0]) if column[lag] < LEAST), bins[0]) for column in noise.T]
     return float(np.median(first)) * 1000 / rate
+
+
+def _mean_of_known(segment: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean of what is known of each muscle, 1 where nothing is."""
+    n_known = known.sum(axis=0)
+    return np.where(n_known > 0, np.where(known, segment, 0).sum(axis=0) / np.maximum(n_known, 1), 1.0)
 
 
 def hidden_block_ms(x: NDArray[np.floating], segments: Segments, rate: float, *, shortest: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
@@ -25,7 +26,7 @@ class ObservedEmg:
     Attributes
     ----------
     values : array, (time, usable muscle)
-        Rectified, scaled EMG, at least `FLOOR`.
+        Rectified, scaled EMG, at least `FLOOR`; NaN where it is missing.
     rate : float
         Sampling rate (Hz).
     segments : Segments
@@ -38,6 +39,16 @@ class ObservedEmg:
     rate: float
     segments: Segments
     usable: NDArray[np.bool_]
+
+    @cached_property
+    def seen(self) -> NDArray[np.bool_]:
+        """Where there is a value, (time, usable muscle)."""
+        return ~np.isnan(self.values)
+
+    @cached_property
+    def filled(self) -> NDArray[np.float64]:
+        """The values, with `FLOOR` where they are missing: for what must not meet NaN and heeds `seen`."""
+        return self.values if self.seen.all() else np.where(self.seen, self.values, FLOOR)
 
     def spread(self, columns: NDArray[np.floating]) -> NDArray[np.float32]:
         """Put ``(time, usable muscle)`` back among all muscles, NaN where a muscle is unusable."""
@@ -52,7 +63,7 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
     Parameters
     ----------
     emg : DataArray, (time, muscle)
-        As `nwb_autolfads.preprocess` returns it.
+        As `nwb_autolfads.preprocess` returns it; NaN where it is missing.
 
     Returns
     -------
@@ -61,19 +72,15 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
     Raises
     ------
     SignalError
-        When a usable muscle has NaN or infinite values, or never changes, or when no muscle is usable.
+        When it is not rectified EMG (`check_rectified`), a usable muscle has infinite values or none, or never changes,
+        or when no muscle is usable.
 
     Warns
     -----
     UserWarning
         When values at or below zero had to be raised to `FLOOR`.
     """
-    if emg.dims != ("time", "muscle") or "segment" not in emg.coords or "rate" not in emg.attrs:
-        raise SignalError(
-            f"the EMG has dims {emg.dims}, coordinates {sorted(map(str, emg.coords))}, attrs {sorted(emg.attrs)}; "
-            "an estimator needs dims (time, muscle), the coordinate segment and the attribute rate",
-            way_out="Make it with nwb_autolfads.preprocess",
-        )
+    check_rectified(emg)
     usable = np.asarray(emg["usable"].values, bool) if "usable" in emg.coords else np.ones(emg.sizes["muscle"], bool)
     if not usable.any() or emg.sizes["time"] == 0:
         raise SignalError(
@@ -92,6 +99,43 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
             stacklevel=3,
         )
     return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), Segments.of(emg), usable)
+
+
+def check_rectified(emg: xr.DataArray) -> None:
+    """Refuse what is not shaped, timed and named like rectified EMG, whatever its values.
+
+    Raises
+    ------
+    SignalError
+        When dims, coordinates, rate or the type of the values are not those of `nwb_autolfads.preprocess`, times are
+        not finite or do not ascend, or two muscles have one name.
+    """
+    way_out = "Make it with nwb_autolfads.preprocess"
+    needed = {"time", "muscle", "segment"}
+    if emg.dims != ("time", "muscle") or not needed <= set(emg.coords) or "rate" not in emg.attrs:
+        raise SignalError(
+            f"the EMG has dims {emg.dims}, coordinates {sorted(map(str, emg.coords))}, attrs {sorted(emg.attrs)}; "
+            "an estimator needs dims (time, muscle), coordinates time, muscle and segment, and the attribute rate",
+            way_out=way_out,
+        )
+    for name, kind in (("EMG", emg.dtype), ("coordinate time", emg["time"].dtype)):
+        if kind.kind not in "fiu":
+            raise SignalError(f"the {name} is of type {kind}, not of real numbers", way_out=way_out)
+    rate = emg.attrs["rate"]
+    if not isinstance(rate, int | float | np.number) or not 0 < rate < math.inf:
+        raise SignalError(f"the attribute rate is {rate!r}, not a number of Hz above 0", way_out=way_out)
+    time = emg["time"].values
+    wrong = (
+        np.flatnonzero(~np.isfinite(time)) if not np.isfinite(time).all() else np.flatnonzero(np.diff(time) <= 0) + 1
+    )
+    if wrong.size:
+        raise SignalError(
+            f"the times of the EMG are not finite or do not ascend, first at bin {wrong[0]}: {time[wrong[0]]:g} s",
+            way_out="Sort it by time, and leave out bins without a time",
+        )
+    names = [str(name) for name in emg["muscle"].values]
+    if len(set(names)) < len(names):
+        raise SignalError(f"two muscles have one name: {', '.join(names)}", way_out="Give each its own name")
 
 
 def moving_average(values: NDArray[np.float64], visible: NDArray[np.float64], width: int) -> NDArray[np.float64]:
@@ -114,16 +158,23 @@ def moving_average(values: NDArray[np.float64], visible: NDArray[np.float64], wi
 
 
 def _check_muscle(muscle: str, column: NDArray[np.float64]) -> None:
-    n_bad = int(np.count_nonzero(~np.isfinite(column)))
-    if n_bad:
+    n_infinite = int(np.count_nonzero(np.isinf(column)))
+    if n_infinite:
         raise SignalError(
-            f"{n_bad} of {len(column)} values are NaN or infinite",
+            f"{n_infinite} of {len(column)} values are infinite",
             obj=f"muscle {muscle!r}",
-            way_out="Cut the recording into segments around them, or mark the muscle as unusable",
+            way_out="Put NaN where the EMG is not known, or mark the muscle as unusable",
         )
-    if column.min() == column.max():
+    known = column[~np.isnan(column)]
+    if not known.size:
         raise SignalError(
-            f"the rectified EMG never changes (it is {column[0]:g} throughout)",
+            f"all of {len(column)} values are missing (NaN)",
+            obj=f"muscle {muscle!r}",
+            way_out="Mark the muscle as unusable, or leave it out",
+        )
+    if known.min() == known.max():
+        raise SignalError(
+            f"the rectified EMG never changes (it is {known[0]:g} throughout)",
             obj=f"muscle {muscle!r}",
             way_out="Mark the muscle as unusable, or leave it out",
         )

@@ -19,6 +19,7 @@ from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe, requi
 Method = Literal["pca", "nmf"]
 _AUTO_SPAN = 4
 _NMF_ITERATIONS = 300
+_REPLACEMENTS = 10  # of what is not known by its own projection
 
 
 class LowPassSubspace(Estimator):
@@ -134,14 +135,30 @@ class LowPassSubspace(Estimator):
     def _project(
         self, learn: NDArray[np.float64], apply: NDArray[np.float64], rate: float, cutoff: float, count: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return ``apply`` projected on the dimensions of ``learn``, and its coordinates there.
+
+        A muscle that is not known in a bin is replaced by its own projection, so that the others decide alone.
+        """
+        learn = learn[~np.isnan(learn).any(axis=1)]
+        if len(learn) < count:
+            raise SignalError(
+                "there is next to no time in which all muscles are known",
+                way_out="Leave out the muscles of which most is missing, or take LowPass",
+            )
         thinned = learn[:: max(1, int(rate / (4 * cutoff)))]  # twice the Nyquist rate of what the filter left
         if self.method == "pca":
             decomposition = PCA(count, svd_solver="full")
         else:
             decomposition = NMF(count, init="nndsvda", random_state=self.seed, max_iter=_NMF_ITERATIONS, tol=1e-3)
         decomposition.fit(thinned if len(thinned) >= count else learn)
+        unknown = np.isnan(apply)
+        apply = np.where(unknown, learn.mean(axis=0), apply)
         factors = decomposition.transform(apply)
-        return np.maximum(decomposition.inverse_transform(factors), FLOOR), factors
+        for _ in range(_REPLACEMENTS if unknown.any() else 0):
+            apply = np.where(unknown, decomposition.inverse_transform(factors), apply)
+            factors = decomposition.transform(apply)
+        projected = np.maximum(decomposition.inverse_transform(factors), FLOOR)
+        return np.where(unknown, np.nan, projected), np.where(unknown.all(axis=1, keepdims=True), np.nan, factors)
 
     def _settings(self, observed: ObservedEmg) -> tuple[float, int]:
         if self.cutoff_ is None or self.components_ is None:

@@ -140,7 +140,8 @@ def test_zero_and_negative_values_are_raised_and_said_once():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda v: v.__setitem__((3, 0), np.nan), ["muscle 'muscle 0'", "1 of 500", "NaN"]),
+        (lambda v: v.__setitem__((3, 0), np.inf), ["muscle 'muscle 0'", "1 of 500", "infinite"]),
+        (lambda v: v.__setitem__((slice(None), 0), np.nan), ["muscle 'muscle 0'", "all of 500", "NaN"]),
         (lambda v: v.__setitem__((slice(None), 1), 0.3), ["muscle 'muscle 1'", "never changes", "0.3"]),
     ],
 )

@@ -128,7 +128,7 @@ class BayesianFilter(Estimator):
 
         def log_predictive(diffusion: NDArray[np.float64], jump: NDArray[np.float64]) -> NDArray[np.float64]:
             model = self._model(observed, grid, spacing, diffusion, jump)
-            found = infer(model, observed.values, chunks).log_predictive
+            found = infer(model, observed.filled, chunks, visible=observed.seen).log_predictive
             return sum((found[rows].sum(axis=0) for rows in chunks.slices), np.zeros(len(grid)))
 
         limit = np.full(len(grid), DIFFUSION_BOUNDS[1])
@@ -140,7 +140,11 @@ class BayesianFilter(Estimator):
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
-        """Return ``activation`` and ``activation_std``, both in units of mean rectified EMG."""
+        """Return ``activation`` and ``activation_std``, both in units of mean rectified EMG.
+
+        Where EMG is missing they say what the bins around it do; NaN in segments without any of the muscle, and, by
+        the filter, before its first.
+        """
         observed = observe(emg)
         activation, std = self._infer(emg, observed, None)
         return self._dataset(emg, {"activation": observed.spread(activation), "activation_std": observed.spread(std)})
@@ -156,8 +160,9 @@ class BayesianFilter(Estimator):
         diffusion, jump = self._settings([str(m) for m in emg["muscle"].values[observed.usable]])
         model = self._model(observed, *self._grid(observed, visible), diffusion, jump)
         mode = self.point == "mode"
-        beliefs = infer(model, observed.values, observed.segments, visible=visible, smooth=self.smooth, mode=mode)
-        scale = MEAN_OF_RECTIFIED[self.observation]
+        seen = observed.seen if visible is None else observed.seen & visible[:, None]
+        beliefs = infer(model, observed.filled, observed.segments, visible=seen, smooth=self.smooth, mode=mode)
+        scale = np.where(_within_reach(observed, smooth=self.smooth), MEAN_OF_RECTIFIED[self.observation], np.nan)
         return scale * (beliefs.mode if mode else beliefs.mean), scale * beliefs.std
 
     def _settings(self, muscles: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -181,11 +186,14 @@ class BayesianFilter(Estimator):
         """Return `amplitude_grid` over the range of the visible bins."""
         shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
         width = max(1, round(_RANGE_WINDOW_S * observed.rate))
-        averages = np.concatenate(
-            [moving_average(observed.values[rows], shown[rows], width) for rows in observed.segments.slices]
-        )
-        levels = averages / MEAN_OF_RECTIFIED[self.observation]
-        return amplitude_grid(self.grid, np.quantile(levels, _AT_REST, axis=0), levels.max(axis=0), self.amplitudes)
+        floor, top = [], []
+        for x, seen in zip(observed.filled.T, observed.seen.T, strict=True):
+            known = shown * seen
+            averages = [moving_average(x[rows, None], known[rows], width) for rows in observed.segments.slices]
+            levels = np.concatenate(averages) / MEAN_OF_RECTIFIED[self.observation]
+            floor.append(np.quantile(levels, _AT_REST))
+            top.append(levels.max())
+        return amplitude_grid(self.grid, np.array(floor), np.array(top), self.amplitudes)
 
     def _model(
         self,
@@ -200,6 +208,15 @@ class BayesianFilter(Estimator):
             for d, a, b in zip(spacing, diffusion, jump, strict=True)
         ]
         return AmplitudeModel(grid, np.stack(kernels).astype(np.float32), self.observation)
+
+
+def _within_reach(observed: ObservedEmg, *, smooth: bool) -> NDArray[np.bool_]:
+    """Return where anything of the muscle is known in the segment, for the filter anything before, (time, muscle)."""
+    reached = np.empty_like(observed.seen)
+    for rows in observed.segments.slices:
+        seen = observed.seen[rows]
+        reached[rows] = seen.any(axis=0) if smooth else np.logical_or.accumulate(seen, axis=0)
+    return reached
 
 
 def _fit_chunks(segments: Segments) -> Segments:

@@ -62,7 +62,7 @@ def infer(
         Rectified, scaled EMG.
     segments : Segments
         Each starts afresh from the uniform belief.
-    visible : array of bool, (time,), optional
+    visible : array of bool, (time,) or (time, muscle), optional
         Bins that may be used; all when not given.
     smooth : bool
         Condition on the whole segment, not only on the past.
@@ -73,7 +73,7 @@ def infer(
     -------
     Beliefs
     """
-    seen = np.ones(len(x), bool) if visible is None else visible
+    seen = np.ones(x.shape, bool) if visible is None else np.broadcast_to(visible.reshape(len(x), -1), x.shape)
     longest = segments.longest.n_samples
     length = min(WINDOW_BINS, longest)
     windows = [
@@ -94,7 +94,15 @@ def infer(
         warm_up = WARM_UP_BINS
         while True:
             found = _infer_muscles(
-                model.of_muscles(muscles), x[:, muscles], seen, windows, room, warm_up, part, smooth=smooth, mode=mode
+                model.of_muscles(muscles),
+                x[:, muscles],
+                seen[:, muscles],
+                windows,
+                room,
+                warm_up,
+                part,
+                smooth=smooth,
+                mode=mode,
             )
             if warm_up >= longest or found <= TOLERANCE:
                 break
@@ -145,7 +153,7 @@ def _lay_out(
     time = first + np.arange(-before, length + after)[:, None]  # (step, window)
     inside = (time >= begin) & (time < end)
     time = np.where(inside, time, first)
-    features, offset = model.features(x.T[:, time], inside & seen[time])
+    features, offset = model.features(x.T[:, time], inside & seen.T[:, time])
     return _Batch(windows, np.ascontiguousarray(features.swapaxes(0, 1)), offset.swapaxes(0, 1), before, length, after)
 
 
