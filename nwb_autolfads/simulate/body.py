@@ -23,6 +23,10 @@ MOMENT_ARMS = {
     "VI": (0.0, 0.5, 0.0),
     "VL": (0.0, 0.9, 0.0),
     "VM": (0.0, 0.6, 0.0),
+    "AM": (0.5, 0.0, 0.0),
+    "EDL": (0.0, 0.0, -0.5),
+    "PL": (0.0, -0.1, 0.7),
+    "SOL": (0.0, 0.0, 0.6),
 }
 """Torque at each of `JOINTS` per unit of muscle force, extension positive: signs from anatomy, sizes chosen."""
 
@@ -73,14 +77,14 @@ def joint_angles(forces: Floats, rate: float, config: SimulationConfig) -> Float
         Degrees, in the order of `JOINTS`; at equilibrium at the start. The joints do not act on each other.
     """
     w = 2 * np.pi * config.limb_natural_hz
-    torques = forces @ np.array(list(MOMENT_ARMS.values()))
+    torques = forces @ np.array(list(MOMENT_ARMS.values()))[: forces.shape[1]]
     deflections = _respond([w**2], [1.0, 2 * config.limb_damping_ratio * w, w**2], DEGREES_PER_TORQUE * torques, rate)
     return np.array(REST_ANGLES_DEG) + deflections
 
 
 def ground_force(forces: Floats) -> Floats:
     """Return the force (N), shape (n_samples,), with which knee and ankle extensors push on the ground."""
-    arms = np.array(list(MOMENT_ARMS.values()))[:, 1:]
+    arms = np.array(list(MOMENT_ARMS.values()))[: forces.shape[1], 1:]
     return NEWTONS_PER_TORQUE * forces @ np.maximum(arms, 0).sum(axis=1)
 
 

@@ -30,6 +30,7 @@ class SimulationConfig(BaseModel):
     isometric_bout_s: float = Field(
         default=4.0, ge=0, le=120, description="Mean length of a tonic contraction (chosen)."
     )
+    reach_bout_s: float = Field(default=0.0, ge=0, le=120, description="Mean length of a bout of reaches (chosen).")
     rest_s: float = Field(default=0.8, ge=0.2, le=60, description="Mean pause between bouts (chosen).")
     cycle_duration_s: float = Field(
         default=0.35,
@@ -42,6 +43,15 @@ class SimulationConfig(BaseModel):
         default=3.0, ge=0.2, le=10, description="Brief bursts per second in their bouts (chosen)."
     )
     brief_burst_ms: float = Field(default=40.0, ge=10, le=300, description="Mean width of a brief burst (chosen).")
+    reach_duration_s: float = Field(
+        default=0.6, ge=0.2, le=2, description="Mean time of a reach; a pause as long follows (chosen)."
+    )
+    pulse_width_scale: float = Field(
+        default=1.0, ge=0.3, le=3, description="Factor on the pulses of steps; 1: 15-30 % of a cycle (chosen)."
+    )
+    pulse_edge_scale: float = Field(
+        default=1.0, ge=0.2, le=10, description="Factor on the rise of pulses; 1: time constants of 6-15 ms (chosen)."
+    )
     tremor_depth: float = Field(
         default=0.4,
         ge=0,
@@ -54,8 +64,15 @@ class SimulationConfig(BaseModel):
     tremor_high_hz: float = Field(default=30.0, ge=6, le=50, description="Upper edge of the tremor's band.")
 
     # How the commands reach the muscles
+    n_muscles: int = Field(default=12, ge=4, le=16, description="Muscles recorded; up to 14 are usual.")
     n_synergies: int = Field(
         default=5, ge=1, le=12, description="Latent commands; 4 to 6 synergies are usual for hindlimb muscles (chosen)."
+    )
+    n_burst_commands: int = Field(
+        default=0, ge=0, le=3, description="Further commands, of brief bursts at any time (chosen)."
+    )
+    n_tremor_commands: int = Field(
+        default=0, ge=0, le=3, description="Further commands, of tremor that comes and goes (chosen)."
     )
     tone: float = Field(
         default=0.02, ge=0.001, le=0.2, description="Resting level of every command, 1 = a usual burst (chosen)."
@@ -69,12 +86,14 @@ class SimulationConfig(BaseModel):
         le=0.8,
         description="Standard deviation of each command's fast fluctuation, relative (chosen).",
     )
+    command_modulation_hz: float = Field(default=12.0, ge=1, le=20, description="Its corner frequency (chosen).")
     private_modulation: float = Field(
         default=0.2,
         ge=0,
         le=0.8,
         description="Standard deviation of each muscle's own fluctuation, relative (chosen).",
     )
+    private_modulation_hz: float = Field(default=12.0, ge=1, le=20, description="Its corner frequency (chosen).")
 
     # EMG
     emg_generator: Literal["am", "motor_units"] = Field(
@@ -84,13 +103,19 @@ class SimulationConfig(BaseModel):
     emg_amplitude_uv: float = Field(
         default=300.0, ge=20, le=2000, description="Median over muscles of the EMG's RMS at activation 1 (chosen)."
     )
+    emg_amplitude_spread: float = Field(
+        default=0.3, ge=0, le=1.5, description="Standard deviation of its log over muscles (chosen)."
+    )
+    carrier_shape: Literal["shwedyk", "band"] = Field(
+        default="shwedyk", description="Spectrum, 'am': that of Shwedyk et al. 1977, or flat between its corners."
+    )
     carrier_low_hz: float = Field(
         default=60.0,
         ge=20,
         le=200,
-        description="Lower corner of the EMG spectrum of Shwedyk et al. 1977, 'am' (chosen).",
+        description="Lower corner of the EMG spectrum, 'am' (chosen).",
     )
-    carrier_high_hz: float = Field(default=120.0, ge=60, le=400, description="Upper corner of that spectrum (chosen).")
+    carrier_high_hz: float = Field(default=120.0, ge=25, le=400, description="Upper corner of that spectrum (chosen).")
     carrier_roughness: float = Field(
         default=0.4,
         ge=0,
@@ -134,7 +159,7 @@ class SimulationConfig(BaseModel):
     action_potential_ms: float = Field(
         default=0.8,
         ge=0.5,
-        le=3,
+        le=5,
         description="Gaussian width of the action potentials; about a sixth of their length (chosen).",
     )
 
@@ -147,13 +172,17 @@ class SimulationConfig(BaseModel):
     )
     mains_hz: Literal[50, 60] = Field(default=60, description="Mains frequency.")
     mains_uv: float = Field(
-        default=20.0, ge=0, le=500, description="Median amplitude of the mains; harmonic k has 1/k (chosen)."
+        default=20.0, ge=0, le=1000, description="Median amplitude of the mains; harmonic k has 1/k (chosen)."
     )
+    mains_harmonics: int = Field(default=7, ge=1, le=40, description="Multiples of its frequency up to this (chosen).")
     movement_artifact_uv: float = Field(
         default=300.0,
         ge=0,
         le=5000,
-        description="Median over muscles of the spread of 4-12 Hz wire artefacts at foot strikes (chosen).",
+        description="Median over muscles of the spread of wire artefacts at foot strikes and reaches (chosen).",
+    )
+    movement_artifact_hz: float = Field(
+        default=12.0, ge=5, le=60, description="Fastest swing of a wire; the slowest is 4 Hz (chosen)."
     )
     common_mode_uv: float = Field(
         default=300.0,
@@ -162,8 +191,11 @@ class SimulationConfig(BaseModel):
         description="RMS, at their height, of transients seen by all channels at once (chosen).",
     )
     common_mode_per_minute: float = Field(default=10.0, ge=0, le=600, description="How often they occur (chosen).")
+    common_mode_spread: float = Field(
+        default=0.0, ge=0, le=1, description="Standard deviation of the log of their height (chosen)."
+    )
     white_noise_uv: float = Field(
-        default=15.0, ge=0, le=200, description="RMS of the amplifier's and electrode's noise (chosen)."
+        default=15.0, ge=0, le=1000, description="RMS of the amplifier's and electrode's noise (chosen)."
     )
 
     # Limb and cortex
@@ -203,8 +235,9 @@ class SimulationConfig(BaseModel):
                 raise ValueError(f"{low}={getattr(self, low)} must be below {high}={getattr(self, high)}")
         if self.tremor_high_hz - self.tremor_low_hz < 1:
             raise ValueError("tremor_high_hz must be at least 1 Hz above tremor_low_hz")
-        if not (self.locomotion_bout_s or self.burst_bout_s or self.isometric_bout_s):
-            raise ValueError("one of locomotion_bout_s, burst_bout_s, isometric_bout_s must be above 0")
+        bouts = ("locomotion_bout_s", "burst_bout_s", "isometric_bout_s", "reach_bout_s")
+        if not any(getattr(self, bout) for bout in bouts):
+            raise ValueError(f"one of {', '.join(bouts)} must be above 0")
         return self
 
     @model_validator(mode="wrap")

@@ -49,7 +49,8 @@ def clean_emg(
     """
     n_muscles: int = activation.shape[1]
     amplitude_seed, *muscle_seeds = seeds.spawn(1 + n_muscles)
-    amplitude = config.emg_amplitude_uv * np.random.default_rng(amplitude_seed).lognormal(0, 0.3, n_muscles)
+    spread = np.random.default_rng(amplitude_seed).lognormal(0, config.emg_amplitude_spread, n_muscles)
+    amplitude = config.emg_amplitude_uv * spread
     generate = _modulated_noise if config.emg_generator == "am" else _motor_unit_emg
     emg = np.empty((round(duration * config.emg_rate_hz), n_muscles), dtype=np.float32)
     for m, seed in enumerate(muscle_seeds):
@@ -77,12 +78,19 @@ def carrier_spectrum(frequency: Floats, low: float, high: float) -> Floats:
     return high**4 * square / ((square + low**2) * (square + high**2) ** 2)
 
 
+def flat_band(frequency: Floats, low: float, high: float) -> Floats:
+    """Power density of white noise between two corner frequencies (Hz), with Butterworth edges of order 4."""
+    frequency = np.maximum(frequency, 1e-3 * low)
+    return 1 / ((1 + (low / frequency) ** 8) * (1 + (frequency / high) ** 8))
+
+
 def _modulated_noise(
     rng: np.random.Generator, activation: Floats, activation_rate: float, n_samples: int, config: SimulationConfig
 ) -> Floats:
     low, high = config.carrier_low_hz * rng.uniform(0.8, 1.2), config.carrier_high_hz * rng.uniform(0.8, 1.2)
     rate = config.emg_rate_hz
-    carrier = shaped_noise(rng, n_samples, rate, lambda f: carrier_spectrum(f, low, high))
+    band = carrier_spectrum if config.carrier_shape == "shwedyk" else flat_band
+    carrier = shaped_noise(rng, n_samples, rate, lambda f: band(f, low, high))
     # Single large action potentials make real EMG more peaked than Gaussian noise; the factor's mean square is 1.
     roughness = shaped_noise(rng, n_samples, rate, lambda f: 1 / (1 + (f / ROUGHNESS_HZ) ** 4))
     carrier *= np.exp(config.carrier_roughness * roughness - config.carrier_roughness**2)

@@ -11,9 +11,6 @@ from nwb_autolfads.simulate.config import SimulationConfig
 
 Microvolts = NDArray[np.float32]
 
-N_MAINS_HARMONICS = 7
-"""The mains at 1 to this many times its frequency; the last is still inside the EMG's band."""
-
 
 def electrode_signal(
     seeds: np.random.SeedSequence, emg: Microvolts, strikes: Sequence[float], config: SimulationConfig
@@ -27,7 +24,7 @@ def electrode_signal(
     emg : ndarray of float32, shape (n_samples, n_muscles)
         Clean EMG (microvolts) at ``config.emg_rate_hz``.
     strikes : sequence of float
-        Foot strikes (s), where wires move.
+        Times (s) of foot strikes and reaches, where wires move.
     config : SimulationConfig
         Levels.
 
@@ -36,14 +33,14 @@ def electrode_signal(
     ndarray of float32, shape (n_samples, n_muscles)
         Microvolts.
     """
-    mains, movement, common, white = map(np.random.default_rng, seeds.spawn(4))
+    mains, movement, common, white, heights = map(np.random.default_rng, seeds.spawn(5))
     mixed = emg @ crosstalk_matrix(emg.shape[1], config.crosstalk).astype(np.float32).T
     if config.mains_uv:
         _add_mains(mains, mixed, config)
     if config.movement_artifact_uv:
         _add_movement_artifacts(movement, mixed, strikes, config)
     if config.common_mode_uv:
-        _add_common_transients(common, mixed, config)
+        _add_common_transients(common, heights, mixed, config)
     if config.white_noise_uv:
         for channel in mixed.T:
             channel += config.white_noise_uv * white.standard_normal(len(channel), dtype=np.float32)
@@ -63,7 +60,7 @@ def crosstalk_matrix(n_muscles: int, gain: float) -> NDArray[np.float64]:
 def _add_mains(rng: np.random.Generator, emg: Microvolts, config: SimulationConfig) -> None:
     n_muscles: int = emg.shape[1]
     time = np.arange(len(emg)) / config.emg_rate_hz
-    for harmonic in range(1, N_MAINS_HARMONICS + 1):
+    for harmonic in range(1, config.mains_harmonics + 1):
         gains = rng.lognormal(0, 0.4, n_muscles) * config.mains_uv / harmonic
         phases = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.3, n_muscles)
         frequency = harmonic * config.mains_hz
@@ -77,19 +74,21 @@ def _add_mains(rng: np.random.Generator, emg: Microvolts, config: SimulationConf
 def _add_movement_artifacts(
     rng: np.random.Generator, emg: Microvolts, strikes: Sequence[float], config: SimulationConfig
 ) -> None:
-    """Add a decaying swing of the wires, 4 to 12 Hz, at each foot strike."""
+    """Add a decaying swing of the wires at each foot strike and reach."""
     n_muscles: int = emg.shape[1]
     channel_gain = rng.lognormal(0, 0.5, n_muscles)
     time = np.arange(round(0.4 * config.emg_rate_hz)) / config.emg_rate_hz
     for strike in strikes:
-        swing = np.exp(-time / 0.06) * np.sin(2 * np.pi * rng.uniform(4, 12) * time)
+        swing = np.exp(-time / 0.06) * np.sin(2 * np.pi * rng.uniform(4, config.movement_artifact_hz) * time)
         gain = config.movement_artifact_uv * channel_gain * rng.normal(0, 1, n_muscles)
         first = round(strike * config.emg_rate_hz)
         part = emg[first : first + len(time)]
         part += swing[: len(part), None] * gain
 
 
-def _add_common_transients(rng: np.random.Generator, emg: Microvolts, config: SimulationConfig) -> None:
+def _add_common_transients(
+    rng: np.random.Generator, heights: np.random.Generator, emg: Microvolts, config: SimulationConfig
+) -> None:
     """Add short bursts of broadband noise, the same on all channels up to a gain near 1."""
     n_samples, n_muscles = emg.shape
     duration = n_samples / config.emg_rate_hz
@@ -97,7 +96,8 @@ def _add_common_transients(rng: np.random.Generator, emg: Microvolts, config: Si
     n_transients = rng.poisson(config.common_mode_per_minute * duration / 60)
     for start in np.sort(rng.uniform(0, duration, n_transients)):
         n_transient = max(2, round(rng.uniform(0.005, 0.03) * config.emg_rate_hz))
-        transient = config.common_mode_uv * rng.standard_normal(n_transient) * np.hanning(n_transient)
+        height = config.common_mode_uv * np.exp(config.common_mode_spread * heights.standard_normal())
+        transient = height * rng.standard_normal(n_transient) * np.hanning(n_transient)
         first = int(start * config.emg_rate_hz)
         part = emg[first : first + n_transient]
         part += transient[: len(part), None] * channel_gain

@@ -19,7 +19,8 @@ from pynwb.misc import Units
 
 from nwb_autolfads.errors import ConfigError, OutputError
 from nwb_autolfads.simulate import body
-from nwb_autolfads.simulate.commands import MARGIN, MUSCLES, RATE, Movement, simulate_movement
+from nwb_autolfads.simulate.behaviours import RATE
+from nwb_autolfads.simulate.commands import MARGIN, Movement, simulate_movement
 from nwb_autolfads.simulate.config import SimulationConfig
 from nwb_autolfads.simulate.cortex import CorticalUnit, cortical_units
 from nwb_autolfads.simulate.emg import clean_emg
@@ -47,7 +48,7 @@ def simulate_session(
 ) -> Path:
     """Write a session of a rat's hindlimb whose true muscle activation is known.
 
-    The file holds raw EMG of 12 muscles, joint angles, a force, units of motor cortex, trials and steps. The truth
+    The file holds raw EMG, joint angles, a force, units of motor cortex, trials and steps. The truth
     is in ``scratch``, where no tool takes it for a result; `read_true_activation` reads it.
 
     Parameters
@@ -93,7 +94,7 @@ def simulate_session(
     movement = simulate_movement(movement_seed, duration, config)
     n_samples = len(movement.time) - round(MARGIN * RATE)
     emg = clean_emg(emg_seed, movement.activation, RATE, duration, config)
-    strikes = [step.strike for step in movement.steps]
+    strikes = [step.strike for step in movement.steps] + [reach.start for reach in movement.reaches]
     recorded = electrode_signal(electrode_seed, emg, strikes, config)
     forces = body.muscle_forces(movement.activation[:n_samples], RATE, config)
     units = cortical_units(cortex_seed, movement.commands, RATE, duration, config)
@@ -105,7 +106,7 @@ def simulate_session(
             np.clip(np.rint(recorded / MICROVOLTS_PER_BIT), -32768, 32767).astype(np.int16),
             config.emg_rate_hz,
             "volts",
-            MUSCLES,
+            movement.muscles,
             "Raw intramuscular EMG of the right hindlimb (simulated).",
             conversion=MICROVOLTS_PER_BIT * 1e-6,
         )
@@ -189,7 +190,7 @@ def _add_behavior(nwbfile: NWBFile, forces: np.ndarray, rng: np.random.Generator
 
 
 def _add_events(nwbfile: NWBFile, movement: Movement, duration: float) -> None:
-    nwbfile.add_trial_column("phase", "What the animal does: locomotion, bursts or isometric.")
+    nwbfile.add_trial_column("phase", "What the animal does: locomotion, bursts, reaching or isometric.")
     for bout in movement.bouts:
         if bout.start < duration:
             nwbfile.add_trial(start_time=bout.start, stop_time=min(bout.stop, duration), phase=bout.phase)
@@ -199,6 +200,12 @@ def _add_events(nwbfile: NWBFile, movement: Movement, duration: float) -> None:
         table.add_column("foot_off_time", "When the foot leaves the ground (s).")
         for step in steps:
             table.add_row(start_time=step.strike, stop_time=step.stop, foot_off_time=step.foot_off)
+        nwbfile.add_time_intervals(table)
+    reaches = [reach for reach in movement.reaches if reach.stop <= duration]
+    if reaches:
+        table = TimeIntervals(name="reaches", description="Reaches, from their first burst to the end of the last.")
+        for reach in reaches:
+            table.add_row(start_time=reach.start, stop_time=reach.stop)
         nwbfile.add_time_intervals(table)
 
 
@@ -225,7 +232,7 @@ def _add_truth(nwbfile: NWBFile, movement: Movement, n_samples: int, seed: int, 
             movement.activation[:n_samples].astype(np.float32),
             RATE,
             "a.u.",
-            MUSCLES,
+            movement.muscles,
             "The simulator's truth, not an estimate: activation that the EMG's RMS is proportional to.",
         )
     )
