@@ -31,13 +31,16 @@ ACTIVE = 0.25
 LATE_S = (0.015, 0.1)
 """Lags at which noise that goes with the intervals of single motor units shows."""
 
+FEWEST_S = 0.25
+"""Time for which two channels must be active together for their correlation."""
+
 STATISTICS = {
     "noise_ms": "noise: autocorrelation falls to 0.1 after (ms)",
     "late_correlation": "noise: largest autocorrelation at 15-100 ms",
     "kurtosis": "kurtosis of EMG over its local RMS",
     "median_hz": "median frequency (Hz)",
     "bandwidth_hz": "bandwidth, 10 to 90 % of power (Hz)",
-    "across": "noise: largest correlation with another channel",
+    "across": "noise: mean correlation with other channels",
     "burst_ms": "median duration of bursts (ms)",
     "signal_to_noise_db": "95 % over 5 % quantile of amplitude (dB)",
 }
@@ -74,7 +77,7 @@ def signal_statistics(emg: Floats, rate: float) -> dict[str, Floats]:
         "kurtosis": np.array([_kurtosis(column, rate) for column in fast.T]),
         "median_hz": np.array([median for _, median, _ in spectra]),
         "bandwidth_hz": np.array([high - low for low, _, high in spectra]),
-        "across": _largest_with_another(noise),
+        "across": _mean_with_others(noise),
         "burst_ms": np.array([_burst_ms(column) for column in rectified.T]),
         "signal_to_noise_db": 20 * np.log10(quantiles[1] / quantiles[0]),
     }
@@ -125,15 +128,17 @@ def _kurtosis(fast: Floats, rate: float) -> float:
     return float(np.mean(normal**4) / np.mean(normal**2) ** 2)
 
 
-def _largest_with_another(noise: Floats) -> Floats:
-    """Return, for each channel, the largest correlation of its noise with that of another channel."""
-    largest = np.full(noise.shape[1], -1.0)
-    for a in range(noise.shape[1]):
+def _mean_with_others(noise: Floats) -> Floats:
+    """Return the mean correlation of each channel's noise with that of others, where both are active."""
+    n_channels = noise.shape[1]
+    found = np.full((n_channels, n_channels), np.nan)
+    for a in range(n_channels):
         for b in range(a):
             both = np.isfinite(noise[:, a]) & np.isfinite(noise[:, b])
-            found = np.corrcoef(noise[both, a], noise[both, b])[0, 1] if both.sum() > RATE_HZ / 4 else -1.0
-            largest[[a, b]] = np.maximum(largest[[a, b]], found)
-    return np.where(largest > -1, largest, np.nan)
+            if both.sum() > FEWEST_S * RATE_HZ:
+                found[a, b] = found[b, a] = np.corrcoef(noise[both, a], noise[both, b])[0, 1]
+    known = np.isfinite(found)
+    return np.where(known.any(axis=0), np.nansum(found, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
 def _burst_ms(rectified: Floats) -> float:

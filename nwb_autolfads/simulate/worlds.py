@@ -37,6 +37,12 @@ class Range:
     times: str = ""
     whole: bool = False
 
+    def __str__(self) -> str:
+        about = [f"{self.low:g} to {self.high:g}"]
+        about += [f"times `{self.times}`"] if self.times else []
+        about += ["logarithmic"] if self.log else []
+        return ", ".join([*about, *([f"off in {self.off:.0%}"] if self.off else [])])
+
     def at(self, quantile: float, levels: Mapping[str, Any]) -> float:
         """Return the value at a quantile (0 to 1), to three digits, given the levels drawn before."""
         if quantile < self.off:
@@ -60,6 +66,9 @@ class Choice:
 
     values: tuple[Any, ...]
 
+    def __str__(self) -> str:
+        return " or ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in self.values)
+
     def at(self, quantile: float, levels: Mapping[str, Any]) -> Any:
         """Return the choice at a quantile (0 to 1)."""
         return self.values[int(quantile * len(self.values))]
@@ -77,12 +86,17 @@ BEHAVIOURS = {
 }
 """The bouts of each; the others are off."""
 
-MOVEMENT = {"stepping": "cycle_duration_s", "reaching": "reach_duration_s"}
-"""The level that says how long a movement of a behaviour takes, by which trials are cut."""
+MOVEMENTS = {"stepping": ("cycle_duration_s", "steps", 1.0), "reaching": ("reach_duration_s", "reaches", 2.0)}
+"""Behaviours of single movements: the level that says how long one takes, the table of the file that lists them, and
+how many times as long it takes from one to the next.
+"""
 
 DURATION_S = Range(30, 600, log=True)
 TRIAL = Range(0.6, 0.95, off=0.4)
 """Length of a trial over that of a movement, of stepping and reaching; 0: the recording is taken as it runs."""
+
+FEWEST_TRIALS = 30
+"""A session that is cut into trials is long enough for about so many, even a shortened one."""
 
 RANGES: dict[str, Range | Choice] = {
     "locomotion_bout_s": Range(5, 60, log=True),
@@ -165,12 +179,18 @@ class World(BaseModel):
         return simulate_session(path, seed=seed, duration=self.duration_s, config=self.levels, overwrite=overwrite)
 
     def shortened(self, seconds: float | None) -> World:
-        """Return the same world with sessions of at most so many seconds (2 or more)."""
+        """Return the same world with sessions of at most so many seconds (2 or more), but enough for its trials."""
         if seconds is None:
             return self
         if not seconds >= SHORTEST_S:
             raise ConfigError(f"{seconds:g} s asked", obj="seconds", way_out=f"Give {SHORTEST_S:g} s or more")
-        return self.model_copy(update={"duration_s": min(self.duration_s, float(seconds))})
+        enough = _long_enough(self.behaviour, self.trial_ms, self.levels.model_dump())
+        return self.model_copy(update={"duration_s": min(self.duration_s, max(float(seconds), enough))})
+
+    @property
+    def trial_table(self) -> str | None:
+        """Which table of a session's ``intervals`` has the movements that trials lie around; None without trials."""
+        return MOVEMENTS[self.behaviour][1] if self.trial_ms else None
 
 
 def draw_worlds(seed: int, n: int = N_WORLDS, *, name: str = "world") -> list[World]:
@@ -217,15 +237,25 @@ def _world(name: str, seed: int, quantiles: Mapping[str, float]) -> World:
         levels[bout] = 0.0
     # As many commands as muscles would leave nothing that one muscle tells of another.
     levels["n_synergies"] = min(levels["n_synergies"], levels["n_muscles"] - 1)
-    trial = TRIAL.at(quantiles["trial"], {}) if behaviour in MOVEMENT else 0.0
+    part = TRIAL.at(quantiles["trial"], {})
+    trial_ms = round(1000.0 * part * levels[MOVEMENTS[behaviour][0]]) if behaviour in MOVEMENTS else 0
     return World(
         name=name,
         seed=seed,
         behaviour=behaviour,
-        duration_s=DURATION_S.at(quantiles["duration_s"], {}),
-        trial_ms=round(1000 * trial * levels[MOVEMENT[behaviour]]) if trial else 0.0,
+        duration_s=max(DURATION_S.at(quantiles["duration_s"], {}), _long_enough(behaviour, trial_ms, levels)),
+        trial_ms=trial_ms,
         levels=SimulationConfig(**levels),
     )
+
+
+def _long_enough(behaviour: str, trial_ms: float, levels: Mapping[str, Any]) -> float:
+    """Return how long (s) a session of such levels takes for `FEWEST_TRIALS`; 0 where it is not cut into trials."""
+    if not trial_ms:
+        return 0.0
+    movement, _, apart = MOVEMENTS[behaviour]
+    (bout,) = BEHAVIOURS[behaviour]
+    return round(FEWEST_TRIALS * apart * levels[movement] * (1 + levels["rest_s"] / levels[bout]), 1)
 
 
 def development_worlds(seconds: float | None = None) -> list[World]:
