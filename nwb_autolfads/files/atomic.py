@@ -6,52 +6,17 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from nwb_autolfads.errors import OutputError
-
-
-def check_place(target: Path, needed_bytes: int, *, may_exist: bool) -> None:
-    """Refuse a place that cannot take a file, before any work is done.
-
-    Parameters
-    ----------
-    target : Path
-        The file to be written.
-    needed_bytes : int
-        Room it will need. A file that it replaces stays until the new one is complete, so its room does not count.
-    may_exist : bool
-        Whether the file may exist already.
-
-    Raises
-    ------
-    OutputError
-        If the folder is missing, the file exists or is read-only, or the disk has too little room.
-    """
-    folder = target.parent
-    if not folder.is_dir():
-        raise OutputError(f"the folder {folder} does not exist", way_out="Create it first.", file=str(target))
-    if target.exists():
-        if not may_exist:
-            raise OutputError("the file exists already", way_out="Choose another name, or overwrite.", file=str(target))
-        if not target.is_file():
-            raise OutputError("is not a file", way_out="Choose another name.", file=str(target))
-        # Renaming onto a file asks for no permission of the file itself, so its protection is respected here.
-        if not target.stat().st_mode & 0o222:
-            raise OutputError("the file is read-only", way_out="Write to a new file.", file=str(target))
-    free = shutil.disk_usage(folder).free
-    if free < needed_bytes:
-        raise OutputError(
-            f"{needed_bytes / 1e6:.1f} MB are needed in {folder}, {free / 1e6:.1f} MB are free",
-            way_out="Make room, or write to another disk.",
-            file=str(target),
-        )
+from nwb_autolfads.files.places import lock_name, partial_name, require_replaceable
 
 
 @contextlib.contextmanager
-def new_version(target: Path) -> Iterator[Path]:
+def new_version(target: Path, *, may_exist: bool = True) -> Iterator[Path]:
     """Write a file beside ``target`` that takes its place when complete.
 
     The body writes to the path it is given, and may make others whose names begin like it. When it ends well the
@@ -63,6 +28,8 @@ def new_version(target: Path) -> Iterator[Path]:
     ----------
     target : Path
         The file to be written.
+    may_exist : bool
+        Whether a file of this name is replaced. Else one that appears while the body runs stays as it is.
 
     Yields
     ------
@@ -72,21 +39,22 @@ def new_version(target: Path) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        If the folder takes no new file, the disk fills up, or another process is writing the same target.
+        If something stands there that is not to be replaced, the folder takes no new file, the disk fills up, or
+        another process is writing the same target.
     """
-    partial = target.with_name(f".{target.name}.partial")
+    require_replaceable(target, may_exist=may_exist)
+    partial = target.with_name(partial_name(target))
     try:
         with _only_writer(target):
             try:
+                _remove_partials(partial)  # of an earlier writer, killed half way
                 yield partial
-                if target.exists():
+                if require_replaceable(target, may_exist=may_exist):
                     shutil.copymode(target, partial)
                 _flush_to_disk(partial)
-                os.replace(partial, target)
+                _take_place(partial, target, may_exist=may_exist)
             finally:
-                # also what an earlier writer, killed half way, left beside it
-                for left in [path for path in target.parent.iterdir() if path.name.startswith(partial.name)]:
-                    left.unlink(missing_ok=True)
+                _remove_partials(partial)
             if sys.platform != "win32":  # a folder cannot be opened there
                 _flush_to_disk(target.parent)
     except OutputError:
@@ -95,6 +63,17 @@ def new_version(target: Path) -> Iterator[Path]:
         if (said := _in_plain_words(error, target)) is None:
             raise
         raise said from error
+
+
+def write_bytes(file: Path, content: bytes, *, may_exist: bool = True) -> None:
+    """Write a file, whole or not at all; see `new_version`."""
+    with new_version(file, may_exist=may_exist) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(file: Path, text: str, *, may_exist: bool = True) -> None:
+    """Write a text file in UTF-8, whole or not at all; see `new_version`."""
+    write_bytes(file, text.encode("utf-8"), may_exist=may_exist)
 
 
 def reserve(path: Path, n_bytes: int) -> None:
@@ -124,6 +103,23 @@ def reserve(path: Path, n_bytes: int) -> None:
                 file.write(block[: n_bytes - start])
 
 
+def _remove_partials(partial: Path) -> None:
+    for left in [path for path in partial.parent.iterdir() if path.name.startswith(partial.name)]:
+        left.unlink(missing_ok=True)
+
+
+def _take_place(partial: Path, target: Path, *, may_exist: bool) -> None:
+    if not may_exist:
+        try:
+            os.link(partial, target)  # unlike a rename, it fails where something stands
+            return
+        except FileExistsError:
+            require_replaceable(target, may_exist=False)
+        except OSError:
+            pass  # a disk without hard links
+    os.replace(partial, target)
+
+
 def _flush_to_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
@@ -135,7 +131,7 @@ def _flush_to_disk(path: Path) -> None:
 @contextlib.contextmanager
 def _only_writer(target: Path) -> Iterator[None]:
     """Hold a lock on ``target`` that the system frees when the process ends, however it ends."""
-    path = target.with_name(f".{target.name}.lock")
+    path = target.with_name(lock_name(target))
     descriptor = _locked(path, target)
     try:
         yield
@@ -151,8 +147,10 @@ def _only_writer(target: Path) -> Iterator[None]:
 
 def _locked(path: Path, target: Path) -> int:
     while True:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OutputError("is in the way", way_out="Remove it, or choose another name", file=str(path))
             _lock(descriptor)
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor

@@ -111,7 +111,7 @@ def write_comparisons(
         {name: partial(_build, name, comparison, columns[name]) for name, comparison in comparisons.items()},
         n_bytes=sum(100 * len(each["score"]) * len(each) for each in columns.values()),
         replaces=any(taken),
-        may_exist=True,
+        in_place=True,
     )
     return path
 

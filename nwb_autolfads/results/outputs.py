@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.files.atomic import check_place, new_version
+from nwb_autolfads.files.atomic import new_version, write_bytes, write_text  # noqa: F401
+from nwb_autolfads.files.places import Output, check_outputs
+from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.new_session import EMG_PATH, require_session, write_session
 from nwb_autolfads.results.read import list_estimates
 from nwb_autolfads.sources import open_emg
@@ -81,35 +82,57 @@ class Target:
         return cls(result, in_place, name, overwrite, link)
 
 
-def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
+def check_target(
+    source: Source,
+    target: Target,
+    names: Sequence[str],
+    *,
+    also: Sequence[Output] = (),
+    read: Sequence[Path | None] = (),
+) -> None:
     """Refuse a target that cannot be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    source : Source
+        The EMG.
+    target : Target
+        Where estimates go.
+    names : sequence of str
+        Of these estimates.
+    also : sequence of Output
+        What else the command writes.
+    read : sequence of Path or None
+        What else it reads: a model, settings.
 
     Raises
     ------
     OutputError
-        If the file exists already, its folder is missing, full or cannot be written to, or an estimate of the name
-        exists in the source.
+        As `check_outputs` of the file and ``also``, or if an estimate of the name exists in the source.
     """
-    if not target.in_place and target.file.exists() and target.file.samefile(source):
-        raise OutputError("is the file that is read", way_out="Choose another file, or --in-place", file=str(source))
-    copied = 0 if target.link else source.stat().st_size
-    check_new_file(target.file, copied, may_exist=target.in_place or target.overwrite)
-    taken = [] if target.overwrite or target.link else [name for name in names if name in list_estimates(source)]
-    if taken:
+    nwb_file = source.nwb_file()
+    file = target.file.resolve() if target.in_place else target.file  # a link must not be replaced by a file
+    copied = 0 if target.link or nwb_file is None else nwb_file.stat().st_size
+    output = Output(file, target.overwrite, target.in_place, copied)
+    check_outputs([output, *also], [*files_behind(source.file), *(path for path in read if path is not None)])
+    if nwb_file is None or target.overwrite or target.link:
+        return
+    if taken := [name for name in names if name in list_estimates(nwb_file)]:
         raise OutputError(
             f"an estimate called {taken[0]} is in the file already",
             way_out="Choose another --name, or --overwrite it",
-            file=str(source),
+            file=str(nwb_file),
         )
 
 
+def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
+    """Refuse a target; see `check_target`."""
+    check_target(Source(source), target, names)
+
+
 def check_new_file(file: Path, n_bytes: int, *, may_exist: bool) -> None:
-    """Refuse a file of so many bytes where it exists and must not, or where its folder does not take it."""
-    if file.exists() and not may_exist:
-        raise OutputError("exists already", way_out="Choose another name with --out, or --overwrite it", file=str(file))
-    if file.parent.is_dir():
-        _try_to_write(file)
-    check_place(file, n_bytes, may_exist=may_exist)
+    """Refuse a file; see `check_outputs`."""
+    check_outputs([Output(file, may_exist, n_bytes=n_bytes)])
 
 
 @contextlib.contextmanager
@@ -126,7 +149,6 @@ def nwb_file_for(
         yield source.open, file, target
         return
     given = settings.session
-    check_new_file(target.file, 0, may_exist=target.overwrite)
     if source.muscles is None and given.muscles is not None:
         source = replace(source, muscles=given.muscles)
     with source.open() as recording:
@@ -134,7 +156,7 @@ def nwb_file_for(
         start, subject = given.start or known.start, {**known.subject, **given.subject()}
         require_session(recording, start, subject, target.file)
         assumptions = recording.assumptions
-        with new_version(target.file) as partial:
+        with new_version(target.file, may_exist=target.overwrite) as partial:
             description = given.description or known.description
             write_session(recording, partial, start=start, subject=subject, description=description)
             recording.close()
@@ -146,27 +168,3 @@ def nwb_file_for(
                 return replace(copy, origin=origin, assumptions=assumptions)
 
             yield open_copy, partial, Target(partial, True, target.name, False)
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    write_bytes(file, text.encode("utf-8"))
-
-
-def write_bytes(file: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
-    with new_version(file) as partial:
-        partial.write_bytes(content)
-
-
-def _try_to_write(file: Path) -> None:
-    # Permissions and read-only mounts all show in trying, and nowhere else for every user and system.
-    try:
-        with tempfile.TemporaryFile(dir=file.parent):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"nothing can be written to the folder {file.resolve().parent}: {error.strerror}",
-            way_out="Choose another folder with --out",
-            file=str(file),
-        ) from error

@@ -18,9 +18,12 @@ import pynwb
 from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.files.atomic import check_place, new_version, reserve
+from nwb_autolfads.files.atomic import new_version, reserve
+from nwb_autolfads.files.places import Output, check_outputs
+from nwb_autolfads.results.adding import opened_to_add
 from nwb_autolfads.results.bare import write_bare_session
 from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, remove_object
+from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.repack import repack
 
 # Specifications, attributes and the ends of chunks that are added beside the values themselves.
@@ -51,14 +54,7 @@ def choose_target(source: Path, target: str | os.PathLike[str] | None, *, in_pla
                 file=str(source),
             )
         return source.resolve()  # a link must not be replaced by a file
-    result = source.with_name(f"{source.stem}_activation.nwb") if target is None else Path(target)
-    if result.resolve() == source.resolve():
-        raise OutputError(
-            "the target is the source itself",
-            way_out="Choose another target, or ask for writing in place.",
-            file=str(source),
-        )
-    return result
+    return source.with_name(f"{source.stem}_activation.nwb") if target is None else Path(target)
 
 
 def check_name(name: str, result: Path) -> str:
@@ -104,6 +100,7 @@ def write_version(
     n_bytes: int,
     replaces: bool = False,
     may_exist: bool = False,
+    in_place: bool = False,
     bare: bool = False,
 ) -> None:
     """Write ``source`` with one or more objects more, complete or not at all.
@@ -121,7 +118,9 @@ def write_version(
     replaces : bool
         Whether an object of one of these names is there; it is removed, with its room.
     may_exist : bool
-        Whether ``result`` may exist.
+        Whether ``result`` may exist, and be replaced.
+    in_place : bool
+        Whether ``result`` is meant to be the source.
     bare : bool
         Leave the data of the source out: what is said of the session is all that is taken over.
 
@@ -133,15 +132,16 @@ def write_version(
     """
     copied = 0 if bare else source.stat().st_size
     # Replacing an object packs the file once more into a second copy.
-    check_place(result, (2 if replaces else 1) * (copied + n_bytes + OVERHEAD_BYTES), may_exist=may_exist)
-    with new_version(result) as partial:
+    room = (2 if replaces else 1) * (copied + n_bytes + OVERHEAD_BYTES)
+    check_outputs([Output(result, may_exist, in_place, room)], files_behind(source))
+    with new_version(result, may_exist=may_exist or in_place) as partial:
         before = FileState.of(source)
         if bare:
             write_bare_session(source, partial)
         else:
             _copy(source, partial)
         reserve(partial, n_bytes + OVERHEAD_BYTES)
-        _add(partial, builds)
+        _add(partial, builds, source)
         if replaces:
             _drop_free_room(partial)
         _require_valid(partial, source)
@@ -154,8 +154,8 @@ def _copy(source: Path, partial: Path) -> None:
         shutil.copyfile(source, partial)
 
 
-def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]]) -> None:
-    with h5py.File(path, "r+") as file:
+def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]], source: Path) -> None:
+    with opened_to_add(path, source) as file:
         for name in builds:
             if f"{MODULE}/{name}" in file:
                 remove_object(file, name)

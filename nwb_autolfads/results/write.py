@@ -83,7 +83,8 @@ def write_activation(
         {name: build},
         n_bytes=estimate.nbytes + sum(len(str(text)) for text in estimate.attrs.values()) + len(weights or b""),
         replaces=replaces,
-        may_exist=overwrite or in_place,
+        may_exist=overwrite,
+        in_place=in_place,
         bare=link,
     )
     return result

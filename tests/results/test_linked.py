@@ -98,8 +98,8 @@ def test_further_estimates_of_the_same_source_can_join_it(linked, tmp_path, monk
 def test_a_source_that_is_read_only_is_enough(session, estimate, monkeypatch):
     session.chmod(0o444)
     asked = []
-    real = version.check_place
-    monkeypatch.setattr(version, "check_place", lambda target, n, **how: asked.append(n) or real(target, n, **how))
+    real = version.check_outputs
+    monkeypatch.setattr(version, "check_outputs", lambda all_, *how: asked.append(all_[0].n_bytes) or real(all_, *how))
     monkeypatch.setattr(version, "_require_valid", lambda *_: None)
     write_activation(estimate, session, link=True)
     assert asked[0] < version.OVERHEAD_BYTES + session.stat().st_size  # the source needs no second copy

@@ -276,7 +276,7 @@ def test_errors_that_the_source_had_already_do_not_stop_the_result(session, esti
 
 def test_an_existing_target_is_refused_unless_it_is_to_be_overwritten(session, estimate):
     target = write_activation(estimate, session)
-    with pytest.raises(OutputError, match=r"session_activation\.nwb: the file exists already"):
+    with pytest.raises(OutputError, match=r"session_activation\.nwb: exists already\. Choose another name"):
         write_activation(estimate, session)
     assert write_activation(estimate, session, overwrite=True) == target
 
@@ -295,7 +295,7 @@ def test_what_is_not_an_estimate_is_never_overwritten(session, estimate):
 
 
 def test_the_source_is_no_target_unless_in_place(session, estimate):
-    with pytest.raises(OutputError, match="the target is the source itself"):
+    with pytest.raises(OutputError, match=r"session\.nwb: is read by this command"):
         write_activation(estimate, session, session, overwrite=True)
     with pytest.raises(OutputError, match="was given together with in_place"):
         write_activation(estimate, session, session.with_name("other.nwb"), in_place=True)
@@ -341,7 +341,7 @@ def test_a_read_only_file_is_not_replaced(session, estimate):
 def test_a_read_only_folder_is_named(session, estimate, tmp_path):
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o555)
-    with pytest.raises(OutputError, match="closed takes no new file"):
+    with pytest.raises(OutputError, match=r"nothing can be written to the folder .*closed"):
         write_activation(estimate, session, folder / "result.nwb")
 
 
@@ -349,14 +349,14 @@ def test_a_folder_that_refuses_files_is_named(session, estimate, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(atomic.os, "open", refuse)
-    with pytest.raises(OutputError, match=r"takes no new file \(Permission denied\). Write to a folder of your own"):
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OutputError, match=r"nothing can be written to the folder .*: Permission denied"):
         write_activation(estimate, session)
 
 
 def test_too_little_room_is_named_before_anything_is_written(session, estimate, monkeypatch):
     usage = shutil.disk_usage(session.parent)
-    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000))
     with pytest.raises(OutputError, match=r"MB are needed in .*, 0.0 MB are free. Make room"):
         write_activation(estimate, session)
     assert names_in(session.parent) == ["session.nwb"]

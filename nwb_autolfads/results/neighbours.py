@@ -1,0 +1,56 @@
+"""The files that a recording reads beside itself: they are sources too, so no output may replace one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+
+from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.opening.links import outer_targets
+from nwb_autolfads.sources.opening.remote import is_address
+
+
+def files_behind(source: str | Path) -> list[Path]:
+    """Return a file on this machine with all that it links to, stores in or maps, at any depth.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, a folder, or an address, for which there is nothing.
+
+    Returns
+    -------
+    list of Path
+        The first is ``source``. What cannot be followed is left out: reading the file says what is wrong with it.
+    """
+    if is_address(str(source)):
+        return []
+    found = {Path(source): None}
+    waiting = list(found)
+    while waiting:
+        for file in _next_to(waiting.pop()):
+            if file not in found:
+                found[file] = None
+                waiting.append(file)
+    return list(found)
+
+
+def _next_to(file: Path) -> list[Path]:
+    try:
+        if not file.is_file() or not h5py.is_hdf5(file):  # external storage has bare numbers in it
+            return []
+        with h5py.File(file, "r") as opened:
+            names = {name for _, name in outer_targets(opened, str(file))}
+    except (OSError, SourceError, RuntimeError, KeyError, ValueError):
+        return []
+    return [place for name in names for place in _places(file, name)]
+
+
+def _places(file: Path, name: str) -> Iterator[Path]:
+    """Yield where HDF5 looks for a file of this name, as far as there is one."""
+    for folder in dict.fromkeys((file.parent, file.resolve().parent, Path.cwd())):
+        for place in dict.fromkeys((folder / name, folder / Path(name).name)):
+            if place.is_file():
+                yield place.resolve()
