@@ -81,7 +81,7 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
         When values at or below zero had to be raised to `FLOOR`.
     """
     check_rectified(emg)
-    usable = np.asarray(emg["usable"].values, bool) if "usable" in emg.coords else np.ones(emg.sizes["muscle"], bool)
+    usable = usable_muscles(emg)
     if not usable.any() or emg.sizes["time"] == 0:
         raise SignalError(
             f"none of {emg.sizes['muscle']} muscles with {emg.sizes['time']} bins is usable",
@@ -99,6 +99,11 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
             stacklevel=3,
         )
     return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), Segments.of(emg), usable)
+
+
+def usable_muscles(emg: xr.DataArray) -> NDArray[np.bool_]:
+    """Return which muscles passed quality control, (muscle,); all where nothing is said."""
+    return np.asarray(emg["usable"].values, bool) if "usable" in emg.coords else np.ones(emg.sizes["muscle"], bool)
 
 
 def check_rectified(emg: xr.DataArray) -> None:

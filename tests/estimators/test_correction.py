@@ -82,3 +82,28 @@ def test_noise_is_as_long_as_it_was_made(bins):
     x = mean * np.exp(0.7 * gauss)
     segments = Segments.of_lengths([15_000, n - 15_000], RATE)
     assert noise_length(x, segments, RATE) == pytest.approx(1000 * bins / RATE, abs=2.1)
+
+
+def test_where_data_are_missing_the_expected_error_is_that_of_the_factors_that_vary_alone():
+    random = np.random.default_rng(2)
+    width, weight = 8.0, 15.0
+    x, predicted = random.gamma(2.0, 0.5, (4000, 2)), np.ones((4000, 2))
+    x[1000:1200, 1] = np.nan
+    segments, correction = Segments.of_lengths([4000], 1.0), Correction(width, weight)
+    error = correction.relative_error(x, predicted, segments, 2)
+    far = np.r_[:900, 1300:4000]
+    np.testing.assert_allclose(error[far], np.broadcast_to(error[0], (len(far), 2)), rtol=1e-12)
+    # With no data near, the factor has its prior's variance; with half of them, the weights of that half.
+    w = np.exp(-0.5 * (np.arange(-32, 33) / width) ** 2)
+    full, half = w.sum(), w[:32].sum()
+    variance, noise = np.linalg.solve(
+        [
+            [(weight / (weight + full)) ** 2, (w**2).sum() / (weight + full) ** 2],
+            [1.0, 0.0],
+        ],
+        [error[0, 1] ** 2, error[1100, 1] ** 2],
+    )
+    expected = (weight / (weight + half)) ** 2 * variance + (w[:32] ** 2).sum() / (weight + half) ** 2 * noise
+    assert error[1000, 1] == pytest.approx(np.sqrt(expected), rel=1e-6)
+    assert error[1100, 1] > error[1000, 1] > error[0, 1]
+    assert np.ptp(error[:, 0]) == 0

@@ -89,7 +89,9 @@ class Correction:
     def relative_error(
         self, x: NDArray[np.floating], predicted: NDArray[np.floating], segments: Segments, noise_bins: int
     ) -> NDArray[np.float64]:
-        """Return the relative error to expect of the corrected activation, (muscle,).
+        """Return the relative error to expect of the corrected activation, (time, muscle).
+
+        It is larger where data that would have corrected it are missing.
 
         Parameters
         ----------
@@ -110,10 +112,19 @@ class Correction:
         covariance = products / np.maximum(weights, np.finfo(float).tiny)
         excess = np.maximum(covariance - covariance[-1], 0)
         noise = excess[0] + 2 * excess[1:].sum(axis=0)
-        w = self._weights()
-        everything = self.weight + w.sum()
         variance = np.maximum(np.maximum(covariance[-1], noise / self.weight), LEAST_VARIANCE)
-        return np.sqrt((self.weight / everything) ** 2 * variance + (w**2).sum() / everything**2 * noise)
+        seen, squared = self._weight_seen(np.isnan(x), segments)
+        everything = self.weight + seen
+        return np.sqrt((self.weight / everything) ** 2 * variance + squared / everything**2 * noise)
+
+    def _weight_seen(self, missing: NDArray[np.bool_], segments: Segments) -> tuple[NDArray[np.float64], ...]:
+        """Return sum w_j and sum w_j^2 over what is not missing around each bin, both (time, muscle)."""
+        w = self._weights()
+        sums = np.full((2, *missing.shape), [[[w.sum()]], [[(w**2).sum()]]])
+        for rows in segments.slices if missing.any() else ():
+            for total, weights in zip(sums, (w, w**2), strict=True):
+                total[rows] -= correlate1d(missing[rows].astype(np.float64), weights, axis=0, mode="constant")
+        return sums[0], np.maximum(sums[1], 0)
 
     def _weights(self) -> NDArray[np.float64]:
         """Return w_j."""

@@ -21,10 +21,12 @@ from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import MAX_BYTES, TrainedModel, pack, unpack
 from nwb_autolfads.estimators.autolfads.windows import unfit
 from nwb_autolfads.estimators.base import Estimator
+from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
 from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.progress import ProgressCallback, silent
+from nwb_autolfads.segments import Segments
 
 
 class AutoLFADS(Estimator):
@@ -123,13 +125,15 @@ class AutoLFADS(Estimator):
         Raises
         ------
         SignalError
-            If no muscle is usable, a value is infinite or not positive, or no segment is long enough.
+            If it is not rectified EMG, no muscle is usable, a value is infinite or not positive, or no segment is long
+            enough.
         TrainingError
             If every model failed.
         SourceError, OutputError
             If the run directory holds another run, or cannot be written.
         """
-        training = Training.prepare(self.settings, emg[:, emg["usable"].values], self.seed)
+        check_rectified(emg)
+        training = Training.prepare(self.settings, emg[:, usable_muscles(emg)], self.seed)
         training.run(self._progress, self._run_directory)
         self._trained, self.history = training.best(), training.engine.history
         return self
@@ -151,7 +155,9 @@ class AutoLFADS(Estimator):
             and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
             ``inputs``, ``inputs_std`` (time, input);
             ``initial_condition`` (window, ic) with ``window_start`` (s); after `fit` also the history of training
-            (``search_*``, search_row). NaN in segments shorter than a window and for muscles that are not usable.
+            (``search_*``, search_row). NaN for muscles that are not usable, in segments shorter than a window, and in
+            those without any of the muscle; where only part is missing, activation is what the model predicts from the
+            bins around and the other muscles, and its expected error is larger.
 
         Raises
         ------
@@ -262,7 +268,8 @@ class AutoLFADS(Estimator):
     def _used(self, emg: xr.DataArray) -> xr.DataArray:
         """Return the muscles of the model, in its order, of a recording that it fits."""
         card = self._require_trained().card
-        here = emg["muscle"].values[emg["usable"].values].tolist()
+        check_rectified(emg)
+        here = emg["muscle"].values[usable_muscles(emg)].tolist()
         missing = [muscle for muscle in card.muscles if muscle not in here]
         if missing:
             raise unfit(
@@ -280,7 +287,12 @@ class AutoLFADS(Estimator):
         return emg.sel(muscle=list(card.muscles))
 
     def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Put columns in the model's order where the recording has them; NaN for other muscles and what is missing."""
+        """Put columns in the model's order where the recording has them; NaN for other muscles.
+
+        NaN too in segments in which nothing of a muscle is known: nothing there tells how wrong the others are of it.
+        """
         full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
         full[:, emg.get_index("muscle").get_indexer(list(self._require_trained().card.muscles))] = values
-        return np.where(np.isnan(emg.values), np.nan, full)
+        for rows in Segments.of(emg).slices:
+            full[rows, np.isnan(emg.values[rows]).all(axis=0)] = np.nan
+        return full
