@@ -1,5 +1,36 @@
 """What can go wrong for a user: each error names the file, the object, the value and the way out."""
 
+from __future__ import annotations
+
+import reprlib
+
+LONGEST_VALUE = 120
+LONGEST_PART = 900  # letters of one part of a message; a list of what is in a file is the longest
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: like `repr`, but never longer than a line, whatever it is."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = LONGEST_VALUE
+    short.maxlong, short.maxlevel = 40, 3
+    try:
+        return printable(short.repr(value), LONGEST_VALUE)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
+
+
+def printable(text: str, longest: int = LONGEST_PART) -> str:
+    """Return text that is safe to show: control characters escaped, and cut in the middle where it is too long.
+
+    What comes from a file may hide text, move a terminal's cursor or fill its screen. Ends of lines are kept.
+    """
+    if len(text) > longest:
+        half = (longest - 5) // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+
 
 class NwbAutolfadsError(Exception):
     """Base of every error that the input or the machine causes.
@@ -18,12 +49,17 @@ class NwbAutolfadsError(Exception):
 
     def __init__(self, problem: str, *, way_out: str, file: str = "", obj: str = "") -> None:
         self.problem, self.way_out, self.file, self.obj = problem, way_out, str(file), str(obj)
-        where = ", ".join(part for part in (self.file, self.obj) if part)
-        super().__init__(f"{where + ': ' if where else ''}{problem}. {way_out}")
+        names = (printable(part, 2 * LONGEST_VALUE).replace("\n", "\\n") for part in (self.file, self.obj) if part)
+        where = ", ".join(names)
+        super().__init__(f"{where + ': ' if where else ''}{printable(problem).rstrip('.')}. {printable(way_out)}")
 
 
 class SourceError(NwbAutolfadsError):
     """A file cannot be read, or the EMG in it cannot be found."""
+
+
+class MissingFileError(SourceError, FileNotFoundError):
+    """There is no file of that name: also a `FileNotFoundError`, which scripts may expect."""
 
 
 class SignalError(NwbAutolfadsError):
@@ -40,3 +76,7 @@ class TrainingError(NwbAutolfadsError):
 
 class OutputError(NwbAutolfadsError):
     """The result cannot be written where it was asked for."""
+
+
+class NwbAutolfadsWarning(UserWarning):
+    """Something that a user should know of a result, which was made all the same."""

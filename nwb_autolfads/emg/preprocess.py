@@ -20,7 +20,7 @@ from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencie
 from nwb_autolfads.emg.mains import find_mains
 from nwb_autolfads.emg.missing import absurd_as_infinite, averaged, quantiles_of_known
 from nwb_autolfads.emg.quality import QualityTally, as_configured
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import NwbAutolfadsWarning, SignalError
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -233,6 +233,7 @@ def _missing_step(recording: EmgRecording, tally: QualityTally, lost: NDArray[np
     warnings.warn(
         f"{recording.origin.object_path}: of {tally.n_samples} samples some are missing, and are left out: "
         + "; ".join(said),
+        NwbAutolfadsWarning,
         stacklevel=3,
     )
     counts = {"samples": tally.n_missing, "absurd": tally.n_infinite, "bins": lost}
@@ -252,4 +253,6 @@ def _say_unusable(recording: EmgRecording, unusable: dict[str, str]) -> None:
             way_out="Check the recording, or choose another series with --emg PATH",
         )
     if unusable:
-        warnings.warn(f"{recording.origin.object_path}: left out as not usable: {said}", stacklevel=3)
+        warnings.warn(
+            f"{recording.origin.object_path}: left out as not usable: {said}", NwbAutolfadsWarning, stacklevel=3
+        )

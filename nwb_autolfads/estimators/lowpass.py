@@ -16,7 +16,9 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.noise_length import hidden_block_ms
-from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe, require_between
+from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
+from nwb_autolfads.estimators.settings import LowPassSettings
+from nwb_autolfads.validation import checked
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
@@ -55,11 +57,10 @@ class LowPass(Estimator):
     def __init__(
         self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4, block_ms: float | None = None, seed: int = 0
     ) -> None:
-        if cutoff != "auto":
-            require_between("cutoff", cutoff, 0.01, math.inf, unit="Hz, or 'auto'")
-        require_between("order", order, 1, 12)
-        self.cutoff, self.order, self.block_ms, self.seed = cutoff, int(order), block_ms, seed
-        self.cutoff_: float | None = None if cutoff == "auto" else float(cutoff)
+        settings = checked(LowPassSettings, {"cutoff": cutoff, "order": order, "block_ms": block_ms, "seed": seed})
+        self.cutoff, self.order = settings.cutoff, settings.order
+        self.block_ms, self.seed = settings.block_ms, settings.seed
+        self.cutoff_: float | None = None if settings.cutoff == "auto" else settings.cutoff
 
     @property
     def config(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.segments import Segments
 
 FLOOR = 1e-4
@@ -77,7 +77,7 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
 
     Warns
     -----
-    UserWarning
+    NwbAutolfadsWarning
         When values at or below zero had to be raised to `FLOOR`.
     """
     check_rectified(emg)
@@ -95,7 +95,7 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
     if n_raised:
         warnings.warn(
             f"{n_raised} of {values.size} values of rectified EMG are zero or negative; raised to {FLOOR:g}",
-            UserWarning,
+            NwbAutolfadsWarning,
             stacklevel=3,
         )
     return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), Segments.of(emg), usable)
@@ -190,9 +190,3 @@ def require_between(name: str, value: float, low: float, high: float, *, unit: s
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:
         bound = f"between {low:g} and {high:g}" if math.isfinite(high) else f"at least {low:g}"
         raise ConfigError(f"{name}={value!r} is out of range", way_out=f"Give a number {bound} {unit}".rstrip())
-
-
-def require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise `ConfigError` naming the argument and its value unless it is one of ``choices``."""
-    if value not in choices:
-        raise ConfigError(f"{name}={value!r} does not exist", way_out=f"Choose one of {', '.join(choices)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,9 +13,10 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import block_for_choice, feasible_cutoffs, low_pass
-from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe, require_between, require_choice
+from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe
+from nwb_autolfads.estimators.settings import LowPassSubspaceSettings, Method
+from nwb_autolfads.validation import checked
 
-Method = Literal["pca", "nmf"]
 _AUTO_SPAN = 4
 _NMF_ITERATIONS = 300
 _REPLACEMENTS = 10  # of what is not known by its own projection
@@ -63,16 +63,12 @@ class LowPassSubspace(Estimator):
         block_ms: float | None = None,
         seed: int = 0,
     ) -> None:
-        if cutoff != "auto":
-            require_between("cutoff", cutoff, 0.01, math.inf, unit="Hz, or 'auto'")
-        if components != "auto":
-            require_between("components", components, 1, math.inf, unit="or 'auto'")
-        require_choice("method", method, ("pca", "nmf"))
-        require_between("order", order, 1, 12)
-        self.cutoff, self.components, self.method, self.order = cutoff, components, method, int(order)
-        self.block_ms, self.seed = block_ms, seed
-        self.cutoff_: float | None = None if cutoff == "auto" else float(cutoff)
-        self.components_: int | None = None if components == "auto" else int(components)
+        given = {"cutoff": cutoff, "components": components, "method": method}
+        settings = checked(LowPassSubspaceSettings, {**given, "order": order, "block_ms": block_ms, "seed": seed})
+        self.cutoff, self.components, self.method = settings.cutoff, settings.components, settings.method
+        self.order, self.block_ms, self.seed = settings.order, settings.block_ms, settings.seed
+        self.cutoff_: float | None = None if settings.cutoff == "auto" else settings.cutoff
+        self.components_: int | None = None if settings.components == "auto" else settings.components
 
     @property
     def config(self) -> dict[str, Any]:

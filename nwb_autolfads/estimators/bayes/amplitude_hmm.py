@@ -13,17 +13,14 @@ itself, and what the electrode picks up at rest does not have to be explained by
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
 from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.estimators.bayes.settings import Amplitudes, Observation, Transition
 
-Observation = Literal["laplace", "gauss"]
-Transition = Literal["exact", "euler"]
-Amplitudes = Literal["logarithmic", "linear"]
 Float32 = NDArray[np.float32]
 
 _BELOW_FLOOR = 5.0  # the muscle's least part is the floor over this, 2 % more amplitude than none: no need to go lower

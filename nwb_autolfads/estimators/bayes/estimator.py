@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 import xarray as xr
@@ -12,17 +12,12 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
-from nwb_autolfads.estimators.bayes.amplitude_hmm import (
-    AmplitudeModel,
-    Amplitudes,
-    Observation,
-    Transition,
-    amplitude_grid,
-    transition_kernel,
-)
+from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.forward_backward import infer
-from nwb_autolfads.estimators.observed import ObservedEmg, moving_average, observe, require_between, require_choice
+from nwb_autolfads.estimators.bayes.settings import Amplitudes, BayesianFilterSettings, Observation, Transition
+from nwb_autolfads.estimators.observed import ObservedEmg, moving_average, observe
 from nwb_autolfads.segments import Segments
+from nwb_autolfads.validation import checked
 
 MEAN_OF_RECTIFIED = {"laplace": 1.0, "gauss": math.sqrt(2 / math.pi)}
 """Expected rectified EMG at amplitude sigma = 1."""
@@ -88,18 +83,12 @@ class BayesianFilter(Estimator):
         amplitudes: Amplitudes = "logarithmic",
         transition: Transition = "exact",
     ) -> None:
-        require_choice("observation", observation, get_args(Observation))
-        require_choice("estimate", estimate, ("mean", "mode"))
-        require_choice("amplitudes", amplitudes, get_args(Amplitudes))
-        require_choice("transition", transition, get_args(Transition))
-        require_between("grid", grid, 3, 2000)
-        if diffusion is not None:
-            require_between("diffusion", diffusion, 0, math.inf)
-        if jump is not None:
-            require_between("jump", jump, 0, math.inf)
-        self.observation, self.diffusion, self.jump = observation, diffusion, jump
-        self.grid, self.smooth, self.point = int(grid), bool(smooth), estimate
-        self.amplitudes, self.transition = amplitudes, transition
+        given = {"observation": observation, "diffusion": diffusion, "jump": jump, "grid": grid, "smooth": smooth}
+        more = {"estimate": estimate, "amplitudes": amplitudes, "transition": transition}
+        settings = checked(BayesianFilterSettings, given | more)
+        self.observation, self.diffusion, self.jump = settings.observation, settings.diffusion, settings.jump
+        self.grid, self.smooth, self.point = settings.grid, settings.smooth, settings.estimate
+        self.amplitudes, self.transition = settings.amplitudes, settings.transition
         self.fitted_: dict[str, tuple[float, float]] | None = None
 
     @property
