@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from nwb_autolfads.emg.trials import cut_trials
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
     from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
-    from nwb_autolfads.estimators.heldout import score_held_out
     from nwb_autolfads.estimators.lowpass import LowPass
     from nwb_autolfads.estimators.subspace import LowPassSubspace
     from nwb_autolfads.evaluation import (
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         force_coherence,
         frequency_response,
     )
+    from nwb_autolfads.evaluation.held_out import score_held_out
     from nwb_autolfads.report.comparison_figures import (
         plot_comparison,
         plot_event_averages,
@@ -45,7 +45,7 @@ _HOME = {
     "LowPass": "nwb_autolfads.estimators.lowpass",
     "LowPassSubspace": "nwb_autolfads.estimators.subspace",
     "BayesianFilter": "nwb_autolfads.estimators.bayes.estimator",
-    "score_held_out": "nwb_autolfads.estimators.heldout",
+    "score_held_out": "nwb_autolfads.evaluation.held_out",
     "write_activation": "nwb_autolfads.results.write",
     "read_activation": "nwb_autolfads.results.read",
     "compare_with_cortex": "nwb_autolfads.evaluation",

@@ -382,8 +382,8 @@ def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray
     """Let the trained model in the file and filters predict the same hidden blocks; else say why it cannot be done."""
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
     from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
-    from nwb_autolfads.estimators.heldout import PredictsHidden, score_held_out
     from nwb_autolfads.estimators.lowpass import LowPass
+    from nwb_autolfads.evaluation.held_out import PredictsHidden, score_held_out
 
     trained = [name for name, estimate in estimates.items() if "search_valid_nll" in estimate]
     if not trained:

@@ -1,4 +1,4 @@
-"""Held-out likelihood: one score, without truth, for every estimator.
+"""Held-out likelihood of one way to predict hidden EMG: what "auto" settings are chosen by, and estimators scored by.
 
 Time is cut into short blocks and the blocks are dealt into folds. For each fold its blocks are hidden, all muscles at
 once, so that neither noise that muscles share nor noise that lasts a few bins can help; the estimator predicts the
@@ -13,8 +13,7 @@ EMG and the seed alone, so that every estimator is asked the same questions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -32,61 +31,23 @@ MAP_STEPS = 8
 Predict = Callable[[xr.DataArray, NDArray[np.bool_]], NDArray[np.floating]]
 
 
-class PredictsHidden(Protocol):
-    """What an estimator needs to be scored on hidden blocks."""
-
-    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.floating]:
-        """Predict activation ``(time, muscle)`` where ``hidden (time,)`` is true, without using ``emg`` there."""
-
-
-def score_held_out(
-    estimators: Mapping[str, PredictsHidden],
-    emg: xr.DataArray,
-    *,
-    block_ms: float | None = None,
-    folds: int = N_FOLDS,
-    seed: int = 0,
+def held_out_likelihood(
+    predict: Predict, emg: xr.DataArray, *, block_ms: float | None = None, folds: int = N_FOLDS, seed: int = 0
 ) -> xr.Dataset:
-    """Score estimators by how well they predict hidden blocks of rectified EMG.
+    """Score one way of predicting hidden bins by its likelihood.
 
     Parameters
     ----------
-    estimators : mapping of str to estimator
-        Fitted estimators that have ``predict_hidden``.
-    emg : DataArray, (time, muscle)
-        Rectified, scaled EMG.
-    block_ms : float, optional
-        Length of a hidden block (ms); by default that of the recording's own noise (`noise_length`). To predict across
-        longer gaps is another task than to estimate what is there, and asks for slower filters.
-    folds : int
-        How many times a part is hidden; each bin is hidden exactly once.
-    seed : int
-        Decides which block falls into which fold.
+    predict : callable
+        Takes rectified EMG and which bins are hidden ``(time,)``; returns activation ``(time, muscle)``.
+    emg, block_ms, folds, seed
+        See `nwb_autolfads.score_held_out`.
 
     Returns
     -------
     Dataset
-        ``nll`` and ``standard_error`` (estimator, muscle): mean negative log-likelihood per bin (nats) and its
-        standard error over blocks; ``concentration`` (estimator, muscle); ``block_nll`` (estimator, block, muscle),
-        whose differences between two estimators are paired, with ``block_time`` (s). Bins in which EMG is missing are
-        left out. Unusable muscles are NaN.
-
-    Raises
-    ------
-    SignalError
-        When the recording has fewer blocks than two per fold.
+        That of `nwb_autolfads.score_held_out`, without ``estimator``.
     """
-    each = [
-        held_out_likelihood(e.predict_hidden, emg, block_ms=block_ms, folds=folds, seed=seed)
-        for e in estimators.values()
-    ]
-    return xr.concat(each, dim=xr.Variable("estimator", list(estimators)))
-
-
-def held_out_likelihood(
-    predict: Predict, emg: xr.DataArray, *, block_ms: float | None = None, folds: int = N_FOLDS, seed: int = 0
-) -> xr.Dataset:
-    """Score one way of predicting hidden bins; see `score_held_out`, whose result this is without ``estimator``."""
     observed = observe(emg)
     if block_ms is None:
         block_ms = noise_length(observed.values, observed.segments, observed.rate)

@@ -173,7 +173,7 @@ def read_any_spikes(
 
 
 def read_event_times(file: NWBFile | None, events: str | Events | None, around: tuple[float, float]) -> Events | None:
-    """Return what repeats, and the stretch around it; None where nothing was asked for and the file does not tell."""
+    """Return what repeats, and the window around it; None where nothing was asked for and the file does not tell."""
     if isinstance(events, Events):
         return events
     if file is None:

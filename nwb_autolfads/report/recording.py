@@ -102,7 +102,7 @@ def plot_quality(quality: xr.Dataset, signals: xr.DataArray) -> Figure:
     quality : Dataset, (muscle,)
         What `nwb_autolfads.emg.quality.assess_quality` returns.
     signals : DataArray, (time, muscle)
-        A stretch of the same muscles, with attrs ``unit``.
+        An excerpt of the same muscles, with attrs ``unit``.
 
     Returns
     -------

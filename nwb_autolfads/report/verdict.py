@@ -55,7 +55,7 @@ def judge(
         Rectified EMG that they were made from.
     held_out : Dataset or str
         ``nll`` ``(estimator, muscle)`` of hidden blocks, the same for all, as
-        `nwb_autolfads.estimators.heldout.score_held_out` returns it; or why there is none.
+        `nwb_autolfads.score_held_out` returns it; or why there is none.
     comparisons : mapping of str to Dataset, optional
         Scores by the keys of `nwb_autolfads.evaluation.registry.SCORES`; those with a `Ranking` are judged.
 
@@ -112,8 +112,8 @@ def _likelihood(subject: str, held_out: xr.Dataset | str) -> Finding:
     own, other = float(nll.sel(estimator=subject)), float(nll.sel(estimator=best))
     numbers = f"{own:.4f} against {other:.4f} nats per bin and muscle; lower is better"
     if own < other:
-        return Finding(True, f"It predicts hidden stretches of EMG better than the best filter, {best} ({numbers}).")
-    return Finding(False, f"It predicts hidden stretches of EMG no better than {best} ({numbers}): use {best}.")
+        return Finding(True, f"It predicts hidden EMG better than the best filter, {best} ({numbers}).")
+    return Finding(False, f"It predicts hidden EMG no better than {best} ({numbers}): use {best}.")
 
 
 def _muscles(estimate: xr.Dataset, emg: xr.DataArray | None) -> Finding | None:

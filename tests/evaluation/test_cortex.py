@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.evaluation.decoding.binning import bin_activation, bin_spikes, estimator_window
+from nwb_autolfads.evaluation.decoding.binning import bin_activation, estimator_window
+from nwb_autolfads.evaluation.decoding.spike_rates import spike_rates
 from nwb_autolfads.evaluation.scores.cortex import score_against_cortex
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.sources.spikes.trains import SpikeTrains
@@ -119,13 +120,13 @@ def test_spike_counts_in_bins_give_what_spike_times_give(session):
         spikes.counts(edges), dims=("time", "unit"), coords={"time": edges[:-1] + 0.0025, "unit": list(spikes.units)}
     )
     bins = bin_activation(estimates, 0.01)
-    from_times, from_counts = (bin_spikes(each, bins, smoothing=0.025, min_rate=0.5) for each in (spikes, counts))
+    from_times, from_counts = (spike_rates(each, bins, smoothing=0.025, min_rate=0.5) for each in (spikes, counts))
     # The middle of a bin of five samples lies 4 ms behind its first sample: the counts are half a bin off at most.
     assert np.corrcoef(from_times.rates.ravel(), from_counts.rates.ravel())[0, 1] > 0.99
     coarse = {"time": np.arange(800) * 0.05, "unit": [0, 1]}
     wide = xr.DataArray(np.ones((800, 2)), dims=("time", "unit"), coords=coarse)
     with pytest.raises(SignalError, match=r"bins of 50 ms, activation in 10 ms.*bin_width=0.05"):
-        bin_spikes(wide, bins, smoothing=0.025, min_rate=0.5)
+        spike_rates(wide, bins, smoothing=0.025, min_rate=0.5)
 
 
 def test_binning_averages_and_never_mixes_segments():

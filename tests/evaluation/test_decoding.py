@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.evaluation.decoding.folds import Folds, blocked_folds
+from nwb_autolfads.evaluation.decoding.folds import Folds, contiguous_folds
 from nwb_autolfads.evaluation.decoding.lagged import known_rows, lagged_map, lagged_sums
 from nwb_autolfads.evaluation.decoding.ridge import decode
 from nwb_autolfads.segments import Segments
@@ -33,28 +33,28 @@ def r2(true, predicted):
 
 def test_held_out_predictions_are_those_of_scikit_learn_with_everything_chosen_in_training():
     x, y, time, segments = driven()
-    shifts, strengths = [0, 3, 6], np.array([1e-3, 1e-1, 10.0])
-    found = decode(x, y, time, segments, shifts, n_folds=4, guard=0.1, strengths=strengths)
+    shifts, alphas = [0, 3, 6], np.array([1e-3, 1e-1, 10.0])
+    found = decode(x, y, time, segments, shifts, n_folds=4, guard=0.1, alphas=alphas)
     rows = np.arange(6, len(time))
     wide = np.hstack([x[rows - shift] for shift in shifts])
-    folds = blocked_folds(time[rows], 4, 0.1)
+    folds = contiguous_folds(time[rows], 4, 0.1)
 
-    def fit_predict(train, test, strength, target):
+    def fit_predict(train, test, alpha, target):
         mean, sd = wide[train].mean(axis=0), wide[train].std(axis=0)
-        model = Ridge(alpha=strength * train.sum()).fit((wide[train] - mean) / sd, y[rows][train, target])
+        model = Ridge(alpha=alpha * train.sum()).fit((wide[train] - mean) / sd, y[rows][train, target])
         return model.predict((wide[test] - mean) / sd)
 
     for f in range(4):
         for target in range(2):
             inner = []
-            for strength in strengths:
+            for alpha in alphas:
                 error = 0.0
                 for g in set(range(4)) - {f}:
                     train, test = ~folds.near[f] & ~folds.near[g], folds.test[g] & ~folds.near[f]
-                    error += ((y[rows][test, target] - fit_predict(train, test, strength, target)) ** 2).sum()
+                    error += ((y[rows][test, target] - fit_predict(train, test, alpha, target)) ** 2).sum()
                 inner.append(error)
-            best = strengths[int(np.argmin(inner))]
-            assert found.strength[f, target] == best
+            best = alphas[int(np.argmin(inner))]
+            assert found.alpha[f, target] == best
             expected = fit_predict(~folds.near[f], folds.test[f], best, target)
             np.testing.assert_allclose(found.predicted[rows][folds.test[f], target], expected, atol=1e-9)
             assert found.r2_fold[f, target] == pytest.approx(r2(y[rows][folds.test[f], target], expected))
@@ -69,7 +69,7 @@ def test_the_lag_that_made_the_target_is_found():
 
 def test_no_training_bin_is_closer_to_a_tested_one_than_the_guard():
     time = np.sort(np.concatenate([np.arange(600) * STEP, 9.0 + np.arange(600) * STEP]))
-    folds = blocked_folds(time, 5, 0.3)
+    folds = contiguous_folds(time, 5, 0.3)
     assert folds.test.sum(axis=0).tolist() == [1] * len(time)
     for test, near in zip(folds.test, folds.near, strict=True):
         distances = np.abs(time[test][:, None] - time[~near])
@@ -84,9 +84,9 @@ def test_a_leak_planted_across_the_border_pays_without_a_guard_and_not_with_one_
     at = np.arange(n_time)
     borders = np.arange(1, n_folds) * n_time // n_folds
     x = np.stack([np.maximum(0, 1 - np.abs(at - border) / (window / 2)) for border in borders], axis=1)
-    strengths, segments = np.array([1e-4]), Segments.of_lengths([n_time], 1 / STEP)
+    alphas, segments = np.array([1e-4]), Segments.of_lengths([n_time], 1 / STEP)
     leaky, guarded = (
-        decode(x, y, at * STEP, segments, [0], n_folds=n_folds, guard=guard, strengths=strengths).predicted
+        decode(x, y, at * STEP, segments, [0], n_folds=n_folds, guard=guard, alphas=alphas).predicted
         for guard in (0.0, window * STEP)
     )
     leak = x.any(axis=1)
@@ -102,7 +102,7 @@ def test_the_shuffled_control_is_not_above_zero_but_shows_folds_that_train_on_wh
     honest = decode(x, y, time, segments, [0, 5], n_folds=4, guard=0.5)
     assert honest.r2.mean() <= honest.r2.std()
     assert honest.r2.mean() < 0.02
-    whole = blocked_folds(time[5:], 4, 0.5).test
+    whole = contiguous_folds(time[5:], 4, 0.5).test
     leaking = Folds(test=whole, near=np.zeros_like(whole))
     assert decode(x, y, time, segments, [0, 5], n_folds=4, guard=0.5, folds=leaking).r2.min() > 0.05
 
@@ -138,8 +138,8 @@ def test_sums_over_lags_are_those_of_the_design_matrix(rows, shifts):
 
 
 def test_pieces_of_folds_make_up_every_fold_whole():
-    folds = blocked_folds(np.arange(900) * STEP, 5, 0.2)
-    pieces, of_pieces = folds.pieces()
+    folds = contiguous_folds(np.arange(900) * STEP, 5, 0.2)
+    pieces, of_pieces = folds.spans()
     assert np.concatenate(pieces).tolist() == list(range(900))
     for whole, cut in ((folds.test, of_pieces.test), (folds.near, of_pieces.near)):
         assert np.repeat(cut, [len(piece) for piece in pieces], axis=1).tolist() == whole.tolist()
@@ -178,4 +178,4 @@ def test_a_recording_too_short_for_its_folds_is_refused_with_the_numbers():
     ):
         decode(x, y, time, segments, [0], n_folds=10, guard=1.0)
     with pytest.raises(ConfigError, match="2 folds"):
-        blocked_folds(time, 2, 0.1)
+        contiguous_folds(time, 2, 0.1)

@@ -20,7 +20,7 @@ ALLOWED = {
     "search": {"lfads", "errors", "files", "validation"},
     "estimators": {"search", "lfads", "segments", "errors", "files", "validation"},
     "results": {"sources", "config", "segments", "errors", "files"},
-    "evaluation": {"sources", "emg", "results", "segments", "errors", "files"},
+    "evaluation": {"sources", "emg", "estimators", "results", "segments", "errors", "files"},
     "report": {"evaluation", "segments", "errors"},
     "simulate": {"errors", "files"},
     "config": {"emg", "sources", "errors", "files", "validation"},

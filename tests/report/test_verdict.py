@@ -62,7 +62,7 @@ def test_a_fit_that_passes_every_check_is_called_trustworthy():
     found = judge(estimates, emg=emg, held_out=held_out(0.5, 0.6), comparisons={"cortex": comparison(0.5, 0.3, 0.01)})
     assert found.headline == "AutoLFADS looks trustworthy: 5 of 5 checks speak for it, none against."
     assert found.findings[0].text == (
-        "It predicts hidden stretches of EMG better than the best filter, BayesianFilter "
+        "It predicts hidden EMG better than the best filter, BayesianFilter "
         "(0.5000 against 0.6000 nats per bin and muscle; lower is better)."
     )
 

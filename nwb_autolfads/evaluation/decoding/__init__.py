@@ -1,1 +1,1 @@
-"""Decoding with lags, scored on blocks of time that share nothing with what it was trained on."""
+"""Decoding with lags, scored on parts of time that share nothing with what it was trained on."""

@@ -1,4 +1,4 @@
-"""Blocks of time that are held out in turn, with guards around them."""
+"""Folds of cross-validation over time: contiguous, held out in turn, with guards around them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEWEST_ROWS = 100
 
 @dataclass(frozen=True)
 class Folds:
-    """Blocks of time that are held out in turn.
+    """Contiguous parts of time that are held out in turn.
 
     Attributes
     ----------
@@ -30,15 +30,15 @@ class Folds:
     test: Mask
     near: Mask
 
-    def pieces(self) -> tuple[list[NDArray[np.intp]], Folds]:
-        """Cut the rows where any fold begins or ends, so that whatever is tested or trained on is a union of pieces.
+    def spans(self) -> tuple[list[NDArray[np.intp]], Folds]:
+        """Cut the rows where any fold begins or ends, so that whatever is tested or trained on is a union of spans.
 
         Returns
         -------
         rows : list of ndarray of int
-            Rows of each piece.
+            Rows of each span.
         folds : Folds
-            The same folds, ``(fold, piece)``.
+            The same folds, ``(fold, span)``.
         """
         both = np.concatenate([self.test, self.near])
         starts = np.flatnonzero((both[:, 1:] != both[:, :-1]).any(axis=0)) + 1
@@ -46,15 +46,15 @@ class Folds:
         return np.split(np.arange(both.shape[1]), starts), Folds(self.test[:, firsts], self.near[:, firsts])
 
 
-def blocked_folds(time: Floats, n_folds: int, guard: float) -> Folds:
-    """Cut time into contiguous blocks of equally many bins, each with a guard on both sides.
+def contiguous_folds(time: Floats, n_folds: int, guard: float) -> Folds:
+    """Cut time into contiguous folds of equally many bins, each with a guard on both sides.
 
     Parameters
     ----------
     time : ndarray, (row,)
         Ascending (s).
     n_folds : int
-        At least 3, so that a strength can be chosen with one block held out and another tested.
+        At least 3, so that alpha can be chosen with one fold held out and another tested.
     guard : float
         Time (s) between any tested and any training row, at least: as long as whatever makes one bin depend on
         another (window of the estimator, smoothing, lags).

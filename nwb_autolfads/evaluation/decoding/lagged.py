@@ -1,7 +1,7 @@
 """Signals at several lags: where they are known, their sums of products over rows, and linear maps of them.
 
 The design matrix, all predictors of one lag side by side, is never made. The product of two lags depends on the
-difference of the lags alone, but for what lies between them at the ends of a stretch of rows: each difference is
+difference of the lags alone, but for what lies between them at the ends of a run of rows: each difference is
 multiplied out once, and other pairs of lags with it are had by adding and taking away those few rows.
 """
 
@@ -66,16 +66,16 @@ class Sums:
     def __sub__(self, other: Sums) -> Sums:
         return Sums(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
 
-    def in_blocks(self, n_blocks: int) -> Sums:
-        """Return the sums for equal parts of the predictors, each part for itself: ``(block, predictor, ...)``."""
-        width = len(self.x) // n_blocks
-        square = self.xx.reshape(n_blocks, width, n_blocks, width)
+    def split(self, n_parts: int) -> Sums:
+        """Return the sums for equal parts of the predictors, each part for itself: ``(part, predictor, ...)``."""
+        width = len(self.x) // n_parts
+        square = self.xx.reshape(n_parts, width, n_parts, width)
         return Sums(
             self.n,
-            self.x.reshape(n_blocks, width),
+            self.x.reshape(n_parts, width),
             self.y,
             np.einsum("ipiq->ipq", square),
-            self.xy.reshape(n_blocks, width, -1),
+            self.xy.reshape(n_parts, width, -1),
             self.yy,
         )
 
@@ -136,6 +136,6 @@ def lagged_map(x: Floats, rows: Rows, shifts: Sequence[int], weights: Floats) ->
 
 
 def at_rows(values: NDArray, rows: Rows) -> NDArray:
-    """Return ``values[rows]``, without a copy where the rows are one stretch."""
-    one_stretch = rows[-1] - rows[0] == len(rows) - 1
-    return values[rows[0] : rows[-1] + 1] if one_stretch else values[rows]
+    """Return ``values[rows]``, without a copy where the rows are one run."""
+    one_run = rows[-1] - rows[0] == len(rows) - 1
+    return values[rows[0] : rows[-1] + 1] if one_run else values[rows]

@@ -1,4 +1,4 @@
-"""Ridge regression over lags, scored on blocks of time that share nothing with what it was trained on."""
+"""Ridge regression over lags, scored on parts of time that share nothing with what it was trained on."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nwb_autolfads.evaluation.decoding.folds import Folds, Mask, blocked_folds
+from nwb_autolfads.evaluation.decoding.folds import Folds, Mask, contiguous_folds
 from nwb_autolfads.evaluation.decoding.lagged import Sums, at_rows, known_rows, lagged_map, lagged_sums
 from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 
-STRENGTHS: Floats = np.logspace(-4, 1, 11)
-"""Ridge strengths to choose from, relative to the variance of one predictor: from almost none to shrinking all."""
+ALPHAS: Floats = np.logspace(-4, 1, 11)
+"""Penalties to choose from, relative to the variance of one predictor: from almost none to shrinking all."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Decoding:
         The same at the lag that was chosen inside the training rows.
     variation : ndarray, (fold, target)
         ``sum (y - mean y)^2``, the mean that of the fold.
-    strength : ndarray, (fold, target)
-        Ridge strength of the model of all lags, chosen inside the training rows.
+    alpha : ndarray, (fold, target)
+        Ridge penalty of the model of all lags, chosen inside the training rows.
     n : ndarray of int, (fold,)
         Rows that were tested.
     predict : callable
@@ -48,7 +48,7 @@ class Decoding:
     error_at_lag: Floats
     error_one_lag: Floats
     variation: Floats
-    strength: Floats
+    alpha: Floats
     n: NDArray[np.int64]
     predict: Callable[[], Floats]
 
@@ -95,14 +95,14 @@ def decode(
     *,
     n_folds: int,
     guard: float,
-    strengths: Floats = STRENGTHS,
+    alphas: Floats = ALPHAS,
     folds: Folds | None = None,
 ) -> Decoding:
     """Predict targets from lagged predictors by ridge regression, everything chosen inside the training rows.
 
-    Predictors are z-scored and the strength is chosen per target by the squared error on each other block in turn,
-    with the same guards around it; the tested block and its guards play no part. All regressions come from sums over
-    blocks of rows, so that none is computed twice and memory stays bounded.
+    Predictors are z-scored and alpha is chosen per target by the squared error on each other fold in turn,
+    with the same guards around it; the tested fold and its guards play no part. All regressions come from sums over
+    spans of rows, so that none is computed twice and memory stays bounded.
 
     Parameters
     ----------
@@ -116,11 +116,11 @@ def decode(
         Lags in bins: the target at t is predicted from the predictors at ``t - shift``.
     n_folds : int
     guard : float
-        See `blocked_folds`.
-    strengths : ndarray, optional
-        Ridge strengths to choose from: the penalty per bin on z-scored predictors.
+        See `contiguous_folds`.
+    alphas : ndarray, optional
+        To choose from: the penalty per bin on z-scored predictors.
     folds : Folds, optional
-        Instead of those of `blocked_folds`, over the rows that are used.
+        Instead of those of `contiguous_folds`, over the rows that are used.
 
     Raises
     ------
@@ -129,44 +129,25 @@ def decode(
     """
     usable = known_rows(predictors, segments, shifts) & np.isfinite(targets).all(axis=1)
     rows = np.flatnonzero(usable)
-    folds = blocked_folds(time[rows], n_folds, guard) if folds is None else folds
-    n_folds, n_lags, n_targets = len(folds.test), len(shifts), targets.shape[1]
+    folds = contiguous_folds(time[rows], n_folds, guard) if folds is None else folds
     # Centring once keeps the sums of squares small against what they differ by.
     middle = at_rows(targets, rows).mean(axis=0)
     x, y = predictors - at_rows(predictors, rows).mean(axis=0), targets - middle
     x[~np.isfinite(x)] = 0.0
 
-    pieces, of_pieces = folds.pieces()
-    parts = [lagged_sums(x, y, rows[piece], shifts) for piece in pieces]
-
-    def sums(mask: Mask) -> Sums:
-        return sum((parts[piece] for piece in np.flatnonzero(mask)), Sums.none(n_lags * x.shape[1], n_targets))
-
-    test, near = of_pieces.test, of_pieces.near
-    everything, left_out = sum(parts[1:], parts[0]), [sums(mask) for mask in near]
-    error = np.zeros((n_folds, 1, len(strengths), n_targets))
-    error_at_lag = np.zeros((n_folds, n_lags, len(strengths), n_targets))
-    for f in range(n_folds):
-        for g in range(f):
-            train = everything - left_out[f] - left_out[g] + sums(near[f] & near[g])
-            together, apart = (_fit(train.in_blocks(n_blocks), strengths) for n_blocks in (1, n_lags))
-            for outer, tested in ((f, sums(test[g] & ~near[f])), (g, sums(test[f] & ~near[g]))):
-                error[outer] += together.squared_error(tested.in_blocks(1))
-                error_at_lag[outer] += apart.squared_error(tested.in_blocks(n_lags))
-
-    off, off_at_lag = np.zeros((n_folds, n_targets)), np.zeros((n_folds, n_lags, n_targets))
-    variation = np.zeros((n_folds, n_targets))
-    models = []
-    for f in range(n_folds):
-        train, tested = everything - left_out[f], sums(test[f])
-        together, apart = (
-            _fit(train.in_blocks(each.shape[1]), strengths).choose(each[f].argmin(axis=1))
-            for each in (error, error_at_lag)
+    spans, of_spans = folds.spans()
+    sums = _FoldSums([lagged_sums(x, y, rows[span], shifts) for span in spans], of_spans)
+    error, error_at_lag = _inner_errors(sums, len(shifts), alphas)
+    off, off_at_lag, variation, models = [], [], [], []
+    for fold in range(len(folds.test)):
+        train, tested = sums.train(fold), sums.tested(fold)
+        all_lags, one_lag = (
+            _fit(train.split(each.shape[1]), alphas).choose(each[fold].argmin(axis=1)) for each in (error, error_at_lag)
         )
-        off[f] = together.squared_error(tested.in_blocks(1))[0, 0]
-        off_at_lag[f] = apart.squared_error(tested.in_blocks(n_lags))[:, 0]
-        variation[f] = tested.total_variation()
-        models.append(together)
+        off.append(all_lags.squared_error(tested.split(1))[0, 0])
+        off_at_lag.append(one_lag.squared_error(tested.split(len(shifts)))[:, 0].T)
+        variation.append(tested.total_variation())
+        models.append(all_lags)
 
     def predict() -> Floats:
         predicted = np.full(targets.shape, np.nan)
@@ -178,47 +159,96 @@ def decode(
     chosen_lag = error_at_lag.min(axis=2).argmin(axis=1)  # (fold, target)
     return Decoding(
         rows=usable,
-        error=off,
-        error_at_lag=np.moveaxis(off_at_lag, 1, 2),
-        error_one_lag=np.take_along_axis(off_at_lag, chosen_lag[:, None], axis=1)[:, 0],
-        variation=variation,
-        strength=strengths[error[:, 0].argmin(axis=1)],
+        error=np.array(off),
+        error_at_lag=np.array(off_at_lag),
+        error_one_lag=np.take_along_axis(np.array(off_at_lag), chosen_lag[..., None], axis=2)[..., 0],
+        variation=np.array(variation),
+        alpha=alphas[error[:, 0].argmin(axis=1)],
         n=folds.test.sum(axis=1),
         predict=predict,
     )
 
 
+class _FoldSums:
+    """Sums over what folds test and train on, from sums over spans of rows of which all of it is made up."""
+
+    def __init__(self, parts: list[Sums], folds: Folds) -> None:
+        self._parts, self._folds = parts, folds
+        self._all = sum(parts[1:], parts[0])
+        self._near = [self._over(mask) for mask in folds.near]
+        self.n_folds, self.n_targets = len(folds.test), len(parts[0].y)
+
+    def _over(self, mask: Mask) -> Sums:
+        none = Sums.none(len(self._parts[0].x), len(self._parts[0].y))
+        return sum((self._parts[span] for span in np.flatnonzero(mask)), none)
+
+    def train(self, fold: int, other: int | None = None) -> Sums:
+        """Return the sums over the rows that train where one fold, or two, are held out with their guards."""
+        if other is None:
+            return self._all - self._near[fold]
+        near = self._folds.near
+        return self._all - self._near[fold] - self._near[other] + self._over(near[fold] & near[other])
+
+    def tested(self, fold: int, beside: int | None = None) -> Sums:
+        """Return the sums over the rows that a fold tests, without those near another fold."""
+        mask = self._folds.test[fold]
+        return self._over(mask if beside is None else mask & ~self._folds.near[beside])
+
+
+def _inner_errors(sums: _FoldSums, n_lags: int, alphas: Floats) -> tuple[Floats, Floats]:
+    """Return each fold's squared errors in all other folds, each of them held out in turn too.
+
+    Returns
+    -------
+    all_lags : ndarray, (fold, 1, alpha, target)
+        Of models of all lags.
+    one_lag : ndarray, (fold, lag, alpha, target)
+        Of models of one lag.
+    """
+    all_lags = np.zeros((sums.n_folds, 1, len(alphas), sums.n_targets))
+    one_lag = np.zeros((sums.n_folds, n_lags, len(alphas), sums.n_targets))
+    for f in range(sums.n_folds):
+        for g in range(f):
+            train = sums.train(f, g)
+            of_all, of_one = (_fit(train.split(n_parts), alphas) for n_parts in (1, n_lags))
+            for outer, inner in ((f, g), (g, f)):
+                tested = sums.tested(inner, beside=outer)
+                all_lags[outer] += of_all.squared_error(tested.split(1))
+                one_lag[outer] += of_one.squared_error(tested.split(n_lags))
+    return all_lags, one_lag
+
+
 @dataclass(frozen=True)
 class _Ridge:
-    """Weights ``(block, predictor, strength, target)`` and intercepts ``(block, strength, target)``."""
+    """Weights ``(part, predictor, alpha, target)`` and intercepts ``(part, alpha, target)``, each part a model."""
 
     weights: Floats
     intercept: Floats
 
     def squared_error(self, on: Sums) -> Floats:
-        """Return ``sum (y - x w - b)^2``, (block, strength, target)."""
+        """Return ``sum (y - x w - b)^2``, (part, alpha, target)."""
         w, b = self.weights, self.intercept
         quadratic = np.einsum("bpsk,bpsk->bsk", w, (on.xx @ w.reshape(*on.x.shape, -1)).reshape(w.shape))
         wx = np.einsum("bpsk,bp->bsk", w, on.x)
         wxy = np.einsum("bpsk,bpk->bsk", w, on.xy)
         return on.yy + quadratic + on.n * b**2 - 2 * wxy - 2 * b * on.y + 2 * b * wx
 
-    def choose(self, strength: NDArray[np.intp]) -> _Ridge:
-        """Return the models with the strength given for each block and target, (block, target)."""
+    def choose(self, alpha: NDArray[np.intp]) -> _Ridge:
+        """Return the models with the alpha given for each part and target, (part, target)."""
         return _Ridge(
-            np.take_along_axis(self.weights, strength[:, None, None], axis=2),
-            np.take_along_axis(self.intercept, strength[:, None], axis=1),
+            np.take_along_axis(self.weights, alpha[:, None, None], axis=2),
+            np.take_along_axis(self.intercept, alpha[:, None], axis=1),
         )
 
 
-def _fit(train: Sums, strengths: Floats) -> _Ridge:
-    """Ridge on z-scored predictors: ``(C + s I) w = c`` with ``C`` their correlations, ``c`` with the targets."""
+def _fit(train: Sums, alphas: Floats) -> _Ridge:
+    """Ridge on z-scored predictors: ``(C + alpha I) w = c`` with ``C`` their correlations, ``c`` with the targets."""
     mean_x, mean_y = train.x / train.n, train.y / train.n
     covariance = train.xx / train.n - mean_x[:, :, None] * mean_x[:, None]
     sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0))
     sd = np.where(sd > 1e-9 * np.maximum(sd.max(axis=1, keepdims=True), 1e-300), sd, np.inf)  # else it says nothing
     eigenvalues, vectors = np.linalg.eigh(covariance / (sd[:, :, None] * sd[:, None]))
     c = np.swapaxes(vectors, 1, 2) @ ((train.xy / train.n - mean_x[:, :, None] * mean_y) / sd[:, :, None])
-    shrunk = c[:, :, None] / (np.maximum(eigenvalues, 0)[:, :, None, None] + strengths[:, None])
+    shrunk = c[:, :, None] / (np.maximum(eigenvalues, 0)[:, :, None, None] + alphas[:, None])
     weights = (vectors @ shrunk.reshape(*sd.shape, -1)).reshape(shrunk.shape) / sd[:, :, None, None]
     return _Ridge(weights, mean_y - np.einsum("bp,bpsk->bsk", mean_x, weights))

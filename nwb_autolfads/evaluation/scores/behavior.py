@@ -81,7 +81,7 @@ def score_against_behavior(
     lags : sequence of float
         Leads (s) of activation before behaviour.
     n_folds : int
-        Contiguous blocks, each held out in turn.
+        Contiguous parts of time, each held out in turn.
     guard : float, optional
         Time (s) between tested and training bins. By default, and at least, the longest window of an estimator, with
         what lags and derivative reach.
@@ -97,11 +97,12 @@ def score_against_behavior(
     Dataset
         ``r2`` ``(estimator, target)``, the share of a target's variance that activation at all lags explains in
         held-out time (also called VAF), ``r2_fold`` of each fold; ``r2_one_lag``, the optimal linear estimate at one
-        lag, chosen inside the training folds; ``r2_at_lag`` ``(estimator, target, lag)`` and ``best_lag`` (s, delay
-        of the activation: negative, where it leads), where it is highest; ``strength``; ``single_trial_share``,
-        ``single_trial_r2``, ``control_r2`` as in `nwb_autolfads.evaluation.scores.cortex.score_against_cortex`.
-        Coordinates ``target_unit`` and ``series`` along ``target``. Tests between estimators along ``pair`` with
-        the prefix ``targets_``. attrs: ``config``, ``excluded_targets``, ``excluded_muscles``, ``notes`` (JSON).
+        lag, chosen inside the training folds; ``r2_at_lag`` ``(estimator, target, lag)`` and ``best_lag`` (s, delay of
+        the activation: negative, where it leads), where it is highest; ``alpha`` of the ridge per fold;
+        ``single_trial_share``, ``single_trial_r2``, ``control_r2`` as in
+        `nwb_autolfads.evaluation.scores.cortex.score_against_cortex`. Coordinates ``target_unit`` and ``series`` along
+        ``target``. Tests between estimators along ``pair`` with the prefix ``targets_``. attrs: ``config``,
+        ``excluded_targets``, ``excluded_muscles``, ``notes`` (JSON).
 
     Raises
     ------
@@ -115,7 +116,7 @@ def score_against_behavior(
     shifts = whole_bins(lags, bins.width)
     reach = float(np.ptp(lags)) + SAVITZKY_GOLAY_S * bool(max(derivatives))
     guard = checked_guard(guard, estimator_window(estimates), reach=reach)
-    blocked = partial(decode, time=bins.time, segments=bins.segments, shifts=shifts, n_folds=n_folds, guard=guard)
+    decode_folds = partial(decode, time=bins.time, segments=bins.segments, shifts=shifts, n_folds=n_folds, guard=guard)
     rng = np.random.default_rng(seed)
     mixed = [[shuffled(values, bins, rng) for values in bins.values] for _ in range(n_shuffles)]
     # Coverage and gaps differ between series, so each has rows and folds of its own.
@@ -131,12 +132,12 @@ def score_against_behavior(
         each_estimate = []
         for index, values in enumerate(bins.values):
             one = Bins(**{**bins.__dict__, "estimators": (bins.estimators[index],)})
-            decoding = blocked(values, targets)
+            decoding = decode_folds(values, targets)
             scores = decoding_scores(decoding, one, dims, lag_sign=-1.0, shifts=shifts)
             if events is not None:
                 scores |= trial_scores(decoding, targets, one, events, dims)
             if n_shuffles:
-                controls = [blocked(mix[index], targets).r2[None] for mix in mixed]
+                controls = [decode_folds(mix[index], targets).r2[None] for mix in mixed]
                 scores["control_r2"] = ((*dims, "shuffle"), np.stack(controls, axis=-1))
             each_estimate.append(xr.Dataset(scores))
         part = xr.concat(each_estimate, dim="estimator")

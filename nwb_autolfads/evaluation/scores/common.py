@@ -59,7 +59,7 @@ def decoding_scores(
         "r2_one_lag": (dims, decoding.r2_one_lag.reshape(shape)),
         "r2_at_lag": ((*dims, "lag"), at_lag),
         "best_lag": (dims, best_lag(at_lag, np.round(lag_sign * bins.width * np.asarray(shifts), 9) + 0.0)),
-        "strength": ((*dims, "fold"), spread(decoding.strength)),
+        "alpha": ((*dims, "fold"), spread(decoding.alpha)),
         "r2_fold_n": ((*dims, "fold"), np.broadcast_to(decoding.n, r2_fold.shape).astype(np.float64)),
     }
 
@@ -99,5 +99,5 @@ def with_tests(
 
 def shuffled(values: NDArray[np.float64], bins: Bins, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return values with their seconds in random order: as before in themselves, their alignment gone."""
-    pieces = np.array_split(np.arange(len(values)), max(2, round(len(values) * bins.width)))
-    return values[np.concatenate([pieces[index] for index in rng.permutation(len(pieces))])]
+    seconds = np.array_split(np.arange(len(values)), max(2, round(len(values) * bins.width)))
+    return values[np.concatenate([seconds[index] for index in rng.permutation(len(seconds))])]

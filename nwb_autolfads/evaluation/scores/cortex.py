@@ -12,13 +12,9 @@ import numpy as np
 import xarray as xr
 from pynwb import NWBFile
 
-from nwb_autolfads.evaluation.decoding.binning import (
-    bin_activation,
-    bin_spikes,
-    estimator_window,
-    smoothing_reach,
-)
+from nwb_autolfads.evaluation.decoding.binning import bin_activation, estimator_window
 from nwb_autolfads.evaluation.decoding.ridge import decode
+from nwb_autolfads.evaluation.decoding.spike_rates import smoothing_reach, spike_rates
 from nwb_autolfads.evaluation.score import Ranking, Score
 from nwb_autolfads.evaluation.scores.common import (
     checked_guard,
@@ -80,7 +76,7 @@ def score_against_cortex(
     lags : sequence of float
         Delays (s) of activation behind the spikes.
     n_folds : int
-        Contiguous blocks, each held out in turn.
+        Contiguous parts of time, each held out in turn.
     guard : float, optional
         Time (s) between tested and training bins. By default, and at least, the longest window of an estimator and
         what the lags and the smoothing reach, so that no window lies in both.
@@ -99,7 +95,8 @@ def score_against_cortex(
         ``r2`` ``(estimator, muscle)``, the share of a muscle's variance that spikes at all lags explain in held-out
         time (also called VAF), and ``r2_fold`` of each fold;
         ``r2_one_lag``, from the lag chosen inside the training folds; ``r2_at_lag`` ``(estimator, muscle, lag)``
-        and ``best_lag`` (s, delay of the activation), where it is highest; ``strength`` of the ridge per fold;
+        and ``best_lag`` (s, delay of the activation), where it is highest; ``alpha`` of the ridge per fold,
+        the penalty per bin on z-scored predictors;
         ``single_trial_share`` and ``single_trial_r2`` ``(estimator, muscle)``, see
         `nwb_autolfads.evaluation.scores.events.single_trial_scores`; ``control_r2`` ``(estimator, muscle, shuffle)``;
         ``unit_r2`` ``(estimator, unit)``, units from activation, ``population_r2`` ``(estimator,)``, its mean over
@@ -116,24 +113,24 @@ def score_against_cortex(
         If the guard is shorter than the estimators' windows need, or there are fewer than 3 folds.
     """
     bins = bin_activation(estimates, bin_width)
-    population = bin_spikes(spikes, bins, smoothing=smoothing, min_rate=min_rate)
+    units = spike_rates(spikes, bins, smoothing=smoothing, min_rate=min_rate)
     shifts = whole_bins(lags, bins.width)
     guard = checked_guard(guard, estimator_window(estimates), reach=np.ptp(lags) + smoothing_reach(smoothing))
-    blocked = partial(decode, time=bins.time, segments=bins.segments, n_folds=n_folds, guard=guard)
-    to_muscles = blocked(population.rates, bins.all_targets, shifts=shifts)
+    decode_folds = partial(decode, time=bins.time, segments=bins.segments, n_folds=n_folds, guard=guard)
+    to_muscles = decode_folds(units.rates, bins.all_targets, shifts=shifts)
     dims = ("estimator", "muscle")
     scores = decoding_scores(to_muscles, bins, dims, lag_sign=1.0, shifts=shifts)
     if events is not None:
         scores |= trial_scores(to_muscles, bins.all_targets, bins, events, dims)
     if n_shuffles:
         rng = np.random.default_rng(seed)
-        mixed = [shuffled(population.rates, bins, rng) for _ in range(n_shuffles)]
-        controls = [blocked(rates, bins.all_targets, shifts=shifts) for rates in mixed]
+        mixed = [shuffled(units.rates, bins, rng) for _ in range(n_shuffles)]
+        controls = [decode_folds(rates, bins.all_targets, shifts=shifts) for rates in mixed]
         shape = (len(bins.estimators), len(bins.muscles))
         scores["control_r2"] = ((*dims, "shuffle"), np.stack([c.r2.reshape(shape) for c in controls], axis=-1))
     # Muscles lead nothing: unit rates at t follow from activation at t + lag.
     backward = [-shift for shift in shifts]
-    to_units = [blocked(values, population.rates, shifts=backward) for values in bins.values]
+    to_units = [decode_folds(values, units.rates, shifts=backward) for values in bins.values]
     by_fold = np.stack([each.r2_fold.T for each in to_units])  # (estimator, unit, fold)
     scores["unit_r2"] = (("estimator", "unit"), np.stack([each.r2 for each in to_units]))
     scores["population_r2"] = (("estimator",), np.nanmean(scores["unit_r2"][1], axis=1))
@@ -144,7 +141,7 @@ def score_against_cortex(
         coords={
             "estimator": list(bins.estimators),
             "muscle": list(bins.muscles),
-            "unit": list(population.units),
+            "unit": list(units.units),
             "lag": ("lag", np.round(bins.width * np.asarray(shifts), 9), {"units": "s"}),
             "fold": np.arange(n_folds),
         },
@@ -162,8 +159,8 @@ def score_against_cortex(
                     "seed": seed,
                 }
             ),
-            "n_units": len(population.units),
-            "excluded_units": json.dumps(population.excluded),
+            "n_units": len(units.units),
+            "excluded_units": json.dumps(units.excluded),
             "excluded_muscles": json.dumps(bins.left_out),
             "notes": json.dumps([*bins.notes, *trial_notes(events, bins)]),
         },

@@ -17,7 +17,7 @@ _CLOCK_S = 1e-6  # times closer than this are the same
 
 @dataclass(frozen=True)
 class Events:
-    """Times (s) of something that happens again and again, what to call it, and the stretch around it that counts."""
+    """Times (s) of something that happens again and again, what to call it, and the window around it that counts."""
 
     name: str
     times: Floats
@@ -33,7 +33,7 @@ def event_averages(signals: xr.DataArray, events: Events) -> xr.Dataset:
     signals : DataArray, (time, ...)
         Evenly sampled but for gaps.
     events : Events
-        Those whose stretch is not wholly recorded are left out.
+        Those whose window is not wholly recorded are left out.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def event_averages(signals: xr.DataArray, events: Events) -> xr.Dataset:
     Raises
     ------
     SignalError
-        If no event has its whole stretch recorded.
+        If no event has its whole window recorded.
     """
     signals = signals.transpose("time", ...)
     time = signals["time"].values
@@ -58,7 +58,7 @@ def event_averages(signals: xr.DataArray, events: Events) -> xr.Dataset:
     if not len(trials):
         raise SignalError(
             f"none of {len(events.times)} events is recorded from {events.before:g} s before to {events.after:g} s on",
-            way_out="Choose other events, or a shorter stretch around them",
+            way_out="Choose other events, or a shorter window around them",
             obj=events.name,
         )
     dims = ("from_event", *signals.dims[1:])
@@ -75,7 +75,7 @@ def event_averages(signals: xr.DataArray, events: Events) -> xr.Dataset:
 def without_average(values: Floats, time: Floats, step: float, events: Events) -> Floats:
     """Return signals less their average at the same time from the event; NaN far from any event, (time, signal).
 
-    Every bin belongs to the last event whose stretch has begun. Times from the event that occur only once are NaN.
+    Every bin belongs to the last event whose window has begun. Times from the event that occur only once are NaN.
 
     Parameters
     ----------

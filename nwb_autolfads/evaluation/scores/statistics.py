@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
+from scipy.stats import rankdata, wilcoxon
 
 Floats = NDArray[np.float64]
 
@@ -67,8 +67,7 @@ def rank_biserial(differences: Floats) -> float:
     kept = differences[np.isfinite(differences) & (differences != 0)]
     if not kept.size:
         return float("nan")
-    size = np.abs(kept)
-    ranks = np.array([((size < each).sum() + (size <= each).sum() + 1) / 2 for each in size])
+    ranks = rankdata(np.abs(kept))
     return float((ranks * np.sign(kept)).sum() / ranks.sum())
 
 

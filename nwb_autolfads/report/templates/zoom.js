@@ -4,7 +4,7 @@
   const box = document.getElementById("zoom");
   if (!box) return;
   const pictures = Array.from(box.querySelectorAll("svg"));
-  const said = document.getElementById("zoom-said");
+  const shown = document.getElementById("zoom-shown");
   const bins = Number(box.dataset.bins), begin = Number(box.dataset.start), end = Number(box.dataset.stop);
   let left = 0, width = bins - 1;
   const show = () => {
@@ -12,7 +12,7 @@
     left = Math.min(bins - 1 - width, Math.max(0, left));
     for (const picture of pictures) picture.setAttribute("viewBox", `${left} 0 ${width} 1000`);
     const at = (bin) => (begin + (end - begin) * bin / (bins - 1)).toFixed(2);
-    said.textContent = `${at(left)} s to ${at(left + width)} s`;
+    shown.textContent = `${at(left)} s to ${at(left + width)} s`;
   };
   const zoom = (factor, share) => { left += width * (1 - factor) * share; width *= factor; show(); };
   for (const picture of pictures) {
