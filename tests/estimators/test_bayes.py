@@ -1,5 +1,6 @@
 """Bayesian filter and smoother against a plain loop in float64, scipy's expm, and data drawn from the model itself."""
 
+import itertools
 import json
 import tracemalloc
 
@@ -10,10 +11,10 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.estimators.bayes import forward_backward
+from nwb_autolfads.estimators.bayes import side_by_side
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.estimator import MEAN_OF_RECTIFIED, BayesianFilter
-from nwb_autolfads.estimators.bayes.forward_backward import infer
+from nwb_autolfads.estimators.bayes.side_by_side import infer
 from nwb_autolfads.segments import Segments
 
 
@@ -106,14 +107,42 @@ def test_filter_and_smoother_are_those_of_a_plain_loop(observation):
         np.testing.assert_allclose(filtered.log_predictive[:, muscle], evidence, atol=1e-5)
 
 
+@pytest.mark.parametrize("observation", ["laplace", "gauss"])
+def test_filter_and_smoother_are_sums_over_all_paths_of_the_joint_distribution(observation):
+    sigma, x = np.array([0.3, 0.8, 2.0]), np.array([0.1, 1.9, 0.6, 0.02])
+    kernel = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.1, 0.3, 0.6]])
+    model = AmplitudeModel(sigma[None], kernel[None].astype(np.float32), observation)
+    power = x if observation == "laplace" else x**2 / 2
+    scale = sigma if observation == "laplace" else sigma**2
+    paths = np.array(list(itertools.product(range(3), repeat=4)))
+
+    def joint(bins):
+        """p(path, x of the first bins) of all 81 paths."""
+        moves = kernel[paths[:, :-1], paths[:, 1:]].prod(axis=1)
+        density = np.exp(-power / scale[paths]) / sigma[paths]
+        return moves / 3 * density[:, :bins].prod(axis=1)
+
+    filtered, smoothed = (infer(model, x[:, None], rows(4), smooth=each, mode=True) for each in (False, True))
+    for t in range(4):
+        for found, weight in ((filtered, joint(t + 1)), (smoothed, joint(4))):
+            weight = weight / weight.sum()
+            mean = weight @ sigma[paths[:, t]]
+            assert found.mean[t, 0] == pytest.approx(mean, rel=1e-5)
+            assert found.std[t, 0] == pytest.approx(np.sqrt(weight @ (sigma[paths[:, t]] - mean) ** 2), rel=1e-4)
+            assert found.mode[t, 0] == sigma[np.argmax([weight[paths[:, t] == state].sum() for state in range(3)])]
+        predictive = joint(t + 1).sum() / joint(t).sum()
+        for found in (filtered, smoothed):
+            assert found.log_predictive[t, 0] == pytest.approx(np.log(predictive), abs=1e-5)
+
+
 def test_windows_side_by_side_agree_with_one_sequential_pass(monkeypatch):
     n_grid, top = 25, 2.5
     x = draw_from_the_model(6000, n_grid, top, 0.3, 1.0, "laplace", 3)[0]
     kernel = expm(generator(n_grid, top / n_grid, 0.3, 1.0) / RATE)
     sigma = np.arange(1, n_grid + 1) * top / n_grid
     alphas, gammas, evidence = plain_loop(x, sigma, kernel, "laplace")
-    monkeypatch.setattr(forward_backward, "WINDOW_BINS", 500)
-    monkeypatch.setattr(forward_backward, "BELIEFS_AT_ONCE", 500 * n_grid * 5)  # 12 windows in 3 batches
+    monkeypatch.setattr(side_by_side, "WINDOW_BINS", 500)
+    monkeypatch.setattr(side_by_side, "BELIEFS_AT_ONCE", 500 * n_grid * 5)  # 12 windows in 3 batches
     model = model_of(1, n_grid, top, 0.3, 1.0, "laplace")
     filtered, smoothed = (infer(model, x[:, None], rows(6000), smooth=smooth) for smooth in (False, True))
     np.testing.assert_allclose(filtered.mean[:, 0], alphas @ sigma, rtol=1e-5)
@@ -125,8 +154,8 @@ def test_a_model_that_forgets_slowly_gets_a_longer_warm_up(monkeypatch):
     n_grid, top = 20, 2.0
     x = draw_from_the_model(3000, n_grid, top, 0.005, 0.0, "laplace", 4)[0]
     kernel = expm(generator(n_grid, top / n_grid, 0.005, 0.0) / RATE)
-    monkeypatch.setattr(forward_backward, "WINDOW_BINS", 300)
-    monkeypatch.setattr(forward_backward, "WARM_UP_BINS", 8)
+    monkeypatch.setattr(side_by_side, "WINDOW_BINS", 300)
+    monkeypatch.setattr(side_by_side, "WARM_UP_BINS", 8)
     model = model_of(1, n_grid, top, 0.005, 0.0, "laplace")
     smoothed = infer(model, x[:, None], rows(3000), smooth=True)
     gammas = plain_loop(x, model.grid[0], kernel, "laplace")[1]
@@ -285,8 +314,8 @@ def test_an_outlier_far_above_the_grid_leaves_everything_finite():
 
 
 def test_memory_does_not_grow_with_the_beliefs_of_the_whole_recording(monkeypatch):
-    monkeypatch.setattr(forward_backward, "WINDOW_BINS", 256)
-    monkeypatch.setattr(forward_backward, "BELIEFS_AT_ONCE", 2 * 256 * 100 * 4)
+    monkeypatch.setattr(side_by_side, "WINDOW_BINS", 256)
+    monkeypatch.setattr(side_by_side, "BELIEFS_AT_ONCE", 2 * 256 * 100 * 4)
     x = np.random.default_rng(13).exponential(1, (14_000, 1))
     tracemalloc.start()
     infer(model_of(1, 100, 3.0, 0.3, 1.0, "laplace"), x, rows(len(x)), smooth=True)

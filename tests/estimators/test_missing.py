@@ -9,7 +9,7 @@ from scipy import stats
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
-from nwb_autolfads.estimators.bayes.forward_backward import infer
+from nwb_autolfads.estimators.bayes.side_by_side import infer
 from nwb_autolfads.estimators.heldout import held_out_likelihood, hidden_blocks, score_held_out
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.noise_length import noise_length

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
-from nwb_autolfads.estimators.bayes.forward_backward import infer
 from nwb_autolfads.estimators.bayes.settings import Amplitudes, BayesianFilterSettings, Observation, Transition
+from nwb_autolfads.estimators.bayes.side_by_side import infer
 from nwb_autolfads.estimators.observed import ObservedEmg, moving_average, observe
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.validation import checked

@@ -1,10 +1,14 @@
-"""Exact filter and smoother of the amplitude model, many windows of time side by side.
+"""The recursions of a hidden Markov model, one step each, for many muscles and windows of time side by side.
 
-Forward and backward recursions are exact, but each step must wait for the one before. They also forget where they
-started. So time is cut into windows that run side by side, each warmed up on the bins around it; where two neighbours
-do not agree at their border to `TOLERANCE`, the warm-up is doubled and the run repeated, in the worst case until every
-window starts where its gap-free segment does. A bin outside a window's segment, like one that is hidden, has
-likelihood one for every amplitude, and the uniform belief that a segment starts from stays uniform there.
+With x_1..t the bins up to t, s_t the amplitude at t and K the probabilities of going from one amplitude to another:
+
+    predict       p(s_t | x_1..t-1)  =  sum over s_(t-1) of  p(s_(t-1) | x_1..t-1) K(s_(t-1), s_t)
+    condition     p(s_t | x_1..t)    =  p(s_t | x_1..t-1) p(x_t | s_t) / p(x_t | x_1..t-1)
+    look back     p(x_t..T | s_(t-1))  =  sum over s_t of  K(s_(t-1), s_t) p(x_t | s_t) p(x_t+1..T | s_t)
+    smooth        p(s_t | x_1..T)    ~  p(s_t | x_1..t) p(x_t+1..T | s_t)
+
+(Rabiner 1989, Proc IEEE 77:257; Särkkä 2013, Bayesian Filtering and Smoothing). K is symmetric here. Arrays are
+(muscle, window, G) over the G amplitudes; every step writes into arrays that the caller keeps.
 """
 
 from __future__ import annotations
@@ -12,265 +16,69 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, Float32, likelihood
-from nwb_autolfads.segments import Segment, Segments
-
-TOLERANCE = 2e-6
-"""Largest total variation distance between the beliefs of two windows at their border (float32 resolves 1e-6)."""
-WINDOW_BINS = 2048
-WARM_UP_BINS = 256
-BELIEFS_AT_ONCE = 64_000_000
-"""Probabilities and likelihoods held at a time: 256 MB."""
+from nwb_autolfads.estimators.bayes.amplitude_hmm import Float32
 
 
-class Beliefs(NamedTuple):
-    """What is believed about the amplitude in each bin, arrays ``(time, muscle)``.
+class Filtered(NamedTuple):
+    """What is known at a bin from it and those before it."""
 
-    Attributes
-    ----------
-    mean, std, mode : array
-        Of the posterior over sigma; the mode is NaN unless it was asked for.
-    log_predictive : array
-        log p(x_t | earlier x) of the seen bins, up to the observation's constant; zero where unseen.
-    """
-
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
-    mode: NDArray[np.float64]
-    log_predictive: NDArray[np.float64]
+    state: Float32  # (muscle, window, G), p(s_t | x_1..t)
+    evidence: Float32  # (muscle, window), p(x_t | x_1..t-1), relative to what the likelihood is relative to
 
 
-def infer(
-    model: AmplitudeModel,
-    x: NDArray[np.float64],
-    segments: Segments,
-    *,
-    visible: NDArray[np.bool_] | None = None,
-    smooth: bool = False,
-    mode: bool = False,
-) -> Beliefs:
-    """Filter, or smooth forward and backward, rectified EMG.
-
-    Memory is bounded: beside the result, about `BELIEFS_AT_ONCE` numbers are held at a time.
+def filter_step(state: Float32, kernel: Float32, likelihood: Float32, *, predicted: Float32, out: Float32) -> Filtered:
+    """Go one bin forward.
 
     Parameters
     ----------
-    model : AmplitudeModel
-    x : array, (time, muscle)
-        Rectified, scaled EMG.
-    segments : Segments
-        Each starts afresh from the uniform belief.
-    visible : array of bool, (time,) or (time, muscle), optional
-        Bins that may be used; all when not given.
-    smooth : bool
-        Condition on the whole segment, not only on the past.
-    mode : bool
-        Find the modes too.
-
-    Returns
-    -------
-    Beliefs
+    state : array, (muscle, window, G)
+        p(s_(t-1) | x_1..t-1).
+    kernel : array, (muscle, G, G)
+        K, rows sum to one.
+    likelihood : array, (muscle, window, G)
+        p(x_t | s_t), up to a factor.
+    predicted, out : array, (muscle, window, G)
+        Written over: with p(s_t | x_1..t-1) and with the state that is returned. ``out`` may be ``state``.
     """
-    seen = np.ones(x.shape, bool) if visible is None else np.broadcast_to(visible.reshape(len(x), -1), x.shape)
-    longest = segments.longest.n_samples
-    length = min(WINDOW_BINS, longest)
-    windows = [
-        _Window(first, min(first + length, segment.stop), segment)
-        for segment in segments
-        for first in range(segment.first_sample, segment.stop, length)
-    ]
-    n_muscles, n_grid = model.grid.shape
-    pairs = max(1, BELIEFS_AT_ONCE // (2 * length * n_grid))  # of a muscle and a window, run side by side
-    pairs = min(pairs, n_muscles * len(windows))
-    # Allocated once: fresh pages for every batch would cost as much time as the matrix products.
-    room = np.empty((2, (length if smooth else 1) * pairs * n_grid), np.float32)
-    beliefs = Beliefs(*(np.empty(x.shape) for _ in Beliefs._fields))
-    muscles_at_once = max(1, pairs // len(windows))
-    for start in range(0, n_muscles, muscles_at_once):
-        muscles = slice(start, start + muscles_at_once)
-        part = Beliefs(*(np.empty_like(x[:, muscles]) for _ in Beliefs._fields))
-        warm_up = WARM_UP_BINS
-        while True:
-            found = _infer_muscles(
-                model.of_muscles(muscles),
-                x[:, muscles],
-                seen[:, muscles],
-                windows,
-                room,
-                warm_up,
-                part,
-                smooth=smooth,
-                mode=mode,
-            )
-            if warm_up >= longest or found <= TOLERANCE:
-                break
-            warm_up *= 2
-        for whole, values in zip(beliefs, part, strict=True):
-            whole[:, muscles] = values
-    return beliefs
+    _predict(state, kernel, out=predicted)
+    return _condition_on(predicted, likelihood, out=out)
 
 
-class _Window(NamedTuple):
-    """Bins ``first`` to ``stop`` of a gap-free segment."""
+def look_back(later: Float32, kernel: Float32, likelihood: Float32, *, work: Float32) -> None:
+    """Go one bin backward, in place.
 
-    first: int
-    stop: int
-    segment: Segment
-
-
-class _Batch(NamedTuple):
-    """Windows side by side: ``before`` bins of warm-up, ``length`` bins of their own, ``after`` bins of warm-up."""
-
-    windows: list[_Window]
-    features: Float32  # (step, muscle, window, 3)
-    offset: NDArray[np.float64]  # (step, muscle, window)
-    before: int
-    length: int
-    after: int
-
-
-class _Borders(NamedTuple):
-    """Beliefs ``(muscle, window, G)`` on entering a window's own bins and on leaving them, in either direction."""
-
-    forward_entry: Float32
-    forward_exit: Float32
-    backward_entry: Float32
-    backward_exit: Float32
-
-
-def _lay_out(
-    model: AmplitudeModel,
-    x: NDArray[np.float64],
-    seen: NDArray[np.bool_],
-    windows: list[_Window],
-    length: int,
-    warm_up: int,
-) -> _Batch:
-    first, stop, begin, end = np.array([(w.first, w.stop, w.segment.first_sample, w.segment.stop) for w in windows]).T
-    before, after = min(warm_up, int((first - begin).max())), min(warm_up, int((end - stop).max()))
-    time = first + np.arange(-before, length + after)[:, None]  # (step, window)
-    inside = (time >= begin) & (time < end)
-    time = np.where(inside, time, first)
-    features, offset = model.features(x.T[:, time], inside & seen.T[:, time])
-    return _Batch(windows, np.ascontiguousarray(features.swapaxes(0, 1)), offset.swapaxes(0, 1), before, length, after)
-
-
-def _infer_muscles(
-    model: AmplitudeModel,
-    x: NDArray[np.float64],
-    seen: NDArray[np.bool_],
-    windows: list[_Window],
-    room: Float32,
-    warm_up: int,
-    beliefs: Beliefs,
-    *,
-    smooth: bool,
-    mode: bool,
-) -> float:
-    """Run all windows of some muscles, batch by batch; return how far neighbours disagree at their borders."""
-    length = max(window.stop - window.first for window in windows)
-    at_once = max(1, room.shape[1] // ((length if smooth else 1) * model.grid.size))
-    borders = []
-    for start in range(0, len(windows), at_once):
-        batch = _lay_out(model, x, seen, windows[start : start + at_once], length, warm_up)
-        borders.append(_infer_batch(model, batch, room, beliefs, smooth=smooth, mode=mode))
-    return _disagreement(windows, borders)
-
-
-def _infer_batch(
-    model: AmplitudeModel, batch: _Batch, room: Float32, beliefs: Beliefs, *, smooth: bool, mode: bool
-) -> _Borders:
-    """Run the recursions over a batch and write its windows' own bins into ``beliefs``.
-
-    alpha_t ~ p(x_t | sigma) (alpha_(t-1) K),  beta_(t-1) ~ K (p(x_t | sigma) beta_t),  posterior_t ~ alpha_t beta_t
+    Parameters
+    ----------
+    later : array, (muscle, window, G)
+        p(x_t+1..T | s_t) up to a factor; becomes p(x_t..T | s_(t-1)) over its sum.
+    kernel, likelihood
+        As in `filter_step`.
+    work : array, (muscle, window, G)
+        Written over.
     """
-    terms, kernel = model.terms(), model.kernel
-    shape = (len(model.grid), len(batch.windows), model.grid.shape[1])
-    uniform = np.full(shape, 1 / shape[2], np.float32)
-    work = np.empty(shape, np.float32)
-    # What the backward pass needs again: (own bin, muscle, window, G); the filter writes over the one bin it keeps.
-    n_kept = batch.length if smooth else 1
-    alphas, chances = room[:, : n_kept * uniform.size].reshape(2, n_kept, *shape)
-    summary = _Summary(model, batch, mode=mode)
+    np.multiply(later, likelihood, out=work)
+    np.matmul(work, kernel, out=later)
+    _normalise(later)
 
-    alpha = forward_entry = uniform
-    for step in range(-batch.before, batch.length):
-        if step == 0:
-            forward_entry = alpha.copy()
-        kept = step if smooth and step >= 0 else 0
-        np.matmul(alpha, kernel, out=work)
-        chance = likelihood(batch.features[batch.before + step], terms, out=chances[kept])
-        alpha = np.multiply(work, chance, out=alphas[kept])
-        evidence = _normalise(alpha)
-        if step >= 0:
-            summary.evidence[step] = evidence
-            if not smooth:
-                summary.add(step, alpha)
-    forward_exit = alpha.copy()
 
-    beta, backward_entry, later = uniform.copy(), uniform, np.empty(shape, np.float32)
-    for step in reversed(range(batch.length + batch.after if smooth else 0)):
-        if step == batch.length - 1:
-            backward_entry = beta.copy()
-        if step < batch.length:
-            summary.add(step, np.multiply(alphas[step], beta, out=work))
-            chance = chances[step]
-        else:
-            chance = likelihood(batch.features[batch.before + step], terms, out=later)
-        np.multiply(beta, chance, out=work)
-        np.matmul(work, kernel, out=beta)  # the kernel is symmetric
-        _normalise(beta)
-    summary.write(beliefs)
-    return _Borders(forward_entry, forward_exit, backward_entry, beta)
+def smooth_step(state: Float32, later: Float32, *, out: Float32) -> Float32:
+    """Combine p(s_t | x_1..t) and p(x_t+1..T | s_t) into p(s_t | x_1..T), up to a factor."""
+    return np.multiply(state, later, out=out)
+
+
+def _predict(state: Float32, kernel: Float32, *, out: Float32) -> Float32:
+    return np.matmul(state, kernel, out=out)
+
+
+def _condition_on(predicted: Float32, likelihood: Float32, *, out: Float32) -> Filtered:
+    joint = np.multiply(predicted, likelihood, out=out)  # p(s_t, x_t | x_1..t-1)
+    evidence = _normalise(joint)
+    return Filtered(joint, evidence)
 
 
 def _normalise(message: Float32) -> Float32:
+    """Divide by the sum over amplitudes, in place; return that."""
     total = message @ np.ones(message.shape[-1], np.float32)  # three times as fast as message.sum(axis=-1)
     message *= np.reciprocal(total)[..., None]
     return total
-
-
-class _Summary:
-    """Moments, mode and evidence of every step of a batch."""
-
-    def __init__(self, model: AmplitudeModel, batch: _Batch, *, mode: bool) -> None:
-        self.model, self.batch = model, batch
-        shape = (batch.length, len(model.grid), len(batch.windows))
-        self.powers = (model.grid[:, :, None] ** np.arange(3)).astype(np.float32)  # (muscle, G, 3)
-        self.moments = np.empty((*shape, 3), np.float32)
-        self.mode = np.empty(shape, np.intp) if mode else None
-        self.evidence = np.empty(shape, np.float32)
-
-    def add(self, step: int, posterior: Float32) -> None:
-        np.matmul(posterior, self.powers, out=self.moments[step])
-        if self.mode is not None:
-            posterior.argmax(axis=-1, out=self.mode[step])
-
-    def _at_modes(self) -> NDArray[np.float64]:
-        return self.model.grid[np.arange(len(self.model.grid))[:, None], self.mode]
-
-    def write(self, beliefs: Beliefs) -> None:
-        total, first, second = np.moveaxis(self.moments.astype(np.float64), -1, 0)
-        mean = first / total
-        values = (
-            mean,
-            np.sqrt(np.maximum(second / total - mean**2, 0)),
-            np.full_like(mean, np.nan) if self.mode is None else self._at_modes(),
-            np.log(self.evidence) + self.batch.offset[self.batch.before : self.batch.before + self.batch.length],
-        )
-        for kept, computed in zip(beliefs, values, strict=True):
-            for index, window in enumerate(self.batch.windows):
-                kept[window.first : window.stop] = computed[: window.stop - window.first, :, index]
-
-
-def _disagreement(windows: list[_Window], borders: list[_Borders]) -> float:
-    """Return the largest total variation distance between neighbours' beliefs at their common border."""
-    forward_entry, forward_exit, backward_entry, backward_exit = (
-        np.concatenate(each, axis=1) for each in zip(*borders, strict=True)
-    )
-    follows = np.array([w.first > w.segment.first_sample for w in windows[1:]], bool)
-    ahead = np.abs(forward_entry[:, 1:] - forward_exit[:, :-1])[:, follows]
-    back = np.abs(backward_exit[:, 1:] - backward_entry[:, :-1])[:, follows]
-    return 0.5 * max(float(each.sum(axis=-1).max(initial=0)) for each in (ahead, back))
