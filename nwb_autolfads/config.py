@@ -1,18 +1,20 @@
-"""What a run reads, and its settings file: YAML with one part per room, each optional."""
+"""All that a settings file or a command line can say: source, preprocessing, estimator, session."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.errors import ConfigError, described
+from nwb_autolfads.estimators import registry
 from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -49,6 +51,75 @@ class Source:
         return Path(self.file)
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says to `run` besides where the EMG is and where the result goes.
+
+    Attributes
+    ----------
+    estimator : str
+        Key of a registered estimator, or ``all``.
+    preset : str
+        Where the configuration of AutoLFADS starts from.
+    seed : int
+        Seed of everything random.
+    save_model : Path or None
+        File to keep the trained model in.
+    resume : Path or None
+        Folder to keep the training in, and to go on from.
+    weights : bool
+        Whether the trained model is kept in the NWB file, beside its estimate.
+    trials : str or None
+        Events (see `nwb_autolfads.sources.nwb.events.read_events`) whose trials are the windows of an estimator that
+        takes trials; the others always run along the whole recording.
+    until : str or None
+        Events at which trials end; without, they all have one length.
+    trial_from, trial_to : float
+        Begin and end of a trial (ms after its event; with ``until``, the end is after that one).
+    minutes : float or None
+        Time for training, in place of the length that the preset gives it.
+    """
+
+    estimator: str = "autolfads"
+    preset: str = "quick"
+    seed: int = 0
+    save_model: Path | None = None
+    resume: Path | None = None
+    weights: bool = False
+    trials: str | None = None
+    until: str | None = None
+    trial_from: float = -100.0
+    trial_to: float | None = None
+    minutes: float | None = None
+
+
+def given(options: Source | RunOptions) -> dict[str, Any]:
+    """Return what was given of options, JSON-serialisable: their fields that are not at their defaults."""
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    defaults = {field.name: field.default for field in fields(options)}
+    return {key: _plain(value) for key, value in values.items() if value != defaults[key]}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def as_arguments(options: Mapping[str, Any]) -> list[str]:
+    """Return options (see `given`) as a command line takes them: the field ``trial_from`` is ``--trial-from``."""
+    arguments: list[str] = []
+    for key, value in options.items():
+        flag = f"--{key.replace('_', '-')}"
+        if isinstance(value, list):
+            arguments += [flag, ",".join(map(str, value))]
+        elif value is True:
+            arguments.append(flag)
+        elif value is not None and value is not False:
+            arguments += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+    return arguments
+
+
 class SessionSettings(BaseModel):
     """What a new NWB file says of a recording that has none."""
 
@@ -71,19 +142,37 @@ class SessionSettings(BaseModel):
 class RunSettings(BaseModel):
     """What a run does with the EMG.
 
-    The parts of the estimators hold their keyword arguments, checked when the estimator is made; see the
-    documentation of each.
+    In a settings file each estimator has a part of its own, under its key; the numbers in it are checked when the
+    estimator is made.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preprocessing: PreprocessingConfig = Field(default_factory=PreprocessingConfig)
     session: SessionSettings = Field(default_factory=SessionSettings)
-    lowpass: dict[str, Any] = Field(default_factory=dict, description="Arguments of LowPass.")
-    bayes: dict[str, Any] = Field(default_factory=dict, description="Arguments of BayesianFilter.")
-    autolfads: dict[str, Any] = Field(
-        default_factory=dict, description="Numbers of AutoLFADSConfig, over the preset's."
-    )
+    estimators: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Settings of estimators, by key.")
+
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The settings file that these were read from."""
+        return self._file
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_estimators(cls, values: Any) -> Any:
+        """Take the part of each registered estimator."""
+        if not isinstance(values, dict):
+            return values
+        parts = {entry.key: values[entry.key] for entry in registry.entries() if entry.key in values}
+        rest = {key: value for key, value in values.items() if key not in parts}
+        return {**rest, "estimators": parts} if parts else rest
+
+    def given(self) -> dict[str, Any]:
+        """Return what was set, as a settings file says it; JSON-serialisable."""
+        values = self.model_dump(mode="json", exclude_unset=True)
+        return {part: said for part, said in {**values, **values.pop("estimators", {})}.items() if said}
 
     def with_session(self, **given: str | None) -> RunSettings:
         """Return these settings with what is given of `SessionSettings` put over what they say.
@@ -138,9 +227,11 @@ def read_settings(path: Path | None) -> RunSettings:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"is not YAML: {reason}", way_out="See docs/getting-started.md", file=str(path)) from error
     try:
-        return RunSettings.model_validate({} if values is None else values)
+        settings = RunSettings.model_validate({} if values is None else values)
     except ValidationError as error:
         raise ConfigError(described(error), way_out="See docs/getting-started.md", file=str(path)) from error
+    settings._file = path
+    return settings
 
 
 def _refuse_what_unfolds(text: str, path: Path) -> None:
@@ -154,10 +245,3 @@ def _refuse_what_unfolds(text: str, path: Path) -> None:
             raise ConfigError(
                 f"nests deeper than {MAX_DEPTH} levels", way_out="See docs/getting-started.md", file=str(path)
             )
-
-
-def described(error: ValueError | TypeError) -> str:
-    """Say in one line which settings are wrong, and how."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])

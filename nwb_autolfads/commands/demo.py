@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from nwb_autolfads.commands import workflow
-from nwb_autolfads.commands.choice import Choice
-from nwb_autolfads.config import RunSettings, Source
+from nwb_autolfads.commands.report import render_page
+from nwb_autolfads.commands.run import run
+from nwb_autolfads.config import RunOptions, RunSettings, Source
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.evaluation.truth import score_against_truth
-from nwb_autolfads.files.atomic import new_version
-from nwb_autolfads.results import outputs
+from nwb_autolfads.files.atomic import new_version, write_text
+from nwb_autolfads.files.places import Output, check_outputs
+from nwb_autolfads.results.outputs import Target
 from nwb_autolfads.simulate import read_true_activation, simulate_session
 
 if TYPE_CHECKING:
@@ -82,25 +83,24 @@ def run_demo(
     session, result, page, picture = (
         folder / name for name in ("session.nwb", "session_activation.nwb", "report.html", "activation.png")
     )
-    for file in (session, result, page, picture):
-        outputs.check_new_file(file, 0, may_exist=overwrite)
+    check_outputs([Output(file, overwrite) for file in (session, result, page, picture)])
 
     tell(f"Simulating {DURATION_S:.0f} s of EMG with known activation")
     simulate_session(session, seed=seed, duration=DURATION_S, overwrite=overwrite)
-    done = workflow.run(
+    done = run(
         Source(session),
-        outputs.Target(result, overwrite=overwrite),
-        Choice("all", seed=seed, weights=True),
-        RunSettings(autolfads=SHORT_TRAINING),
+        Target(result, overwrite=overwrite),
+        RunOptions("all", seed=seed, weights=True),
+        RunSettings(estimators={"autolfads": SHORT_TRAINING}),
         tell=tell,
         progress=progress,
     )
 
     truth = read_true_activation(session)
     scores = score_against_truth(done.estimates, truth)
-    outputs.write_text(
+    write_text(
         page,
-        workflow.render_page(
+        render_page(
             result,
             done.estimates,
             done.emg,

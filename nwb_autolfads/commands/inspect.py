@@ -12,7 +12,9 @@ import xarray as xr
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
 from nwb_autolfads.errors import SignalError, SourceError
-from nwb_autolfads.results.outputs import check_new_file, write_bytes
+from nwb_autolfads.files.atomic import write_bytes
+from nwb_autolfads.files.places import Output, check_outputs
+from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.sources.contents import Contents, list_contents
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -114,7 +116,7 @@ def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None 
         If the picture cannot be written.
     """
     if picture is not None:
-        check_new_file(picture, 0, may_exist=False)
+        check_outputs([Output(picture)], files_behind(source.file))
     contents = list_contents(source.file, io=source.io, outside_links=source.outside_links)
     if contents.remote:
         return Overview(contents, (), None, "")
@@ -133,4 +135,4 @@ def _draw(recording: EmgRecording, quality: xr.Dataset, picture: Path) -> None:
 
     drawn = BytesIO()
     plot_quality(quality, middle_excerpt(recording, PICTURE_S)).savefig(drawn, format="png", dpi=120)
-    write_bytes(picture, drawn.getvalue())
+    write_bytes(picture, drawn.getvalue(), may_exist=False)

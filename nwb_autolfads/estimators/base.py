@@ -5,11 +5,45 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, ClassVar, Self
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+
+from nwb_autolfads.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nwb_autolfads.search.progress import ProgressCallback
+
+
+@dataclass(frozen=True)
+class Making:
+    """What a run says to an estimator besides its settings.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of everything random.
+    preset : str
+        Where the configuration starts from, for an estimator that trains; so are the following.
+    minutes : float or None
+        Time for training, in place of the length that the configuration gives it.
+    run_directory : Path or None
+        Folder to keep the training in, and to go on from.
+    progress : callable or None
+        Called while it trains.
+    """
+
+    seed: int = 0
+    preset: str = "quick"
+    minutes: float | None = None
+    run_directory: Path | None = None
+    progress: ProgressCallback | None = None
 
 
 class Estimator(ABC):
@@ -24,8 +58,22 @@ class Estimator(ABC):
     """
 
     name: ClassVar[str]
-    takes_trials: ClassVar[bool] = False  # whether trials can be its windows; a filter needs what is between them
     seed: int = 0
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], making: Making) -> Self:
+        """Make the estimator from its part of a settings file: the keyword arguments of its class.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such argument, or it is out of its range.
+        """
+        known = signature(cls).parameters
+        if unknown := sorted(set(settings) - set(known)):
+            way_out = f"Known are {', '.join(known)}"
+            raise ConfigError(f"there is no setting {unknown[0]}", way_out=way_out, obj=cls.name)
+        return cls(**{**({"seed": making.seed} if "seed" in known else {}), **settings})
 
     @property
     @abstractmethod
@@ -39,6 +87,42 @@ class Estimator(ABC):
     @abstractmethod
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
         """Estimate activation for rectified EMG ``(time, muscle)``; see `estimate_dataset` for what comes back."""
+
+    @property
+    def predicts_masked(self) -> bool:
+        """Whether what is hidden in all muscles at once is a fair question: a model may have learnt another."""
+        return True
+
+    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.floating]:
+        """Predict activation ``(time, muscle)`` where ``hidden (time,)`` is true, without using ``emg`` there.
+
+        Raises
+        ------
+        ConfigError
+            If this estimator cannot.
+        """
+        raise ConfigError(f"{self.name} does not predict hidden bins", way_out="Leave it out of scores on held-out EMG")
+
+    def to_bytes(self) -> bytes:
+        """Return the trained model; see `from_bytes`.
+
+        Raises
+        ------
+        ConfigError
+            If this estimator has none.
+        """
+        raise ConfigError(f"{self.name} has no model that could be kept", way_out="Run it again on each recording")
+
+    @classmethod
+    def from_bytes(cls, data: bytes, file: str = "") -> Self:
+        """Return the estimator whose model `to_bytes` gave; ``file`` is named in errors.
+
+        Raises
+        ------
+        ConfigError
+            If this estimator has none.
+        """
+        raise ConfigError(f"{cls.name} has no model that could be kept", way_out="Run it again on each recording")
 
     def _dataset(self, emg: xr.DataArray, variables: Mapping[str, Any]) -> xr.Dataset:
         return estimate_dataset(emg, variables, estimator=self.name, config=self.config, seed=self.seed)

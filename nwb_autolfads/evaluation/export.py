@@ -15,8 +15,10 @@ import xarray as xr
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.score import Score
+from nwb_autolfads.files import places
+from nwb_autolfads.files.atomic import write_bytes, write_text
 from nwb_autolfads.results.comparison import write_comparisons
-from nwb_autolfads.results.outputs import check_new_file, write_bytes, write_text
+from nwb_autolfads.results.neighbours import files_behind
 
 _IN_THE_FILE = ("estimator", "muscle", "target", "fold", "lag")
 """Dimensions for which a table in an NWB file has columns."""
@@ -53,8 +55,8 @@ def _fitting(score: Score, scores: xr.Dataset) -> xr.Dataset:
     return scores[names].assign_attrs(description=score.description)
 
 
-def check_outputs(csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> None:
-    """Refuse, before anything is computed, to write where something stands already.
+def check_outputs(source: Path, csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> None:
+    """Refuse, before anything is computed, to write over what is read, or where something stands already.
 
     Raises
     ------
@@ -64,16 +66,15 @@ def check_outputs(csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> 
     files = [] if csv is None else [csv]
     if netcdf is not None and netcdf.is_dir():
         files += [netcdf / f"{score.key}.nc" for score in registry.SCORES]
-    for file in files:
-        check_new_file(file, 0, may_exist=overwrite)
+    places.check_outputs([places.Output(file, overwrite) for file in files], files_behind(source))
 
 
 def score_rows(scores: xr.Dataset) -> Iterator[dict[str, Any]]:
     """Yield all scores in long form: one row per value, with its name and whatever it depends on."""
     for name, score in scores.data_vars.items():
         along = [_places(scores, str(dim)) for dim in score.dims]
-        for places, value in zip(itertools.product(*along), score.values.ravel().tolist(), strict=True):
-            yield {"score": str(name), **{key: at for place in places for key, at in place.items()}, "value": value}
+        for position, value in zip(itertools.product(*along), score.values.ravel().tolist(), strict=True):
+            yield {"score": str(name), **{key: at for place in position for key, at in place.items()}, "value": value}
 
 
 def _places(scores: xr.Dataset, dim: str) -> list[dict[str, Any]]:
@@ -90,14 +91,13 @@ def write_csv(scores: Mapping[str, xr.Dataset], file: Path, *, overwrite: bool =
     OutputError
         If the file exists already, or cannot be written.
     """
-    check_new_file(file, 0, may_exist=overwrite)
     rows = [{"compared_with": key, **row} for key, each in scores.items() for row in score_rows(each)]
     columns = dict.fromkeys(key for row in rows for key in row if key != "value")
     text = io.StringIO()
     writer = csv.DictWriter(text, [*columns, "value"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(file, text.getvalue())
+    write_text(file, text.getvalue(), may_exist=overwrite)
     return file
 
 
@@ -116,8 +116,7 @@ def write_netcdf(scores: Mapping[str, xr.Dataset], folder: Path, *, overwrite: b
         raise OutputError(
             f"the folder cannot be made: {error.strerror}", way_out="Choose another folder", file=str(folder)
         ) from error
-    for file in files.values():
-        check_new_file(file, 0, may_exist=overwrite)
+    places.check_outputs([places.Output(file, overwrite) for file in files.values()])
     for key, file in files.items():
-        write_bytes(file, bytes(scores[key].to_netcdf(engine="scipy")))
+        write_bytes(file, bytes(scores[key].to_netcdf(engine="scipy")), may_exist=overwrite)
     return list(files.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.evaluation.scores.events import Events
+from nwb_autolfads.results.asked import settings_of, source_of
 from nwb_autolfads.results.read import read_activations
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.nwb.events import read_events
@@ -185,10 +185,10 @@ def read_event_times(file: NWBFile | None, events: str | Events | None, around: 
 
 
 def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingConfig | None) -> xr.DataArray:
-    """Return the rectified EMG that an estimate was made from, made again from the file."""
-    path = json.loads(estimate.attrs.get("origin", "{}")).get("object_path")
-    with open_emg(file, path=path) as recording:
-        emg = preprocess(recording, config)
+    """Return the rectified EMG that an estimate was made from, made again from the file as it was made then."""
+    source = source_of(str(file.container_source), estimate)
+    with open_emg(file, path=source.emg, muscles=source.muscles, unit=source.unit) as recording:
+        emg = preprocess(recording, config or settings_of(estimate).preprocessing)
     if emg.attrs["preprocessing"] != estimate.attrs.get("preprocessing"):
         raise SourceError(
             "the EMG was preprocessed with other settings than these",

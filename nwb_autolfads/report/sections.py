@@ -14,6 +14,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.estimators.registry import entry_of
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.report import recording, training
@@ -30,14 +31,6 @@ from nwb_autolfads.report.zoom import zoom_lines
 
 MOST_BEHAVIOR_TARGETS, MOST_FORCE_TARGETS = 60, 12  # beyond, a picture of all is not readable: the table is enough
 MOST_OPEN_ROWS = 12  # of a table that is shown beside its picture
-
-_KINDS = {
-    "LowPass": "smooths each muscle's rectified EMG with a filter of fixed cutoff",
-    "LowPassSubspace": "smooths, and keeps only what the muscles have in common",
-    "BayesianFilter": "assumes that activation drifts, and now and then jumps; weighs each sample of EMG by that",
-    "AutoLFADS": "a neural network that learns how muscles go on together, and keeps what such dynamics can make",
-}
-"""What an estimator does, for a reader who never heard of it."""
 
 CITATIONS = (
     "Wimalasena et al. 2022, Estimating muscle activation from EMG using deep learning-based dynamical systems "
@@ -230,12 +223,18 @@ def _searches(page: Page) -> list[Shown]:
     return [training.search_summary(name, each) for name, each in page.estimates.items() if "search_valid_nll" in each]
 
 
+def _principle(estimate: xr.Dataset) -> str:
+    """Say what an estimator does, for a reader who never heard of it; nothing of one that is not registered."""
+    entry = entry_of(str(estimate.attrs.get("estimator", "")))
+    return "" if entry is None else entry.principle
+
+
 def made_by(page: Page) -> list[Shown]:
     """Return how each estimate was made, and what its estimator does."""
     return [
         {
             "name": name,
-            "does": _KINDS.get(str(estimate.attrs.get("estimator", "")), ""),
+            "does": _principle(estimate),
             **{key: estimate.attrs.get(key, "") for key in ("estimator", "version", "seed")},
             "config": json.dumps(json.loads(estimate.attrs.get("config", "{}")), indent=2, sort_keys=True),
         }

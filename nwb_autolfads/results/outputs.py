@@ -1,24 +1,19 @@
-"""Where results go: the place looked at before anything is computed, and an NWB file made where there is none."""
+"""Where results go: the place looked at before anything is computed."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.files.atomic import new_version, write_bytes, write_text  # noqa: F401
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.neighbours import files_behind
-from nwb_autolfads.results.new_session import EMG_PATH, require_session, write_session
 from nwb_autolfads.results.read import list_estimates
-from nwb_autolfads.sources import open_emg
-from nwb_autolfads.sources.recording import EmgRecording
 
-Tell = Callable[[str], None]
-"""Takes one line for the user at a time."""
+if TYPE_CHECKING:
+    from nwb_autolfads.config import Source
 
 
 @dataclass(frozen=True)
@@ -123,48 +118,3 @@ def check_target(
             way_out="Choose another --name, or --overwrite it",
             file=str(nwb_file),
         )
-
-
-def check_output(source: Path, target: Target, names: Sequence[str]) -> None:
-    """Refuse a target; see `check_target`."""
-    check_target(Source(source), target, names)
-
-
-def check_new_file(file: Path, n_bytes: int, *, may_exist: bool) -> None:
-    """Refuse a file; see `check_outputs`."""
-    check_outputs([Output(file, may_exist, n_bytes=n_bytes)])
-
-
-@contextlib.contextmanager
-def nwb_file_for(
-    source: Source, target: Target, settings: RunSettings, tell: Tell
-) -> Iterator[tuple[Callable[[], EmgRecording], Path, Target]]:
-    """Yield what opens the EMG, the NWB file that it is in, and where results go.
-
-    EMG that is in no NWB file on this machine is first written as one, under a name that becomes the target's when the
-    block ends well.
-    """
-    file = source.nwb_file()
-    if file is not None:
-        yield source.open, file, target
-        return
-    given = settings.session
-    if source.muscles is None and given.muscles is not None:
-        source = replace(source, muscles=given.muscles)
-    with source.open() as recording:
-        known = recording.session
-        start, subject = given.start or known.start, {**known.subject, **given.subject()}
-        require_session(recording, start, subject, target.file)
-        assumptions = recording.assumptions
-        with new_version(target.file, may_exist=target.overwrite) as partial:
-            description = given.description or known.description
-            write_session(recording, partial, start=start, subject=subject, description=description)
-            recording.close()
-            tell(f"Copied the EMG of {source.file} into {target.file}")
-
-            def open_copy() -> EmgRecording:
-                copy = open_emg(partial, path=EMG_PATH)
-                origin = replace(copy.origin, file=str(target.file))
-                return replace(copy, origin=origin, assumptions=assumptions)
-
-            yield open_copy, partial, Target(partial, True, target.name, False)

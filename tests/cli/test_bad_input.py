@@ -175,7 +175,7 @@ def test_wrong_training_settings_are_named(refusal, session, tmp_path):
 
 def test_only_autolfads_has_a_model_to_save(refusal, session, tmp_path):
     said = refusal("run", session, "--estimator", "lowpass", "--save-model", tmp_path / "m")
-    assert "lowpass has no training" in said
+    assert "lowpass has no model that could be kept" in said
 
 
 def test_a_model_that_is_none_is_refused(refusal, session, tmp_path):

@@ -136,15 +136,16 @@ def test_report_writes_a_page_with_the_emg_behind_the_estimate(call, session):
     assert call("report", result, "--overwrite").code == 0
 
 
-def test_report_says_when_the_emg_was_preprocessed_differently(call, session, tmp_path):
+def test_report_draws_the_emg_as_it_was_preprocessed_unless_told_otherwise(call, session, tmp_path):
     settings = tmp_path / "settings.yaml"
     settings.write_text("preprocessing:\n  analysis_rate_hz: 250\n")
     assert call("run", session, "--estimator", "lowpass", "--config", settings).code == 0
     result = session.with_name("walk_activation.nwb")
     call("report", result)
-    assert "not drawn" in result.with_suffix(".html").read_text(encoding="utf-8")
-    call("report", result, "--overwrite", "--config", settings)
     assert "not drawn" not in result.with_suffix(".html").read_text(encoding="utf-8")
+    settings.write_text("preprocessing:\n  analysis_rate_hz: 200\n")
+    call("report", result, "--overwrite", "--config", settings)
+    assert "not drawn" in result.with_suffix(".html").read_text(encoding="utf-8")
 
 
 def test_simulate_writes_a_session_that_inspect_understands(call, tmp_path):

@@ -9,8 +9,9 @@ import pytest
 
 from nwb_autolfads import simulate_session
 from nwb_autolfads.cli import main
-from nwb_autolfads.commands.choice import Choice, make_estimators
-from nwb_autolfads.config import read_settings
+from nwb_autolfads.commands.run import make_estimators
+from nwb_autolfads.config import RunOptions, read_settings
+from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.autolfads.config import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,13 +65,12 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
 
 
 def test_the_settings_of_the_page_to_start_with_suit_every_estimator():
-    from nwb_autolfads.commands.choice import Choice, make_estimators
     from nwb_autolfads.config import RunSettings
 
     ruamel = pytest.importorskip("ruamel.yaml")
     (text,) = blocks("docs/getting-started.md", "yaml")
     settings = RunSettings.model_validate(ruamel.YAML(typ="safe").load(text))
-    assert [estimator.name for estimator in make_estimators(Choice("all"), settings)] == [
+    assert [estimator.name for estimator in make_estimators(registry.chosen("all"), RunOptions("all"), settings)] == [
         "LowPass",
         "BayesianFilter",
         "AutoLFADS",
@@ -117,7 +117,9 @@ def test_the_python_and_the_settings_of_the_autolfads_page_work(tmp_path, monkey
         assert f"`{variable}`" in variables or variable.startswith("search_"), variable
     (settings,) = blocks("docs/autolfads.md", "yaml")
     Path("settings.yaml").write_text(settings)
-    (estimator,) = make_estimators(Choice("autolfads"), read_settings(Path("settings.yaml")))
+    (estimator,) = make_estimators(
+        registry.chosen("autolfads"), RunOptions("autolfads"), read_settings(Path("settings.yaml"))
+    )
     assert estimator.settings.factors == 8
     assert estimator.settings.training.space.learning_rate.start == 0.002
 

@@ -8,8 +8,7 @@ from emg_examples import RATE, rectified_emg
 
 from nwb_autolfads import AutoLFADS, cut_trials, read_activation, simulate_session
 from nwb_autolfads.cli import main
-from nwb_autolfads.commands.workflow import how_to_make
-from nwb_autolfads.config import RunSettings
+from nwb_autolfads.commands.recipe import how_to_make
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.search.config import TrainingConfig
@@ -132,5 +131,5 @@ def test_the_command_cuts_trials_for_autolfads_alone_and_the_report_says_how(tmp
     assert step == {"step": "trials", "n_trials": step["n_trials"]} | asked
     assert np.isfinite(cut["activation"]).all()
     assert 100 * step["n_trials"] < cut.sizes["time"] < whole.sizes["time"]
-    commands, _ = how_to_make({"AutoLFADS": cut}, RunSettings(), tmp_path / "session_activation.nwb")
-    assert "--trials steps:start_time --trial-from 0 --trial-to 0 --until steps:stop_time" in commands[0]
+    commands, _ = how_to_make({"AutoLFADS": cut}, tmp_path / "session_activation.nwb")
+    assert "--trials steps:start_time --until steps:stop_time --trial-from 0 " in commands[0]

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.torch
+from nwb_autolfads.commands.choice import Choice, make_estimators
 from populations import search_of, small_engine
 
 from nwb_autolfads import open_emg, preprocess, read_activation
-from nwb_autolfads.commands.choice import Choice, make_estimators
 from nwb_autolfads.config import read_settings
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS

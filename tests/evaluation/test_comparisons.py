@@ -172,14 +172,17 @@ def bare(tmp_path_factory):
 
 def test_events_phases_and_the_time_around_events_reach_the_page(bare, monkeypatch, tmp_path):
     asked = {}
-    monkeypatch.setattr(
-        "nwb_autolfads.commands.workflow.render_page", lambda *_, **given: asked.update(given) or "page"
-    )
+    monkeypatch.setattr("nwb_autolfads.commands.report.render_page", lambda *_, **given: asked.update(given) or "page")
     options = ["--events", "steps:foot_off_time", "--before", "0.2", "--after", "0.3", "--phases", "trials:kind"]
     with pytest.raises(SystemExit) as ended:
         main(["report", str(bare), "--out", str(tmp_path / "page.html"), *options])
     assert not ended.value.code
-    assert asked["asked"] == {"events": "steps:foot_off_time", "around": (0.2, 0.3), "phases": "trials:kind"}
+    assert asked["asked"] == {
+        "events": "steps:foot_off_time",
+        "before": 0.2,
+        "after": 0.3,
+        "phases": "trials:kind",
+    }
     assert asked["commands"][-1] == (
         "nwb-autolfads report out.nwb --events steps:foot_off_time --phases trials:kind --before 0.2 --after 0.3"
     )

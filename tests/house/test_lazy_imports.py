@@ -39,7 +39,7 @@ def test_rooms_around_the_model_do_without_torch():
         "from nwb_autolfads import LowPass",
         "import nwb_autolfads.evaluation.truth",
         "import nwb_autolfads.report.page",
-        "import nwb_autolfads.commands.workflow",
+        "import nwb_autolfads.commands.run",
         "import nwb_autolfads.commands.inspect",
         "import nwb_autolfads.commands.demo",
     ]

@@ -19,16 +19,15 @@ ALLOWED = {
     "lfads": set(),
     "search": {"lfads", "errors", "files", "validation"},
     "estimators": {"search", "lfads", "segments", "errors", "files", "validation"},
-    "results": {"sources", "config", "segments", "errors", "files"},
+    "results": {"config", "sources", "segments", "errors", "files"},
     "evaluation": {"sources", "emg", "estimators", "results", "segments", "errors", "files"},
-    "report": {"evaluation", "segments", "errors"},
+    "report": {"evaluation", "estimators", "segments", "errors"},
     "simulate": {"errors", "files"},
-    "config": {"emg", "sources", "errors", "files", "validation"},
+    "config": {"estimators", "emg", "sources", "errors", "files", "validation"},
     "commands": {
         "sources",
         "emg",
         "estimators",
-        "search",
         "lfads",
         "evaluation",
         "results",
@@ -39,7 +38,7 @@ ALLOWED = {
         "files",
         "validation",
     },
-    "cli": {"commands", "config", "evaluation", "results", "report", "search", "simulate", "errors", "files"},
+    "cli": {"commands", "config", "estimators", "results", "report", "simulate", "errors", "files"},
 }
 WITHOUT_TORCH = {
     "sources",

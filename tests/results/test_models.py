@@ -1,5 +1,6 @@
 """A trained model travels in the result file: `run --weights`, `apply RESULT.nwb OTHER.nwb`; and `--link`."""
 
+import json
 import os
 import re
 import shutil
@@ -61,8 +62,10 @@ def test_a_result_file_serves_as_model_for_another_recording(trained, tmp_path):
     other = trained / "other.nwb"
     call("apply", trained / "result.nwb", other, "--out", tmp_path / "from_result.nwb")
     call("apply", trained / "model", other, "--out", tmp_path / "from_model.nwb", "--link")
-    from_result = read_activation(tmp_path / "from_result.nwb")
-    xr.testing.assert_identical(from_result, read_activation(tmp_path / "from_model.nwb"))
+    from_result, from_model = (read_activation(tmp_path / f"from_{name}.nwb") for name in ("result", "model"))
+    assert json.loads(from_result.attrs.pop("options"))["model"] == "result.nwb"
+    assert json.loads(from_model.attrs.pop("options"))["model"] == "model"
+    xr.testing.assert_identical(from_result, from_model)
     assert np.isfinite(from_result["activation"]).all()
     assert not np.array_equal(from_result["activation"], read_activation(trained / "result.nwb")["activation"])
 

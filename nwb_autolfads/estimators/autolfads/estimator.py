@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,14 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nwb_autolfads.errors import ConfigError, SourceError
+from nwb_autolfads.errors import ConfigError, SourceError, described
 from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
 from nwb_autolfads.estimators.autolfads.posterior import PosteriorOverTime, corrected, posterior_over_time
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import MAX_BYTES, TrainedModel, pack, unpack
 from nwb_autolfads.estimators.autolfads.windows import unfit
-from nwb_autolfads.estimators.base import Estimator
+from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
 from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
@@ -63,7 +63,6 @@ class AutoLFADS(Estimator):
     """
 
     name: ClassVar[str] = "AutoLFADS"
-    takes_trials: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -90,6 +89,32 @@ class AutoLFADS(Estimator):
         self._progress = progress
         self._run_directory = run_directory
         self._trained: TrainedModel | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], making: Making) -> Self:
+        """Make the estimator from the numbers of `AutoLFADSConfig` that differ from the preset's.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such preset or number, or it is out of its range.
+        """
+        if making.preset not in PRESETS:
+            raise ConfigError(
+                f"preset is {making.preset!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(PRESETS)}."
+            )
+        try:
+            config = PRESETS[making.preset].with_changes(settings)
+        except (ValueError, TypeError) as error:
+            way_out = "docs/getting-started.md shows a settings file"
+            raise ConfigError(described(error), way_out=way_out, obj="autolfads") from error
+        return cls(
+            seed=making.seed,
+            config=config,
+            minutes=making.minutes,
+            progress=making.progress or silent,
+            run_directory=making.run_directory,
+        )
 
     @property
     def config(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.estimators.base import Estimator
+from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.settings import Amplitudes, BayesianFilterSettings, Observation, Transition
 from nwb_autolfads.estimators.bayes.side_by_side import infer
@@ -90,6 +90,11 @@ class BayesianFilter(Estimator):
         self.grid, self.smooth, self.point = settings.grid, settings.smooth, settings.estimate
         self.amplitudes, self.transition = settings.amplitudes, settings.transition
         self.fitted_: dict[str, tuple[float, float]] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], making: Making) -> Self:
+        """Make the smoother, unless ``smooth`` is set: it sees both sides of a bin, as the other estimators do."""
+        return super().from_settings({"smooth": True, **settings}, making)
 
     @property
     def config(self) -> dict[str, Any]:

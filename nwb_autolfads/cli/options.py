@@ -1,0 +1,113 @@
+"""Arguments and options, each said once: what several commands take, and what becomes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwb_autolfads.estimators import registry
+
+if TYPE_CHECKING:
+    from nwb_autolfads.config import RunSettings, Source
+    from nwb_autolfads.results.outputs import Target
+
+
+def _estimator_key(text: str) -> str:
+    if text not in registry.choices():
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(registry.choices())}.")
+    return text
+
+
+EstimatorKey = Annotated[
+    str,
+    typer.Option(
+        parser=_estimator_key,
+        metavar="KEY",
+        help=f"How to estimate activation: {', '.join(registry.choices())}.",
+    ),
+]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="An NWB file.", show_default=False)]
+Recording = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="An NWB file, an address (https://, s3://, dandi://DANDISET/PATH), or a file that Neo reads.",
+        show_default=False,
+    ),
+]
+EmgPath = Annotated[
+    str | None,
+    typer.Option(
+        "--emg", metavar="PATH", help="Where the EMG is in the file, such as acquisition/EMG; for Neo, channels A,B,..."
+    ),
+]
+Unit = Annotated[str | None, typer.Option(help="Unit of the samples where the file's is wrong: V, mV, uV or a.u.")]
+NeoClass = Annotated[
+    str | None, typer.Option("--io", metavar="CLASS", help="Neo class to read FILE, such as Spike2IO.")
+]
+OutsideLinks = Annotated[
+    bool, typer.Option("--outside-links", help="Trust FILE to read from other folders of this machine.")
+]
+SessionStart = Annotated[
+    str | None, typer.Option(metavar="TIME", help="For a new NWB file: 2024-05-01T09:30:00+02:00.", show_default=False)
+]
+SubjectId = Annotated[str | None, typer.Option("--subject", metavar="ID", help="For a new NWB file: the subject.")]
+Species = Annotated[str | None, typer.Option(help="For a new NWB file: the subject's species, such as Homo sapiens.")]
+Muscles = Annotated[
+    str | None,
+    typer.Option(help="Names of the columns in order, or the muscles to read, separated by commas.", metavar="A,B,..."),
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="OUT.nwb", help="File to write; by default <stem>_activation.nwb beside FILE.")
+]
+InPlace = Annotated[bool, typer.Option("--in-place", help="Add the result to FILE itself.")]
+Link = Annotated[bool, typer.Option("--link", help="Write a small file that names FILE instead of a copy of it.")]
+Name = Annotated[str | None, typer.Option(help="Name of the estimate in the file; by default the estimator's.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file or estimate of this name.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
+Config = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Settings; see docs/getting-started.md.")]
+Events = Annotated[
+    str | None,
+    typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Times that repeat; by default the longest table's starts."),
+]
+Before = Annotated[float, typer.Option(metavar="SECONDS", help="Shown and compared before an event.", min=0.0)]
+After = Annotated[float, typer.Option(metavar="SECONDS", help="Shown and compared after an event.", min=0.0)]
+Phases = Annotated[
+    str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, for programs.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
+
+
+def source_of(
+    file: str | Path, emg: str | None, muscles: str | None, unit: str | None, io: str | None, outside_links: bool
+) -> Source:
+    """Return what to read."""
+    from nwb_autolfads.config import Source
+
+    names = None if muscles is None else tuple(name.strip() for name in muscles.split(","))
+    return Source(file, emg, names, unit, io, outside_links)
+
+
+def target_of(
+    source: Source, out: Path | None, in_place: bool, link: bool, name: str | None, overwrite: bool
+) -> Target:
+    """Return where the result goes."""
+    if link and in_place:
+        raise typer.BadParameter("--link and --in-place exclude each other")
+    if out is not None and in_place:
+        raise typer.BadParameter("--out and --in-place exclude each other")
+    from nwb_autolfads.results.outputs import Target
+
+    return Target.of(source, out, in_place=in_place, name=name, overwrite=overwrite, link=link)
+
+
+def settings_of(
+    config: Path | None, session_start: str | None, subject: str | None, species: str | None
+) -> RunSettings:
+    """Return the settings, with what the command line says of the session over them."""
+    from nwb_autolfads.config import read_settings
+
+    return read_settings(config).with_session(start=session_start, subject_id=subject, species=species)

@@ -1,0 +1,111 @@
+"""`run`: estimate activation, and write it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nwb_autolfads.cli import options
+
+if TYPE_CHECKING:
+    from nwb_autolfads.cli.console import Console
+    from nwb_autolfads.commands.run import Result
+
+
+class PresetChoice(StrEnum):
+    """What `run --preset` takes."""
+
+    quick = "quick"
+    paper = "paper"
+
+
+def run(
+    file: options.Recording,
+    emg: options.EmgPath = None,
+    estimator: options.EstimatorKey = "autolfads",
+    preset: Annotated[
+        PresetChoice, typer.Option(help="AutoLFADS for a laptop, or with the sizes and the schedule of the paper.")
+    ] = PresetChoice.quick,
+    out: options.Out = None,
+    in_place: options.InPlace = False,
+    link: options.Link = False,
+    name: options.Name = None,
+    overwrite: options.Overwrite = False,
+    seed: options.Seed = 0,
+    config: options.Config = None,
+    muscles: options.Muscles = None,
+    unit: options.Unit = None,
+    io: options.NeoClass = None,
+    outside_links: options.OutsideLinks = False,
+    session_start: options.SessionStart = None,
+    subject: options.SubjectId = None,
+    species: options.Species = None,
+    save_model: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Also keep the trained model in this file, for `apply`.")
+    ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also keep the trained model in the NWB file, for `apply`.")
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Keep the training of AutoLFADS in this folder, and go on from what it holds."
+        ),
+    ] = None,
+    trials: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Events whose trials are the windows of AutoLFADS."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Events that end trials, each the first after its own."),
+    ] = None,
+    trial_from: Annotated[float, typer.Option(metavar="MS", help="Begin of a trial, after its event.")] = -100.0,
+    trial_to: Annotated[
+        float | None,
+        typer.Option(metavar="MS", help="End of a trial, after its event (default 400), or after --until's (0)."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="Time for the training of AutoLFADS, in place of the preset's length."),
+    ] = None,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Estimate muscle activation, and write it."""
+    from nwb_autolfads.cli.console import Console
+    from nwb_autolfads.commands.run import run as estimate
+    from nwb_autolfads.config import RunOptions
+    from nwb_autolfads.estimators.registry import ALL
+
+    if name is not None and estimator == ALL:
+        raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
+    source = options.source_of(file, emg, muscles, unit, io, outside_links)
+    target = options.target_of(source, out, in_place, link, name, overwrite)
+    settings = options.settings_of(config, session_start, subject, species)
+    asked = RunOptions(
+        estimator,
+        preset.value,
+        seed,
+        save_model=save_model,
+        resume=resume,
+        weights=weights,
+        trials=trials,
+        until=until,
+        trial_from=trial_from,
+        trial_to=trial_to,
+        minutes=minutes,
+    )
+    console = Console(as_json=as_json)
+    with console.training() as progress:
+        result = estimate(source, target, asked, settings, tell=console.tell, progress=progress)
+    show_result(console, result)
+
+
+def show_result(console: Console, result: Result) -> None:
+    """Say where to look, and print the result for a program."""
+    console.tell(f"Look at it: nwb-autolfads report {result.file}")
+    console.result(result.summary())

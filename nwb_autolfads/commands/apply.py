@@ -1,0 +1,55 @@
+"""`apply`: estimate activation with a model that was trained before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+
+from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified
+from nwb_autolfads.commands.run import Result, write_estimates
+from nwb_autolfads.config import RunSettings, Source
+from nwb_autolfads.results.asked import Asked
+from nwb_autolfads.results.inside import FileState
+from nwb_autolfads.results.outputs import Target, check_target
+from nwb_autolfads.results.read import read_weights
+
+if TYPE_CHECKING:
+    from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+
+
+def apply(
+    model: Path,
+    source: Source,
+    target: Target,
+    settings: RunSettings,
+    *,
+    trained_as: str | None = None,
+    tell: Tell,
+) -> Result:
+    """Estimate activation with a model trained before; see `nwb_autolfads.commands.run.run`.
+
+    ``model`` is a file that `run` kept the model in, or an NWB file with an estimate that it is kept beside;
+    ``trained_as`` is the name of that estimate, needed where there are several with models.
+    """
+    estimator = _load_model(model, trained_as)
+    name = target.name or estimator.name
+    check_target(source, target, [name], read=[model, settings.file])
+    with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
+        with open_recording() as recording:
+            seen = FileState.of(file)
+            emg = rectified(recording, settings, tell)
+        asked = Asked.of_apply(model, trained_as, source, settings)
+        estimates = {name: estimator.estimate(emg).assign_attrs(options=asked.to_json())}
+        write_estimates(estimates, file, place, seen=seen)
+    tell(f"Wrote {name} to {target.file}")
+    return Result(target.file, estimates, emg, recording.assumptions)
+
+
+def _load_model(model: Path, trained_as: str | None) -> AutoLFADS:
+    from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+
+    if model.is_file() and h5py.is_hdf5(model):
+        return AutoLFADS.from_bytes(read_weights(model, trained_as), file=str(model))
+    return AutoLFADS.load(model)

@@ -1,0 +1,222 @@
+"""`report`: one page on the estimates in a file."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from nwb_autolfads.commands.recipe import how_to_make
+from nwb_autolfads.config import RunSettings, as_arguments
+from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.preprocess import preprocess
+from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
+from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.estimators import registry
+from nwb_autolfads.estimators.base import Making
+from nwb_autolfads.files.atomic import write_text
+from nwb_autolfads.files.places import Output, check_outputs
+from nwb_autolfads.results.asked import settings_of, source_of
+from nwb_autolfads.results.neighbours import files_behind
+from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
+
+if TYPE_CHECKING:
+    from nwb_autolfads.estimators.base import Estimator
+
+JUDGED_S = 60.0
+"""Of EMG, from its start, are enough to tell estimators apart by what they predict of hidden blocks."""
+
+SHOWN_S = 5.0
+"""Of the EMG as it was recorded, on the page."""
+
+
+def report(
+    file: Path,
+    out: Path,
+    settings: RunSettings | None = None,
+    asked: Mapping[str, Any] | None = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write the report page on the estimates in a file.
+
+    Parameters
+    ----------
+    file : Path
+        An NWB file with estimates.
+    out : Path
+        The HTML file to write.
+    settings : RunSettings, optional
+        How the EMG was preprocessed, so that it can be drawn behind the estimates; by default as the first of
+        them says.
+    asked : mapping, optional
+        What was asked for: ``events`` and the time ``before`` and ``after`` each (s), ``phases``.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    SourceError
+        If the file holds no estimate.
+    OutputError
+        If the page cannot be written.
+    """
+    config = [] if settings is None or settings.file is None else [settings.file]
+    check_outputs([Output(out, overwrite)], [*files_behind(file), *config])
+    names = list_estimates(file)
+    if not names:
+        raise SourceError(
+            "holds no estimate of activation", way_out="Make one first: nwb-autolfads run FILE", file=str(file)
+        )
+    estimates = {name: read_activation(file, name=name) for name in names}
+    first = estimates[names[0]]
+    emg: xr.DataArray | None = None
+    assumptions: tuple[str, ...] = ()
+    note = ""
+    try:
+        settings = settings or settings_of(first)
+        with source_of(file, first).open() as recording:
+            emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
+        if json.loads(emg.attrs["preprocessing"]) != _of_whole_recording(json.loads(first.attrs["preprocessing"])):
+            emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
+    except NwbAutolfadsError as error:
+        note = f"The EMG is not drawn: {error}"
+    commands, settings_files = how_to_make(estimates, file)
+    commands.append(shlex.join(["nwb-autolfads", "report", file.name, *as_arguments(asked or {})]))
+    page = render_page(
+        file,
+        estimates,
+        emg,
+        emg_note=note,
+        assumptions=assumptions,
+        commands=commands,
+        settings_files=settings_files,
+        settings=settings,
+        asked=asked,
+    )
+    write_text(out, page, may_exist=overwrite)
+    return out
+
+
+def _of_whole_recording(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [step for step in steps if step["step"] != "trials"]
+
+
+def render_page(
+    file: Path,
+    estimates: Mapping[str, xr.Dataset],
+    emg: xr.DataArray | None,
+    *,
+    emg_note: str = "",
+    assumptions: Sequence[str] = (),
+    truth: xr.DataArray | None = None,
+    scores: xr.Dataset | None = None,
+    commands: Sequence[str] = (),
+    settings_files: Mapping[str, str] | None = None,
+    settings: RunSettings | None = None,
+    asked: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the report page on estimates, beside whatever else their file holds.
+
+    Parameters
+    ----------
+    file : Path
+        The file that holds the estimates.
+    estimates : mapping of str to Dataset
+        By their names in it.
+    emg : DataArray, (time, muscle), optional
+        The rectified EMG they were made from.
+    emg_note, assumptions, truth, scores, commands, settings_files
+        See `nwb_autolfads.report.page.render_report`.
+    settings : RunSettings, optional
+        How the EMG was preprocessed, where not with the defaults.
+    asked
+        See `report`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    from nwb_autolfads.evaluation import compare_file
+    from nwb_autolfads.evaluation.session import AROUND_S
+    from nwb_autolfads.report.page import render_report
+
+    asked = dict(asked or {})
+    around = (asked.pop("before", AROUND_S[0]), asked.pop("after", AROUND_S[1]))
+    preprocessing = None if settings is None else settings.preprocessing
+    found = compare_file(file, emg=emg, preprocessing=preprocessing, around=around, **asked)
+    quality, signals = _quality(file, next(iter(estimates.values())), preprocessing)
+    return render_report(
+        estimates,
+        title=file.name,
+        emg=emg,
+        emg_note=emg_note,
+        assumptions=assumptions,
+        truth=truth,
+        scores=scores,
+        quality=quality,
+        signals=signals,
+        held_out="the EMG could not be read" if emg is None else _held_out(file, estimates, emg),
+        comparisons=found.scores,
+        events=found.events,
+        missing=found.missing,
+        notes=found.notes,
+        commands=commands,
+        settings_files=settings_files,
+    )
+
+
+def _quality(
+    file: Path, estimate: xr.Dataset, preprocessing: PreprocessingConfig | None
+) -> tuple[xr.Dataset | None, xr.DataArray | None]:
+    """Judge the EMG that an estimate was made from, and take a stretch of it to show; None where it cannot be read."""
+    try:
+        preprocessing = preprocessing or settings_of(estimate).preprocessing
+        with source_of(file, estimate).open() as recording:
+            return assess_quality(recording, preprocessing), middle_excerpt(recording, SHOWN_S)
+    except NwbAutolfadsError:  # said on the page already, where the EMG would be drawn
+        return None, None
+
+
+def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> xr.Dataset | str:
+    """Let the trained model in the file and filters predict the same hidden blocks; else say why it cannot be done."""
+    from nwb_autolfads.evaluation.held_out import score_held_out
+
+    trained = [name for name, estimate in estimates.items() if (entry := _entry(estimate)) and entry.can.trains]
+    if not trained:
+        return "nothing was trained"
+    part = emg.isel(time=slice(0, round(JUDGED_S * float(emg.attrs["rate"]))))
+    predict: dict[str, Estimator] = {}
+    try:
+        model = _kept_model(file, trained[-1], estimates[trained[-1]])
+    except NwbAutolfadsError:
+        return "the file does not keep the trained model (run with --weights)"
+    if not model.predicts_masked:
+        return "not asked, because single values were hidden from it in training and not stretches of time"
+    try:
+        for entry in registry.entries():
+            if entry.compared and entry.can.predicts_hidden and not entry.can.trains:
+                predict[entry.name] = entry.make({}, Making()).fit(part)
+        return score_held_out({**predict, trained[-1]: model}, part)
+    except NwbAutolfadsError as error:  # these muscles, or so short a recording, do not suit the model
+        return error.problem
+
+
+def _entry(estimate: xr.Dataset) -> registry.Entry | None:
+    return registry.entry_of(str(estimate.attrs.get("estimator", "")))
+
+
+def _kept_model(file: Path, name: str, estimate: xr.Dataset) -> Estimator:
+    entry = _entry(estimate)
+    assert entry is not None  # it was chosen because it is registered
+    return entry.load().from_bytes(read_weights(file, name), str(file))

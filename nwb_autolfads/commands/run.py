@@ -1,0 +1,195 @@
+"""`run`: estimate activation from the EMG of a file, and write it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified, trials_of
+from nwb_autolfads.config import RunOptions, RunSettings, Source
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.estimators import registry
+from nwb_autolfads.estimators.base import Making
+from nwb_autolfads.files.atomic import write_bytes
+from nwb_autolfads.files.places import Output
+from nwb_autolfads.results.asked import Asked
+from nwb_autolfads.results.inside import FileState
+from nwb_autolfads.results.outputs import Target, check_target
+from nwb_autolfads.results.write import write_activation
+
+if TYPE_CHECKING:
+    from nwb_autolfads.estimators.base import Estimator
+    from nwb_autolfads.search.progress import ProgressCallback
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves.
+
+    Attributes
+    ----------
+    file : Path
+        The file written.
+    estimates : dict of str to Dataset
+        By their names in the file.
+    emg : DataArray, (time, muscle)
+        The rectified EMG they were made from.
+    assumptions : tuple of str
+        What was taken for granted while reading.
+    """
+
+    file: Path
+    estimates: dict[str, xr.Dataset]
+    emg: xr.DataArray
+    assumptions: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a program wants to know, JSON-serialisable."""
+        usable = self.emg["usable"].values
+        return {
+            "file": str(self.file),
+            "estimates": list(self.estimates),
+            "muscles": self.emg["muscle"].values[usable].tolist(),
+            "unusable": self.emg["muscle"].values[~usable].tolist(),
+            "rate": self.emg.attrs["rate"],
+            "assumptions": list(self.assumptions),
+            "preprocessing": json.loads(self.emg.attrs["preprocessing"]),
+        }
+
+
+def run(
+    source: Source,
+    target: Target,
+    options: RunOptions,
+    settings: RunSettings,
+    *,
+    tell: Tell,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Estimate activation from the EMG of a file, and write it.
+
+    Parameters
+    ----------
+    source : Source
+        The EMG.
+    target : Target
+        Where the result goes; looked at before anything is computed.
+    options : RunOptions
+        How to estimate.
+    settings : RunSettings
+        How the EMG is preprocessed, and arguments of the estimators.
+    tell : callable
+        Takes what was assumed, done and written, line by line.
+    progress : callable, optional
+        Called while AutoLFADS trains.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    NwbAutolfadsError
+        If the EMG cannot be read or used, or the result cannot be written. No file is left then.
+    """
+    entries = registry.chosen(options.estimator)
+    estimators = make_estimators(entries, options, settings, progress)
+    names = [target.name or entry.name for entry in entries]
+    model_file = [] if options.save_model is None else [Output(options.save_model, target.overwrite)]
+    check_target(source, target, names, also=model_file, read=[settings.file])
+    with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
+        with open_recording() as recording:
+            seen = FileState.of(file)
+            emg = rectified(recording, settings, tell)
+            trials = trials_of(emg, source, options, tell)
+        estimates, models = {}, {}
+        for name, entry, estimator in zip(names, entries, estimators, strict=True):
+            tell(f"Fitting {entry.name}")
+            taken = trials if entry.can.takes_trials else emg
+            estimate = estimator.fit(taken).estimate(taken)
+            asked = Asked.of_run(source, options, settings, entry.key)
+            estimates[name] = estimate.assign_attrs(options=asked.to_json())
+            if entry.can.saves_model:
+                models[name] = estimator.to_bytes()
+        if options.save_model is not None:
+            for model in models.values():
+                write_bytes(options.save_model, model, may_exist=target.overwrite)
+            tell(f"Wrote the trained model to {options.save_model}")
+        write_estimates(estimates, file, place, seen=seen, weights=models if options.weights else {})
+    tell(f"Wrote {', '.join(names)} to {target.file}")
+    return Result(target.file, estimates, emg, recording.assumptions)
+
+
+def make_estimators(
+    entries: Sequence[registry.Entry],
+    options: RunOptions,
+    settings: RunSettings,
+    progress: ProgressCallback | None = None,
+) -> list[Estimator]:
+    """Make the estimators that a run asks for.
+
+    Raises
+    ------
+    ConfigError
+        If a setting does not exist or is out of its range, or no estimator can do what an option asks for.
+    """
+    _require_abilities(entries, options)
+    making = Making(options.seed, options.preset, options.minutes, options.resume, progress)
+    return [entry.make(settings.estimators.get(entry.key, {}), making) for entry in entries]
+
+
+def _require_abilities(entries: Sequence[registry.Entry], options: RunOptions) -> None:
+    able = {
+        "saves_model": any(entry.can.saves_model for entry in entries),
+        "trains": any(entry.can.trains for entry in entries),
+        "takes_trials": any(entry.can.takes_trials for entry in entries),
+    }
+    asked: dict[str, tuple[object, str, str]] = {
+        "--save-model": (options.save_model, "saves_model", "no model that could be kept"),
+        "--weights": (options.weights or None, "saves_model", "no model that could be kept"),
+        "--resume": (options.resume, "trains", "no training"),
+        "--minutes": (options.minutes, "trains", "no training"),
+        "--trials": (options.trials, "takes_trials", "no use for trials"),
+    }
+    for option, (value, ability, lacks) in asked.items():
+        if value is not None and not able[ability]:
+            raise ConfigError(f"{options.estimator} has {lacks}", way_out=f"Leave out {option}")
+
+
+def write_estimates(
+    estimates: Mapping[str, xr.Dataset],
+    source: Path,
+    target: Target,
+    *,
+    seen: FileState,
+    weights: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write estimates one after the other, each with its model where there is one; the file is whole after each.
+
+    Raises
+    ------
+    OutputError
+        If the source is not as it was ``seen`` when its EMG was read, or the file cannot be written.
+    """
+    weights = weights or {}
+    (first_name, first), *others = estimates.items()
+    write_activation(
+        first,
+        source,
+        None if target.in_place else target.file,
+        in_place=target.in_place,
+        link=target.link,
+        name=first_name,
+        overwrite=target.overwrite,
+        weights=weights.get(first_name),
+        source_state=seen,
+    )
+    for name, estimate in others:
+        write_activation(
+            estimate, target.file, in_place=True, name=name, overwrite=target.overwrite, weights=weights.get(name)
+        )

@@ -1,0 +1,188 @@
+"""All estimators that the program has: one entry each, which command line, settings, report and docs read.
+
+Nothing heavy is imported here: an entry names its class, which is imported when one is made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nwb_autolfads.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nwb_autolfads.estimators.base import Estimator, Making
+
+ALL = "all"
+"""On the command line: every estimator whose entry is part of the comparison."""
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What an estimator can do.
+
+    Attributes
+    ----------
+    trains : bool
+        `fit` trains a model, which takes time, can be resumed, and has presets.
+    predicts_hidden : bool
+        It has `predict_hidden`, and so takes part in scores on held-out EMG.
+    takes_trials : bool
+        Trials can be its windows; a filter needs what is between them.
+    takes_sessions : bool
+        One model of several recordings.
+    saves_model : bool
+        It has `to_bytes` and `from_bytes`, and so can be applied to another recording.
+    """
+
+    trains: bool = False
+    predicts_hidden: bool = False
+    takes_trials: bool = False
+    takes_sessions: bool = False
+    saves_model: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One estimator.
+
+    Attributes
+    ----------
+    key : str
+        On the command line, and its part in a settings file.
+    name : str
+        Its estimates in a file, and `Estimator.name`.
+    where : str
+        Its class, as ``module:class``.
+    summary : str
+        What it is, in a few words: docs and ``--help``.
+    principle : str
+        What it assumes, after its name: the report.
+    chooses : str
+        What `fit` finds in the recording: docs.
+    can : Abilities
+    compared : bool
+        Whether ``--estimator all`` makes it.
+    """
+
+    key: str
+    name: str
+    where: str
+    summary: str
+    principle: str = ""
+    chooses: str = "nothing"
+    can: Abilities = field(default_factory=Abilities)
+    compared: bool = False
+
+    def load(self) -> type[Estimator]:
+        """Import the class."""
+        module, _, name = self.where.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    def make(self, settings: Mapping[str, Any], making: Making) -> Estimator:
+        """Make the estimator from its part of the settings; see `Estimator.from_settings`."""
+        return self.load().from_settings(settings, making)
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def register(entry: Entry) -> None:
+    """Add an estimator.
+
+    Raises
+    ------
+    ConfigError
+        If its key or its name is taken.
+    """
+    for other in _ENTRIES.values():
+        if entry.key in (other.key, ALL) or entry.name == other.name:
+            raise ConfigError(
+                f"the key {entry.key!r} or the name {entry.name!r} is taken",
+                obj="estimator",
+                way_out="Give it others",
+            )
+    _ENTRIES[entry.key] = entry
+
+
+def entries() -> tuple[Entry, ...]:
+    """Return every estimator, in the order in which a run makes them."""
+    return tuple(_ENTRIES.values())
+
+
+def choices() -> tuple[str, ...]:
+    """Return what ``--estimator`` takes."""
+    return (*_ENTRIES, ALL)
+
+
+def entry_of(name: str) -> Entry | None:
+    """Return the entry of the estimator that an estimate names; None for one that is not registered."""
+    return next((entry for entry in entries() if entry.name == name), None)
+
+
+def chosen(key: str) -> tuple[Entry, ...]:
+    """Return the entries that ``--estimator`` means.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that key.
+    """
+    if key == ALL:
+        return tuple(entry for entry in entries() if entry.compared)
+    if key not in _ENTRIES:
+        raise ConfigError(
+            f"there is no estimator {key!r}", obj="estimator", way_out=f"Use one of {', '.join(choices())}"
+        )
+    return (_ENTRIES[key],)
+
+
+register(
+    Entry(
+        "lowpass",
+        "LowPass",
+        "nwb_autolfads.estimators.lowpass:LowPass",
+        "a zero-phase Butterworth filter at 20 Hz, the usual estimate",
+        "smooths each muscle's rectified EMG with a filter of fixed cutoff",
+        "with `cutoff: auto` the cutoff, by held-out likelihood",
+        Abilities(predicts_hidden=True),
+        compared=True,
+    )
+)
+register(
+    Entry(
+        "subspace",
+        "LowPassSubspace",
+        "nwb_autolfads.estimators.subspace:LowPassSubspace",
+        "the same, then projected on principal components or synergies of all muscles",
+        "smooths, and keeps only what the muscles have in common",
+        "the number of components, and with `cutoff: auto` the cutoff, by held-out likelihood",
+        Abilities(predicts_hidden=True),
+    )
+)
+register(
+    Entry(
+        "bayes",
+        "BayesianFilter",
+        "nwb_autolfads.estimators.bayes.estimator:BayesianFilter",
+        "a Bayesian smoother of each muscle by itself (with `smooth: false` the causal filter)",
+        "assumes that activation drifts, and now and then jumps; weighs each sample of EMG by that",
+        "diffusion and jump rate of each muscle, by predictive likelihood",
+        Abilities(predicts_hidden=True),
+        compared=True,
+    )
+)
+register(
+    Entry(
+        "autolfads",
+        "AutoLFADS",
+        "nwb_autolfads.estimators.autolfads.estimator:AutoLFADS",
+        "a recurrent model of all muscles together",
+        "a neural network that learns how muscles go on together, and keeps what such dynamics can make",
+        "weights and hyperparameters",
+        Abilities(trains=True, predicts_hidden=True, takes_trials=True, saves_model=True),
+        compared=True,
+    )
+)
