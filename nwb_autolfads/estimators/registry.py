@@ -60,6 +60,8 @@ class Entry:
         What it is, in a few words: docs and ``--help``.
     principle : str
         What it assumes, after its name: the report.
+    colour : str
+        Of its estimates, wherever they are drawn, as ``#rrggbb``; without, one that is left (`report.palette`).
     chooses : str
         What `fit` finds in the recording: docs.
     can : Abilities
@@ -72,6 +74,7 @@ class Entry:
     where: str
     summary: str
     principle: str = ""
+    colour: str = ""
     chooses: str = "nothing"
     can: Abilities = field(default_factory=Abilities)
     compared: bool = False
@@ -146,6 +149,7 @@ register(
         "nwb_autolfads.estimators.lowpass:LowPass",
         "a zero-phase Butterworth filter at 20 Hz, the usual estimate",
         "smooths each muscle's rectified EMG with a filter of fixed cutoff",
+        "#0072B2",
         "with `cutoff: auto` the cutoff, by held-out likelihood",
         Abilities(predicts_hidden=True),
         compared=True,
@@ -158,6 +162,7 @@ register(
         "nwb_autolfads.estimators.subspace:LowPassSubspace",
         "the same, then projected on principal components or synergies of all muscles",
         "smooths, and keeps only what the muscles have in common",
+        "#CC79A7",
         "the number of components, and with `cutoff: auto` the cutoff, by held-out likelihood",
         Abilities(predicts_hidden=True),
     )
@@ -169,6 +174,7 @@ register(
         "nwb_autolfads.estimators.bayes.estimator:BayesianFilter",
         "a Bayesian smoother of each muscle by itself (with `smooth: false` the causal filter)",
         "assumes that activation drifts, and now and then jumps; weighs each sample of EMG by that",
+        "#009E73",
         "diffusion and jump rate of each muscle, by predictive likelihood",
         Abilities(predicts_hidden=True),
         compared=True,
@@ -181,6 +187,7 @@ register(
         "nwb_autolfads.estimators.autolfads.estimator:AutoLFADS",
         "a recurrent model of all muscles together",
         "a neural network that learns how muscles go on together, and keeps what such dynamics can make",
+        "#D55E00",
         "weights and hyperparameters",
         Abilities(trains=True, predicts_hidden=True, takes_trials=True, saves_model=True),
         compared=True,

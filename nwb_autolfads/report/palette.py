@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 
 import xarray as xr
 
+from nwb_autolfads.estimators import registry
+
 # Okabe & Ito 2008: told apart with every common colour blindness, and in grey.
 VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY = "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 COLOURS = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY)
 SIGNAL, WARNING = BLUE, VERMILION
 EMG_GREY, CONTROL_GREY, BLACK = "#BBBBBB", "#999999", "#000000"
-
-_OF_ESTIMATOR = {"AutoLFADS": VERMILION, "LowPass": BLUE, "BayesianFilter": GREEN, "LowPassSubspace": PURPLE}
 
 
 def colours_of(names: Iterable[str], estimators: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -33,9 +33,9 @@ def colours_of(names: Iterable[str], estimators: Mapping[str, str] | None = None
     made_by = {name: (estimators or {}).get(name, name) for name in names}
     colours: dict[str, str] = {}
     for name, estimator in made_by.items():
-        own = _OF_ESTIMATOR.get(estimator)
-        if own is not None and own not in colours.values():
-            colours[name] = own
+        entry = registry.entry_of(estimator)
+        if entry is not None and entry.colour and entry.colour not in colours.values():
+            colours[name] = entry.colour
     left = [colour for colour in COLOURS if colour not in colours.values()] or list(COLOURS)
     others = [name for name in made_by if name not in colours]
     return colours | {name: left[index % len(left)] for index, name in enumerate(others)}
