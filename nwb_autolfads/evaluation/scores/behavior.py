@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
-from nwb_autolfads.errors import SignalError
 from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation, estimator_window
-from nwb_autolfads.evaluation.decoding.ridge import decode
+from nwb_autolfads.evaluation.decoding.ridge import Decoding, decode
 from nwb_autolfads.evaluation.score import Ranking, Score
 from nwb_autolfads.evaluation.scores.common import (
+    as_json,
     checked_guard,
+    decoding_config,
     decoding_scores,
+    nothing_left,
     shuffled,
     trial_notes,
     trial_scores,
@@ -29,14 +31,10 @@ from nwb_autolfads.evaluation.scores.common import (
 from nwb_autolfads.evaluation.scores.derivatives import (
     SAVITZKY_GOLAY_ORDER,
     SAVITZKY_GOLAY_S,
-    binned_derivative,
     check_orders,
-    derivative_name,
-    derivative_unit,
-    is_constant,
     names_repeat,
-    rate_of,
     unusable_notes,
+    usable_targets,
 )
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.evaluation.session import AROUND_S, Estimates, opened_estimates, read_event_times, required
@@ -47,8 +45,6 @@ Floats = NDArray[np.float64]
 
 LAGS_S = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 """Leads of activation before behaviour that are tried; Wimalasena et al. 2022 tried 0 to 48 ms for acceleration."""
-
-_LEAST_KNOWN = 0.5  # share of the bins in which a column must be known
 
 
 def score_against_behavior(
@@ -125,92 +121,62 @@ def score_against_behavior(
     notes: list[str] = [*bins.notes, *trial_notes(events, bins), *unusable_notes(behavior)]
     parts = []
     for series in behavior:
-        targets, names, units = _targets(series, derivatives, bins, excluded, notes, with_series=several)
+        targets, names, units = usable_targets(series, derivatives, bins, excluded, notes, with_series=several)
         if not names:
             continue
-        dims = ("estimator", "target")
-        each_estimate = []
-        for index, values in enumerate(bins.values):
-            one = Bins(**{**bins.__dict__, "estimators": (bins.estimators[index],)})
-            decoding = decode_folds(values, targets)
-            scores = decoding_scores(decoding, one, dims, lag_sign=-1.0, shifts=shifts)
-            if events is not None:
-                scores |= trial_scores(decoding, targets, one, events, dims)
-            if n_shuffles:
-                controls = [decode_folds(mix[index], targets).r2[None] for mix in mixed]
-                scores["control_r2"] = ((*dims, "shuffle"), np.stack(controls, axis=-1))
-            each_estimate.append(xr.Dataset(scores))
-        part = xr.concat(each_estimate, dim="estimator")
+        scores = _score_targets(decode_folds, bins, targets, mixed, events, shifts)
         parts.append(
-            part.assign_coords(
+            scores.assign_coords(
                 target=names, target_unit=("target", units), series=("target", [str(series.name)] * len(names))
             )
         )
     if not parts:
-        raise SignalError(
-            f"no behaviour can be predicted ({'; '.join(f'{name}: {why}' for name, why in excluded.items())})",
-            way_out="Choose another series with --behavior PATH",
-        )
+        raise nothing_left("no behaviour can be predicted", excluded, "Choose another series with --behavior PATH")
     result = xr.concat(parts, dim="target").assign_coords(
         estimator=list(bins.estimators),
         lag=("lag", np.round(-bins.width * np.asarray(shifts), 9) + 0.0, {"units": "s"}),
         fold=np.arange(n_folds),
     )
-    config = {
+    config = decoding_config(bins, shifts, n_folds=n_folds, guard=guard, events=events, seed=seed)
+    config |= {
         "compared_with": "behavior",
-        "bin_width_s": bins.width,
-        "lags_s": [round(bins.width * shift, 9) for shift in shifts],
         "derivatives": list(derivatives),
         "savitzky_golay_s": SAVITZKY_GOLAY_S,
         "savitzky_golay_order": SAVITZKY_GOLAY_ORDER,
-        "n_folds": n_folds,
-        "guard_s": guard,
-        "events": None if events is None else events.name,
-        "seed": seed,
     }
-    described = {
-        "config": config,
-        "excluded_targets": excluded,
-        "excluded_muscles": bins.left_out,
-        "notes": list(dict.fromkeys(notes)),
-    }
-    result = result.assign_attrs({key: json.dumps(value) for key, value in described.items()})
+    result = result.assign_attrs(
+        as_json(
+            config=config,
+            excluded_targets=excluded,
+            excluded_muscles=bins.left_out,
+            notes=list(dict.fromkeys(notes)),
+        )
+    )
     return with_tests(result, "targets_", result["r2"], result["r2_fold"], "target")
 
 
-def _targets(
-    series: xr.DataArray,
-    derivatives: Sequence[int],
+def _score_targets(
+    decode_folds: Callable[..., Decoding],
     bins: Bins,
-    excluded: dict[str, str],
-    notes: list[str],
-    *,
-    with_series: bool,
-) -> tuple[Floats, list[str], list[str]]:
-    """Return what of a series and its derivatives can be predicted, binned, with names and units."""
-    series = series.transpose("time", "column")
-    rate = rate_of(series)
-    unit, prefix = str(series.attrs.get("unit", "")), f"{str(series.name).split('/')[-1]} " if with_series else ""
-    if rate < 1 / bins.width:
-        notes.append(f"{series.name} has {rate:g} Hz: between its samples it was interpolated")
-    n_nan = int(np.count_nonzero(~np.isfinite(series.values).all(axis=1)))
-    if n_nan:
-        notes.append(f"{series.name} is NaN in {n_nan} of {series.sizes['time']} samples: those were left out")
-    columns, names, units = [], [], []
-    for order in derivatives:
-        binned = binned_derivative(series, order, bins)
-        for column, values in zip([str(name) for name in series["column"].values], binned.T, strict=True):
-            name = prefix + derivative_name(column, order)
-            known = np.isfinite(values)
-            if known.mean() < _LEAST_KNOWN:
-                excluded[name] = f"known in {100 * known.mean():.0f} % of the time of the estimates"
-            elif is_constant(values[known]):
-                excluded[name] = "does not vary"
-            else:
-                columns.append(values)
-                names.append(name)
-                units.append(derivative_unit(unit, order))
-    return (np.stack(columns, axis=1) if columns else np.empty((len(bins.time), 0))), names, units
+    targets: Floats,
+    mixed: Sequence[Sequence[Floats]],
+    events: Events | None,
+    shifts: Sequence[int],
+) -> xr.Dataset:
+    """Return the scores of each estimate on targets ``(bin, target)``; ``mixed`` are the shuffled activations."""
+    dims = ("estimator", "target")
+    each_estimate = []
+    for index, values in enumerate(bins.values):
+        one = replace(bins, estimators=(bins.estimators[index],))
+        decoding = decode_folds(values, targets)
+        scores = decoding_scores(decoding, one, dims, lag_sign=-1.0, shifts=shifts)
+        if events is not None:
+            scores |= trial_scores(decoding, targets, one, events, dims)
+        if mixed:
+            controls = [decode_folds(mix[index], targets).r2[None] for mix in mixed]
+            scores["control_r2"] = ((*dims, "shuffle"), np.stack(controls, axis=-1))
+        each_estimate.append(xr.Dataset(scores))
+    return xr.concat(each_estimate, dim="estimator")
 
 
 def compare_with_behavior(

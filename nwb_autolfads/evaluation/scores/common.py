@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.evaluation.decoding.binning import Bins
 from nwb_autolfads.evaluation.decoding.ridge import Decoding
 from nwb_autolfads.evaluation.scores.events import Events, single_trial_scores
@@ -85,6 +87,31 @@ def trial_notes(events: Events | None, bins: Bins) -> list[str]:
         return ["no events were given: what repeats was not told from what does not"]
     inside = np.count_nonzero((events.times >= bins.time[0]) & (events.times <= bins.time[-1]))
     return [] if inside >= 2 else [f"{inside} of {events.name} in the time of the estimates: too few for an average"]
+
+
+def decoding_config(
+    bins: Bins, shifts: Sequence[int], *, n_folds: int, guard: float, events: Events | None, seed: int
+) -> dict[str, Any]:
+    """Return the settings that all scores by decoding share, JSON-serialisable."""
+    return {
+        "bin_width_s": bins.width,
+        "lags_s": [round(bins.width * shift, 9) for shift in shifts],
+        "n_folds": n_folds,
+        "guard_s": guard,
+        "events": None if events is None else events.name,
+        "seed": seed,
+    }
+
+
+def nothing_left(problem: str, excluded: Mapping[str, str], way_out: str, *, obj: str | None = None) -> SignalError:
+    """Return the error that nothing can be compared, with the reason for each that was left out."""
+    reasons = "; ".join(f"{name}: {why}" for name, why in excluded.items())
+    return SignalError(f"{problem} ({reasons})", way_out=way_out, obj=obj)
+
+
+def as_json(**parts: Any) -> dict[str, str]:
+    """Return attrs of a Dataset that are not plain text, each as JSON."""
+    return {key: json.dumps(value) for key, value in parts.items()}
 
 
 def with_tests(

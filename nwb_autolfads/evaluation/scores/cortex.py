@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,9 @@ from nwb_autolfads.evaluation.decoding.ridge import decode
 from nwb_autolfads.evaluation.decoding.spike_rates import smoothing_reach, spike_rates
 from nwb_autolfads.evaluation.score import Ranking, Score
 from nwb_autolfads.evaluation.scores.common import (
+    as_json,
     checked_guard,
+    decoding_config,
     decoding_scores,
     shuffled,
     trial_notes,
@@ -125,17 +126,20 @@ def score_against_cortex(
     if n_shuffles:
         rng = np.random.default_rng(seed)
         mixed = [shuffled(units.rates, bins, rng) for _ in range(n_shuffles)]
-        controls = [decode_folds(rates, bins.all_targets, shifts=shifts) for rates in mixed]
-        shape = (len(bins.estimators), len(bins.muscles))
-        scores["control_r2"] = ((*dims, "shuffle"), np.stack([c.r2.reshape(shape) for c in controls], axis=-1))
+        controls = (decode_folds(rates, bins.all_targets, shifts=shifts).r2 for rates in mixed)
+        scores["control_r2"] = (
+            (*dims, "shuffle"),
+            np.stack([r2.reshape(len(bins.estimators), -1) for r2 in controls], axis=-1),
+        )
     # Muscles lead nothing: unit rates at t follow from activation at t + lag.
-    backward = [-shift for shift in shifts]
-    to_units = [decode_folds(values, units.rates, shifts=backward) for values in bins.values]
+    to_units = [decode_folds(values, units.rates, shifts=[-shift for shift in shifts]) for values in bins.values]
     by_fold = np.stack([each.r2_fold.T for each in to_units])  # (estimator, unit, fold)
     scores["unit_r2"] = (("estimator", "unit"), np.stack([each.r2 for each in to_units]))
     scores["population_r2"] = (("estimator",), np.nanmean(scores["unit_r2"][1], axis=1))
     scores["population_r2_fold"] = (("estimator", "fold"), np.nanmean(by_fold, axis=1))
 
+    config = decoding_config(bins, shifts, n_folds=n_folds, guard=guard, events=events, seed=seed)
+    config |= {"compared_with": "cortex", "smoothing_s": smoothing, "min_rate_hz": min_rate}
     result = xr.Dataset(
         scores,
         coords={
@@ -146,23 +150,13 @@ def score_against_cortex(
             "fold": np.arange(n_folds),
         },
         attrs={
-            "config": json.dumps(
-                {
-                    "compared_with": "cortex",
-                    "bin_width_s": bins.width,
-                    "smoothing_s": smoothing,
-                    "lags_s": [round(bins.width * shift, 9) for shift in shifts],
-                    "n_folds": n_folds,
-                    "guard_s": guard,
-                    "min_rate_hz": min_rate,
-                    "events": None if events is None else events.name,
-                    "seed": seed,
-                }
-            ),
             "n_units": len(units.units),
-            "excluded_units": json.dumps(units.excluded),
-            "excluded_muscles": json.dumps(bins.left_out),
-            "notes": json.dumps([*bins.notes, *trial_notes(events, bins)]),
+            **as_json(
+                config=config,
+                excluded_units=units.excluded,
+                excluded_muscles=bins.left_out,
+                notes=[*bins.notes, *trial_notes(events, bins)],
+            ),
         },
     )
     unit_folds = xr.DataArray(by_fold, dims=("estimator", "unit", "fold"), coords={"estimator": result["estimator"]})

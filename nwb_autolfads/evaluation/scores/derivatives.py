@@ -19,6 +19,8 @@ SAVITZKY_GOLAY_S = 27 / 500
 SAVITZKY_GOLAY_ORDER = 5
 """Window and order of the derivative: 27 samples at 500 Hz (Wimalasena et al. 2022)."""
 
+_LEAST_KNOWN = 0.5  # share of the bins in which a column must be known
+
 
 def check_orders(orders: Sequence[int]) -> None:
     """Refuse orders of derivatives that the polynomial has not.
@@ -35,6 +37,41 @@ def check_orders(orders: Sequence[int]) -> None:
 def is_constant(values: Floats) -> bool:
     """Whether values do not vary beyond the rounding of their size."""
     return bool(np.ptp(values) <= 1e-9 * max(float(np.abs(values).max()), 1e-30))
+
+
+def usable_targets(
+    series: xr.DataArray,
+    derivatives: Sequence[int],
+    bins: Bins,
+    excluded: dict[str, str],
+    notes: list[str],
+    *,
+    with_series: bool,
+) -> tuple[Floats, list[str], list[str]]:
+    """Return what of a series and its derivatives can be predicted, binned, with names and units."""
+    series = series.transpose("time", "column")
+    rate = rate_of(series)
+    unit, prefix = str(series.attrs.get("unit", "")), f"{str(series.name).split('/')[-1]} " if with_series else ""
+    if rate < 1 / bins.width:
+        notes.append(f"{series.name} has {rate:g} Hz: between its samples it was interpolated")
+    n_nan = int(np.count_nonzero(~np.isfinite(series.values).all(axis=1)))
+    if n_nan:
+        notes.append(f"{series.name} is NaN in {n_nan} of {series.sizes['time']} samples: those were left out")
+    columns, names, units = [], [], []
+    for order in derivatives:
+        binned = binned_derivative(series, order, bins)
+        for column, values in zip([str(name) for name in series["column"].values], binned.T, strict=True):
+            name = prefix + derivative_name(column, order)
+            known = np.isfinite(values)
+            if known.mean() < _LEAST_KNOWN:
+                excluded[name] = f"known in {100 * known.mean():.0f} % of the time of the estimates"
+            elif is_constant(values[known]):
+                excluded[name] = "does not vary"
+            else:
+                columns.append(values)
+                names.append(name)
+                units.append(derivative_unit(unit, order))
+    return (np.stack(columns, axis=1) if columns else np.empty((len(bins.time), 0))), names, units
 
 
 def differentiate(values: Floats, rate: float, order: int) -> Floats:

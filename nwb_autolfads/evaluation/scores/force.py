@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation
 from nwb_autolfads.evaluation.score import Score
+from nwb_autolfads.evaluation.scores.common import as_json, nothing_left
 from nwb_autolfads.evaluation.scores.derivatives import (
     binned_derivative,
     check_orders,
@@ -93,33 +93,21 @@ def coherence_with_force(
     if length < _FEWEST_SAMPLES:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
     estimated = np.isfinite(bins.values).all(axis=(0, 2))
-    with_series = names_repeat(forces)
+    everything = np.array([[bins.time[0], bins.time[-1]]])
     excluded: dict[str, str] = {}
     found: list[xr.Dataset] = []
-    for force in forces:
-        prefix = f"{str(force.name).split('/')[-1]} " if with_series else ""
-        for order in derivatives:
-            for column, values in zip(force["column"].values, binned_derivative(force, order, bins).T, strict=True):
-                name = prefix + derivative_name(str(column), order)
-                known = estimated & np.isfinite(values)
-                everything = np.array([[bins.time[0], bins.time[-1]]])
-                rows = windows_in(everything, bins.time, bins.segments.where(known), length)
-                if len(rows) < 2:
-                    excluded[name] = f"known in {len(rows)} windows of {window:g} s"
-                elif is_constant(values[known]):
-                    excluded[name] = "does not vary"
-                else:
-                    unit = derivative_unit(str(force.attrs.get("unit", "")), order)
-                    target = _one_target(bins, values, rows, level).expand_dims(target=[name])
-                    found.append(
-                        target.assign_coords(target_unit=("target", [unit]), series=("target", [str(force.name)]))
-                    )
+    for name, unit, series, values in _targets(forces, derivatives, bins):
+        known = estimated & np.isfinite(values)
+        rows = windows_in(everything, bins.time, bins.segments.where(known), length)
+        if len(rows) < 2:
+            excluded[name] = f"known in {len(rows)} windows of {window:g} s"
+        elif is_constant(values[known]):
+            excluded[name] = "does not vary"
+        else:
+            target = _one_target(bins, values, rows, level).expand_dims(target=[name])
+            found.append(target.assign_coords(target_unit=("target", [unit]), series=("target", [series])))
     if not found:
-        raise SignalError(
-            f"no force can be used ({'; '.join(f'{name}: {why}' for name, why in excluded.items())})",
-            way_out="Give a shorter window, or another series",
-            obj="force",
-        )
+        raise nothing_left("no force can be used", excluded, "Give a shorter window, or another series", obj="force")
     config = {
         "compared_with": "force",
         "window_s": length * bins.width,
@@ -127,19 +115,33 @@ def coherence_with_force(
         "level": level,
         "derivatives": list(derivatives),
     }
-    described = {
-        "config": config,
-        "excluded_targets": excluded,
-        "excluded_muscles": bins.left_out,
-        "notes": [*bins.notes, *unusable_notes(forces)],
-    }
     result = xr.concat(found, dim="target").assign_coords(
         target=[str(each["target"].item()) for each in found],
         estimator=list(bins.estimators),
         muscle=list(bins.muscles),
         frequency=("frequency", np.fft.rfftfreq(length, 1 / round(1 / bins.width, 6))[1:], {"units": "Hz"}),
     )
-    return _with_summary(result).assign_attrs({key: json.dumps(value) for key, value in described.items()})
+    return _with_summary(result).assign_attrs(
+        as_json(
+            config=config,
+            excluded_targets=excluded,
+            excluded_muscles=bins.left_out,
+            notes=[*bins.notes, *unusable_notes(forces)],
+        )
+    )
+
+
+def _targets(
+    forces: Sequence[xr.DataArray], derivatives: Sequence[int], bins: Bins
+) -> Iterator[tuple[str, str, str, Floats]]:
+    """Yield name, unit, series and values ``(bin,)`` of each column of the forces and of its derivatives."""
+    with_series = names_repeat(forces)
+    for force in forces:
+        prefix = f"{str(force.name).split('/')[-1]} " if with_series else ""
+        for order in derivatives:
+            unit = derivative_unit(str(force.attrs.get("unit", "")), order)
+            for column, values in zip(force["column"].values, binned_derivative(force, order, bins).T, strict=True):
+                yield prefix + derivative_name(str(column), order), unit, str(force.name), values
 
 
 def _one_target(bins: Bins, values: Floats, rows: NDArray[np.intp], level: float) -> xr.Dataset:
