@@ -175,19 +175,32 @@ def low_pass(
                 way_out="Raise the cutoff or leave out segments that short",
             )
         both_ways = partial(sosfiltfilt, sections, axis=0, padtype="even", padlen=padding)
-        x, v, seen = observed.filled[segment.rows], shown[segment.rows], observed.seen[segment.rows]
-        whole = seen.all(axis=0)
-        if whole.any():
-            complete = x[:, whole]
-            smooth[segment.rows, whole] = both_ways(complete) if v.all() else _predict(complete, v, both_ways, padding)
-        for muscle in np.flatnonzero(~whole):
-            column = _predict(x[:, muscle : muscle + 1], v * seen[:, muscle], both_ways, padding)[:, 0]
-            known = seen[:, muscle] | (both_ways(seen[:, muscle].astype(np.float64)) >= _LEAST_KNOWN)
-            smooth[segment.rows, muscle] = np.where(known, column, np.nan)
+        rows = segment.rows
+        smooth[rows] = _low_pass_segment(observed.filled[rows], observed.seen[rows], shown[rows], both_ways, padding)
     weights = shown[:, None] * observed.seen
     means = (observed.filled * weights).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)
     unseen = np.isnan(smooth) & observed.seen  # in segments that are hidden as a whole
     return np.maximum(np.where(unseen, means, smooth), FLOOR)
+
+
+def _low_pass_segment(
+    x: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    visible: NDArray[np.float64],
+    both_ways: Callable[..., NDArray[np.float64]],
+    period: int,
+) -> NDArray[np.float64]:
+    """Low-pass one segment, (time, muscle); NaN where too little of a muscle is seen."""
+    smooth = np.empty_like(x)
+    whole = seen.all(axis=0)
+    if whole.any():
+        complete = x[:, whole]
+        smooth[:, whole] = both_ways(complete) if visible.all() else _predict(complete, visible, both_ways, period)
+    for muscle in np.flatnonzero(~whole):
+        column = _predict(x[:, muscle : muscle + 1], visible * seen[:, muscle], both_ways, period)[:, 0]
+        known = seen[:, muscle] | (both_ways(seen[:, muscle].astype(np.float64)) >= _LEAST_KNOWN)
+        smooth[:, muscle] = np.where(known, column, np.nan)
+    return smooth
 
 
 def _padding(rate: float, cutoff: float) -> int:

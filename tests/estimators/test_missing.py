@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from estimators.test_bayes import plain_loop
+from plain_hmm import plain_loop
 from scipy import stats
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
 from nwb_autolfads.estimators.bayes.side_by_side import infer
-from nwb_autolfads.estimators.heldout import held_out_likelihood, hidden_blocks, score_held_out
+from nwb_autolfads.estimators.heldout import held_out_likelihood, hidden_blocks
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.estimators.subspace import LowPassSubspace
+from nwb_autolfads.evaluation.held_out import score_held_out
 from nwb_autolfads.segments import Segments
 
 N = 4000

@@ -77,7 +77,7 @@ class Training:
 
     def run(self, progress: ProgressCallback, run_directory: str | os.PathLike[str] | None = None) -> None:
         """Train to the end, from where the run directory is if it holds this run."""
-        directory = None if run_directory is None else RunDirectory(run_directory, self._said())
+        directory = None if run_directory is None else RunDirectory(run_directory, self._description())
         resumed = directory is not None and directory.restore(self.engine, self.search)
         budget_s = self.settings.training.budget_s
         if budget_s is not None and not resumed:
@@ -107,8 +107,8 @@ class Training:
         )
         return TrainedModel(card, engine.best_models(members))
 
-    def _said(self) -> str:
-        """Say what the run is; only the same run can go on."""
+    def _description(self) -> str:
+        """Describe the run; only the same run can go on."""
         run = {"config": self.settings.model_dump(), "seed": self.seed, "data": fingerprint(self.data)}
         return json.dumps(run, indent=1)
 

@@ -75,8 +75,7 @@ def infer(
     Beliefs
     """
     seen = np.ones(x.shape, bool) if visible is None else np.broadcast_to(visible.reshape(len(x), -1), x.shape)
-    longest = segments.longest.n_samples
-    length = min(WINDOW_BINS, longest)
+    length = min(WINDOW_BINS, segments.longest.n_samples)
     windows = [
         _Window(first, min(first + length, segment.stop), segment)
         for segment in segments
@@ -90,26 +89,12 @@ def infer(
     beliefs = Beliefs(*(np.empty(x.shape) for _ in Beliefs._fields))
     muscles_at_once = max(1, pairs // len(windows))
     for start in range(0, n_muscles, muscles_at_once):
-        muscles = slice(start, start + muscles_at_once)
-        part = Beliefs(*(np.empty_like(x[:, muscles]) for _ in Beliefs._fields))
-        warm_up = WARM_UP_BINS
-        while True:
-            found = _infer_muscles(
-                model.of_muscles(muscles),
-                x[:, muscles],
-                seen[:, muscles],
-                windows,
-                room,
-                warm_up,
-                part,
-                smooth=smooth,
-                mode=mode,
-            )
-            if warm_up >= longest or found <= TOLERANCE:
-                break
-            warm_up *= 2
-        for whole, values in zip(beliefs, part, strict=True):
-            whole[:, muscles] = values
+        some = slice(start, start + muscles_at_once)
+        found = _infer_muscles(
+            model.of_muscles(some), x[:, some], seen[:, some], windows, room, smooth=smooth, mode=mode
+        )
+        for whole, values in zip(beliefs, found, strict=True):
+            whole[:, some] = values
     return beliefs
 
 
@@ -179,20 +164,24 @@ def _infer_muscles(
     seen: NDArray[np.bool_],
     windows: list[_Window],
     room: Float32,
-    warm_up: int,
-    beliefs: Beliefs,
     *,
     smooth: bool,
     mode: bool,
-) -> float:
-    """Run all windows of some muscles, batch by batch; return how far neighbours disagree at their borders."""
+) -> Beliefs:
+    """Run all windows of some muscles, batch by batch, with a warm-up that is long enough for neighbours to agree."""
     length = max(window.stop - window.first for window in windows)
+    longest = max(window.segment.n_samples for window in windows)
     at_once = max(1, room.shape[1] // ((length if smooth else 1) * model.grid.size))
-    borders = []
-    for start in range(0, len(windows), at_once):
-        batch = _lay_out(model, x, seen, windows[start : start + at_once], length, warm_up)
-        borders.append(_infer_batch(model, batch, room, beliefs, smooth=smooth, mode=mode))
-    return _disagreement(windows, borders)
+    beliefs = Beliefs(*(np.empty_like(x) for _ in Beliefs._fields))
+    warm_up = WARM_UP_BINS
+    while True:
+        borders = []
+        for start in range(0, len(windows), at_once):
+            batch = _lay_out(model, x, seen, windows[start : start + at_once], length, warm_up)
+            borders.append(_infer_batch(model, batch, room, beliefs, smooth=smooth, mode=mode))
+        if warm_up >= longest or _disagreement(windows, borders) <= TOLERANCE:
+            return beliefs
+        warm_up *= 2
 
 
 def _infer_batch(
