@@ -5,16 +5,21 @@ EXTENSION := extensions/ndx-muscle-activation
 # Small models and short signals: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test environments interop faults picture clean
+.PHONY: demo test test-all environments interop faults picture clean
 
 demo: .venv/ready
 	$(BIN)/nwb-autolfads demo --out demo --overwrite
 
+# What a contributor needs before a commit: under six minutes on two cores.
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow"
+
+# The slow and statistical tests too.
+test-all: test
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slow
 
 # Results read where nothing of this package is installed, and with the oldest PyNWB that the extension claims.
 environments: .venv/ready
