@@ -76,33 +76,6 @@ def write_text(file: Path, text: str, *, may_exist: bool = True) -> None:
     write_bytes(file, text.encode("utf-8"), may_exist=may_exist)
 
 
-def reserve(path: Path, n_bytes: int) -> None:
-    """Take the room on the disk that a file will need, before HDF5 opens it.
-
-    HDF5 cannot recover from a disk that is full: what it failed to write stays with it, and brings the whole process
-    down when it tries again, perhaps much later. It cuts off what it did not need when it closes the file.
-
-    Parameters
-    ----------
-    path : Path
-        A file, which is longer afterwards.
-    n_bytes : int
-        How much it will grow at most.
-
-    Raises
-    ------
-    OSError
-        If there is no such room.
-    """
-    with open(path, "ab") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), path.stat().st_size, n_bytes)
-        else:
-            block = bytes(1 << 20)
-            for start in range(0, n_bytes, len(block)):
-                file.write(block[: n_bytes - start])
-
-
 def _remove_partials(partial: Path) -> None:
     for left in [path for path in partial.parent.iterdir() if path.name.startswith(partial.name)]:
         left.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.file import Subject
 
 from nwb_autolfads.errors import OutputError
+from nwb_autolfads.files.hdf5 import OVERHEAD_BYTES, new_hdf5
 
 if TYPE_CHECKING:
     from nwb_autolfads.sources.recording import EmgRecording
@@ -136,10 +137,16 @@ def write_session(
                 **_timing(recording),
             )
         )
-    with h5py.File(path, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
+    with new_hdf5(path, _n_bytes(recording)) as file, NWBHDF5IO(file=file, mode="w") as io:
         io.write(nwbfile)
         _fill_all(file, recording)
     return path
+
+
+def _n_bytes(recording: EmgRecording) -> int:
+    """Return how large the file gets at most, should nothing in it be compressible."""
+    sample = np.dtype(np.float32).itemsize * len(recording.muscles) + np.dtype(np.float64).itemsize
+    return (recording.n_samples + _CHUNK_SAMPLES) * (sample + len(recording.masks)) * 11 // 10 + OVERHEAD_BYTES
 
 
 def _fill_all(file: h5py.File, recording: EmgRecording) -> None:

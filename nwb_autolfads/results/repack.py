@@ -7,14 +7,13 @@ and links, which HDF5 does not carry over by itself, are set to the copies.
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from nwb_autolfads.files.atomic import reserve
+from nwb_autolfads.files.hdf5 import new_hdf5
 
 # A copy is not larger than what it copies, but for the order in which its tables happen to fill.
 MARGIN_BYTES = 1_000_000
@@ -38,14 +37,9 @@ def repack(source: Path, target: Path) -> None:
     NotImplementedError
         If the file holds references inside variable-length lists, which h5py cannot write.
     """
-    with h5py.File(source, "r") as old:
-        made = BytesIO()
-        with h5py.File(made, "w", track_order=_tracks_order(old)):
-            pass
-        target.write_bytes(made.getvalue())
-        reserve(target, source.stat().st_size + MARGIN_BYTES)
-        with h5py.File(target, "r+") as new:
-            _Repacking(old, new).run()
+    room = source.stat().st_size + MARGIN_BYTES
+    with h5py.File(source, "r") as old, new_hdf5(target, room, track_order=_tracks_order(old)) as new:
+        _Repacking(old, new).run()
 
 
 class _Repacking:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 from hdmf.backends.hdf5.h5_utils import H5DataIO
+from hdmf.common import VectorData
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import BehavioralTimeSeries
 from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 from pynwb.misc import Units
 
-from nwb_autolfads.errors import ConfigError, OutputError
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.files.atomic import new_version
+from nwb_autolfads.files.hdf5 import OVERHEAD_BYTES, new_hdf5
+from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.simulate import body
 from nwb_autolfads.simulate.behaviours import RATE
 from nwb_autolfads.simulate.commands import MARGIN, Movement, simulate_movement
@@ -83,12 +86,7 @@ def simulate_session(
         raise ConfigError(f"{seed} is negative", way_out="Give a seed of 0 or more", obj="seed")
     if not SHORTEST_S <= duration <= LONGEST_S:
         raise ConfigError(f"{duration:g} s asked", way_out=f"Give {SHORTEST_S:g} to {LONGEST_S:g} s", obj="duration")
-    if path.exists() and not overwrite:
-        raise OutputError(
-            "exists already", way_out="Give another name, or ask for it to be overwritten", file=str(path)
-        )
-    if not path.parent.is_dir():
-        raise OutputError("its folder does not exist", way_out="Make the folder first", file=str(path))
+    check_outputs([Output(path, overwrite)])
 
     movement_seed, emg_seed, electrode_seed, cortex_seed, body_seed = np.random.SeedSequence(seed).spawn(5)
     movement = simulate_movement(movement_seed, duration, config)
@@ -115,7 +113,7 @@ def simulate_session(
     _add_events(nwbfile, movement, duration)
     _add_units(nwbfile, units, duration)
     _add_truth(nwbfile, movement, n_samples, seed, config)
-    _write(nwbfile, path)
+    _write(nwbfile, path, overwrite=overwrite)
     return path
 
 
@@ -253,16 +251,17 @@ def _add_truth(nwbfile: NWBFile, movement: Movement, n_samples: int, seed: int, 
     )
 
 
-def _write(nwbfile: NWBFile, path: Path) -> None:
-    """Write beside the target and move it there, so that a failure leaves neither half a file nor a lost old one."""
-    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.nwb")
-    try:
-        with NWBHDF5IO(partial, "w") as io:
-            io.write(nwbfile)
-        os.replace(partial, path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error})", way_out="Check the folder's permissions and free space", file=str(path)
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+def _write(nwbfile: NWBFile, path: Path, *, overwrite: bool) -> None:
+    with (
+        new_version(path, may_exist=overwrite) as partial,
+        new_hdf5(partial, _n_bytes(nwbfile)) as file,
+        NWBHDF5IO(file=file, mode="w") as io,
+    ):
+        io.write(nwbfile)
+
+
+def _n_bytes(nwbfile: NWBFile) -> int:
+    """Return how large the file gets at most, should nothing in it be compressible."""
+    series = [each.data.data for each in nwbfile.objects.values() if isinstance(each, TimeSeries)]
+    columns = [each.data for each in nwbfile.objects.values() if isinstance(each, VectorData)]
+    return sum(np.asarray(values).nbytes for values in (*series, *columns)) * 11 // 10 + OVERHEAD_BYTES

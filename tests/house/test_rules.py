@@ -53,7 +53,7 @@ WITHOUT_TORCH = {
     "errors",
     "files",
 }
-NWB_WRITERS = {"results", "simulate"}
+NWB_WRITERS = {"results", "simulate", "files"}
 
 
 def package_sources() -> dict[str, str]:

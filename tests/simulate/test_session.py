@@ -197,6 +197,6 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
     (tmp_path / "folder.nwb").mkdir()
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="is a folder, not a file"):
         simulate_session(tmp_path / "folder.nwb", duration=2, overwrite=True)
     assert [item.name for item in tmp_path.iterdir()] == ["folder.nwb"]
