@@ -20,6 +20,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.files.atomic import write_bytes, write_text
+from nwb_autolfads.files.places import make_folder
+from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.search.engines.base import Engine, EngineState
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.renamed import RENAMED, tensor_name_of_today, with_names_of_today
@@ -42,19 +45,19 @@ class RunDirectory:
     Raises
     ------
     OutputError
-        If the folder cannot be made.
+        If the folder cannot be made, or holds files of the names of these without a run.
     """
 
     def __init__(self, folder: str | os.PathLike[str], run: str) -> None:
         self.folder, self.run = Path(folder), run
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        make_folder(self.folder)
+        strangers = [name for name in (HISTORY, CONFIG) if (self.folder / name).exists()]
+        if strangers and not (self.folder / STATE).exists():
             raise OutputError(
-                f"the run directory cannot be made ({error.strerror})",
-                way_out="Choose another folder.",
+                f"there is a {strangers[0]} in it already, which no run that could go on has made",
+                way_out="Choose another folder",
                 file=str(folder),
-            ) from error
+            )
 
     def save(self, engine: Engine, search: PopulationBasedTraining) -> None:
         """Replace what is kept by the state of now.
@@ -78,17 +81,11 @@ class RunDirectory:
         metadata = {"format": FORMAT, "run": self.run, "columns": json.dumps(columns)}
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-        try:
-            self._replace(CONFIG, self.run.encode())
-            self._replace(HISTORY, text.getvalue().encode())
-            contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-            self._replace(STATE, safetensors.torch.save(contiguous, metadata=metadata))
-        except OSError as error:
-            raise OutputError(
-                f"the run cannot be kept ({error.strerror})",
-                way_out="Make room, or choose another folder.",
-                file=str(self.folder),
-            ) from error
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        # The state first: a folder that has a table for people but no state is somebody else's.
+        write_bytes(self.folder / STATE, safetensors.torch.save(contiguous, metadata=metadata))
+        write_text(self.folder / HISTORY, text.getvalue())
+        write_text(self.folder / CONFIG, self.run)
 
     def restore(self, engine: Engine, search: PopulationBasedTraining) -> bool:
         """Put a search back to where the folder's run was; give False when the folder holds none.
@@ -124,7 +121,7 @@ class RunDirectory:
 
     def _read(self, path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         try:
-            data = path.read_bytes()
+            data = require_regular_file(path).read_bytes()
             header = int.from_bytes(data[:8], "little")
             if header > min(MAX_HEADER_BYTES, len(data)):
                 raise ValueError("its header is longer than the file")
@@ -133,19 +130,11 @@ class RunDirectory:
                 raise ValueError(f"its format is {metadata.get('format')!r}")
             tensors = safetensors.torch.load(data)
             return metadata, {tensor_name_of_today(name): tensor for name, tensor in tensors.items()}
-        except (OSError, ValueError, AttributeError, SafetensorError) as error:
+        except (OSError, SourceError, ValueError, AttributeError, SafetensorError) as error:
             raise self._refuse(f"{STATE} is not the state of a run ({error})") from error
 
     def _refuse(self, problem: str) -> SourceError:
         return SourceError(problem, file=str(self.folder), way_out="Choose another folder to start a new run.")
-
-    def _replace(self, name: str, data: bytes) -> None:
-        partial = self.folder / f".{name}.partial"
-        with open(partial, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, self.folder / name)
 
 
 def fingerprint(data: Tensor) -> str:

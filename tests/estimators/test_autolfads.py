@@ -336,5 +336,5 @@ def test_model_that_is_not_what_it_says_is_refused(trained, tmp_path, spoil, mes
 
 
 def test_missing_model_is_refused(tmp_path):
-    with pytest.raises(SourceError, match="the model cannot be read"):
+    with pytest.raises(SourceError, match="there is no such file"):
         AutoLFADS.load(tmp_path / "none.safetensors")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import random
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import safetensors.torch
 import torch
 from populations import search_of, small_engine
 
-from nwb_autolfads.errors import SourceError
+from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.search.checkpoint import RunDirectory
 
 RUN = json.dumps({"config": "small", "seed": 0})
@@ -114,3 +115,29 @@ def test_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path, sp
     with pytest.raises(SourceError, match=message):
         directory.restore(*new_search())
     assert path.read_bytes() == before
+
+
+def test_a_table_or_settings_of_somebody_else_are_not_replaced(tmp_path):
+    for name in ("history.csv", "config.json"):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        with pytest.raises(OutputError) as caught:
+            RunDirectory(folder, RUN)
+        assert str(caught.value) == (
+            f"{folder}: there is a {name} in it already, which no run that could go on has made. Choose another folder"
+        )
+        assert (folder / name).read_text() == "mine"
+
+
+def test_a_run_directory_holds_its_three_files_and_nothing_that_a_killed_run_left(tmp_path):
+    trained, search = new_search()
+    (tmp_path / ".state.safetensors.partial").write_bytes(b"half")
+    RunDirectory(tmp_path, RUN).save(trained, search)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "history.csv", "state.safetensors"]
+
+
+def test_a_state_that_is_a_pipe_is_refused_and_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "state.safetensors")
+    with pytest.raises(SourceError, match="is a pipe, not a file"):
+        RunDirectory(tmp_path, RUN).restore(*new_search())

@@ -22,6 +22,8 @@ from nwb_autolfads.estimators.autolfads.weights import MAX_BYTES, TrainedModel, 
 from nwb_autolfads.estimators.autolfads.windows import unfit
 from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
+from nwb_autolfads.files.atomic import write_bytes
+from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop
@@ -238,8 +240,8 @@ class AutoLFADS(Estimator):
         return pack(self._require_trained())
 
     def save(self, path: str | Path) -> None:
-        """Write the trained model to a safetensors file, configuration included."""
-        Path(path).write_bytes(self.to_bytes())
+        """Write the trained model to a safetensors file, configuration included: whole, or not at all (OutputError)."""
+        write_bytes(Path(path), self.to_bytes())
 
     @classmethod
     def from_bytes(cls, data: bytes, file: str = "") -> Self:
@@ -259,7 +261,7 @@ class AutoLFADS(Estimator):
             If the file is missing or is not such a model.
         """
         try:
-            with open(path, "rb") as stream:
+            with open(require_regular_file(path), "rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
         except OSError as error:
             raise SourceError(
