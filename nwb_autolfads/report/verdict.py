@@ -137,11 +137,21 @@ def explained_share(activation: xr.DataArray, emg: xr.DataArray) -> dict[str, fl
         if len(pair) < 2 or pair[0].sizes["time"] != pair[1].sizes["time"]:
             continue
         width = max(1, round(SMOOTH_S / float(np.median(np.diff(activation["time"].values)))))
-        a, b = (uniform_filter1d(np.asarray(each.values, dtype=np.float64), width) for each in pair)
+        a, b = (_average_of_known(np.asarray(each.values, dtype=np.float64), width) for each in pair)
         known = np.isfinite(a) & np.isfinite(b)
         varies = known.sum() > 2 and np.ptp(a[known]) > 0 and np.ptp(b[known]) > 0
         shares[muscle] = float(np.corrcoef(a[known], b[known])[0, 1] ** 2) if varies else float("nan")
     return shares
+
+
+def _average_of_known(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return the moving average of what is known; NaN where less than half is."""
+    known = np.isfinite(values)
+    if known.all():
+        return uniform_filter1d(values, width)
+    weight = uniform_filter1d(known.astype(np.float64), width)
+    total = uniform_filter1d(np.where(known, values, 0.0), width)
+    return np.where(weight >= 0.5, total / np.maximum(weight, 0.5), np.nan)
 
 
 def _inputs(estimate: xr.Dataset) -> Finding | None:

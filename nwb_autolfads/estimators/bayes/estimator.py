@@ -24,6 +24,7 @@ MEAN_OF_RECTIFIED = {"laplace": 1.0, "gauss": math.sqrt(2 / math.pi)}
 DIFFUSION_BOUNDS, JUMP_BOUNDS = (1e-4, 1e3), (1e-4, 1e2)
 _START: dict[Amplitudes, tuple[float, float]] = {"logarithmic": (8.0, 0.5), "linear": (0.2, 0.5)}
 _RANGE_WINDOW_S = 0.05
+_REACH_S = 0.1
 _AT_REST = 0.02  # share of the recording in which every muscle is taken to be at rest
 _FIT_CHUNKS, _FIT_CHUNK_BINS = 16, 1024
 
@@ -136,8 +137,8 @@ class BayesianFilter(Estimator):
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
         """Return ``activation`` and ``activation_std``, both in units of mean rectified EMG.
 
-        Where EMG is missing they say what the bins around it do; NaN in segments without any of the muscle, and, by
-        the filter, before its first.
+        Where EMG is missing they say what the bins around it do, and NaN where there are none at most 100 ms away (for
+        the filter, before): the belief is nearly the uniform one there.
         """
         observed = observe(emg)
         activation, std = self._infer(emg, observed, None)
@@ -205,12 +206,20 @@ class BayesianFilter(Estimator):
 
 
 def _within_reach(observed: ObservedEmg, *, smooth: bool) -> NDArray[np.bool_]:
-    """Return where anything of the muscle is known in the segment, for the filter anything before, (time, muscle)."""
-    reached = np.empty_like(observed.seen)
+    """Return where the muscle is known at most `_REACH_S` away, for the filter at most that much before."""
+    near = np.empty_like(observed.seen)
     for rows in observed.segments.slices:
         seen = observed.seen[rows]
-        reached[rows] = seen.any(axis=0) if smooth else np.logical_or.accumulate(seen, axis=0)
-    return reached
+        away = _since_known(seen)
+        away = np.minimum(away, _since_known(seen[::-1])[::-1]) if smooth else away
+        near[rows] = away <= _REACH_S * observed.rate
+    return near
+
+
+def _since_known(seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how many bins ago each muscle was last known; infinity where it never was, (time, muscle)."""
+    at = np.arange(len(seen), dtype=np.float64)[:, None]
+    return at - np.maximum.accumulate(np.where(seen, at, -np.inf), axis=0)
 
 
 def _fit_chunks(segments: Segments) -> Segments:
