@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -49,6 +49,16 @@ class Bins:
     estimators: tuple[str, ...]
     left_out: dict[str, str]
     notes: tuple[str, ...]
+
+    def without(self, left_out: Mapping[str, str]) -> Bins:
+        """Leave out more muscles, each with its reason."""
+        kept = [index for index, muscle in enumerate(self.muscles) if muscle not in left_out]
+        return replace(
+            self,
+            values=self.values[:, :, kept],
+            muscles=tuple(self.muscles[index] for index in kept),
+            left_out={**self.left_out, **left_out},
+        )
 
     @property
     def all_targets(self) -> NDArray[np.float64]:

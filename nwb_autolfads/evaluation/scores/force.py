@@ -30,6 +30,7 @@ from nwb_autolfads.evaluation.scores.spectra import (
     coherence_of,
     confidence_interval,
     cross_spectra,
+    in_enough_windows,
     independent_windows,
     windows_in,
 )
@@ -92,8 +93,9 @@ def coherence_with_force(
     length = round(window / bins.width)
     if length < _FEWEST_SAMPLES:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
-    estimated = np.isfinite(bins.values).all(axis=(0, 2))
     everything = np.array([[bins.time[0], bins.time[-1]]])
+    bins = in_enough_windows(bins, [everything], length)
+    estimated = np.isfinite(bins.values).all(axis=(0, 2))
     excluded: dict[str, str] = {}
     found: list[xr.Dataset] = []
     for name, unit, series, values in _targets(forces, derivatives, bins):

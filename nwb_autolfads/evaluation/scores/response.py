@@ -18,6 +18,7 @@ from nwb_autolfads.evaluation.scores.spectra import (
     coherence_limit,
     coherence_of,
     cross_spectra,
+    in_enough_windows,
     independent_windows,
     windows_in,
 )
@@ -82,6 +83,7 @@ def transfer_function(
     length = round(window * rate)
     if length < 8:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
+    bins = in_enough_windows(bins, list(intervals.values()), length)
     x = bins.values[-1]
     known = bins.segments.where(np.asarray(np.isfinite(bins.values).all(axis=(0, 2))))
     gain, coherence, counts = [], [], []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal.windows import hann
 from scipy.stats import norm
 
+from nwb_autolfads.evaluation.decoding.binning import Bins
 from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
@@ -43,6 +46,26 @@ def windows_in(intervals: Floats, time: Floats, known: Segments, length: int) ->
             starts.append(np.array([(first + last - length) // 2]))
     at = np.concatenate(starts) if starts else np.empty(0, dtype=int)
     return at[known.hold(at, length)][:, None] + np.arange(length)
+
+
+def in_enough_windows(bins: Bins, phases: Sequence[Floats], length: int) -> Bins:
+    """Leave out muscles that are known in less than half as many windows of the phases as the best known muscle.
+
+    Windows are those in which all muscles are known, so that one with holes everywhere would leave none for the others.
+    """
+    known = np.asarray(np.isfinite(bins.values).all(axis=0))
+    if known.all():
+        return bins
+    segments = [bins.segments.where(column) for column in known.T]
+    counts = [sum(len(windows_in(phase, bins.time, each, length)) for phase in phases) for each in segments]
+    most = max(counts)
+    return bins.without(
+        {
+            muscle: f"it is known in {count} windows of {length * bins.width:g} s, others in {most}"
+            for muscle, count in zip(bins.muscles, counts, strict=True)
+            if 2 * count < most
+        }
+    )
 
 
 def cross_spectra(x: Floats, y: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.complex128]]:
