@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 
 import typer
@@ -12,11 +11,11 @@ from nwb_autolfads.cli.apply import apply
 from nwb_autolfads.cli.compare import compare
 from nwb_autolfads.cli.demo import demo
 from nwb_autolfads.cli.doctor import doctor
+from nwb_autolfads.cli.ending import message_of, settle_streams
 from nwb_autolfads.cli.inspect import inspect
 from nwb_autolfads.cli.report import report
 from nwb_autolfads.cli.run import run
 from nwb_autolfads.cli.simulate import simulate
-from nwb_autolfads.errors import NwbAutolfadsError
 
 app = typer.Typer(
     name="nwb-autolfads",
@@ -34,13 +33,13 @@ for command in (inspect, run, apply, compare, report, simulate, demo, doctor):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line: exit 0 when done, 1 when the input or the machine is at fault, 2 for wrong usage."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    warnings.formatwarning = lambda message, *_: f"Note: {message}\n"  # not the line of code that gave it
+    settle_streams()
     try:
         app(arguments)
-    except (NwbAutolfadsError, OSError, MemoryError) as error:
+    except Exception as error:
         if "--debug" in arguments:
             raise
         from nwb_autolfads.cli.console import fail
 
-        fail(str(error) or type(error).__name__)
+        fail(message_of(error, arguments))
         raise SystemExit(1) from None
