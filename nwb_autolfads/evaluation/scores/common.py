@@ -103,7 +103,7 @@ def decoding_config(
     }
 
 
-def nothing_left(problem: str, excluded: Mapping[str, str], way_out: str, *, obj: str | None = None) -> SignalError:
+def nothing_left(problem: str, excluded: Mapping[str, str], way_out: str, *, obj: str = "") -> SignalError:
     """Return the error that nothing can be compared, with the reason for each that was left out."""
     reasons = "; ".join(f"{name}: {why}" for name, why in excluded.items())
     return SignalError(f"{problem} ({reasons})", way_out=way_out, obj=obj)

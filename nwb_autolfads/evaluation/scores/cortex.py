@@ -126,11 +126,8 @@ def score_against_cortex(
     if n_shuffles:
         rng = np.random.default_rng(seed)
         mixed = [shuffled(units.rates, bins, rng) for _ in range(n_shuffles)]
-        controls = (decode_folds(rates, bins.all_targets, shifts=shifts).r2 for rates in mixed)
-        scores["control_r2"] = (
-            (*dims, "shuffle"),
-            np.stack([r2.reshape(len(bins.estimators), -1) for r2 in controls], axis=-1),
-        )
+        controls = np.stack([decode_folds(rates, bins.all_targets, shifts=shifts).r2 for rates in mixed], axis=-1)
+        scores["control_r2"] = ((*dims, "shuffle"), controls.reshape(len(bins.estimators), -1, n_shuffles))
     # Muscles lead nothing: unit rates at t follow from activation at t + lag.
     to_units = [decode_folds(values, units.rates, shifts=[-shift for shift in shifts]) for values in bins.values]
     by_fold = np.stack([each.r2_fold.T for each in to_units])  # (estimator, unit, fold)
