@@ -15,6 +15,7 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 # The slow and statistical tests too.
