@@ -37,7 +37,7 @@ class PreprocessingConfig(BaseModel):
     rectified: bool | None = Field(
         default=None,
         description="Whether the EMG is rectified already, which skips notch, high-pass and rectification; "
-        "none: judged by its negative values.",
+        "none: judged by its negative values, spectrum, rate and description.",
     )
     mains_hz: Literal[50, 60] | None = Field(
         default=None,

@@ -1,8 +1,8 @@
-"""What every source must settle, and tell the user: names of muscles, the unit, and whether the EMG is raw."""
+"""What every source must settle, and tell the user: names of muscles and the unit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.names import SPOKEN_UNITS, normalise_unit, repeated
 from nwb_autolfads.sources.recording import Origin
-
-_GLANCES, _GLANCE = 8, 8192  # stretches, and samples of each, from which sign and offset are judged
 
 
 @dataclass(frozen=True)
@@ -104,21 +102,3 @@ def settle_unit(origin: Origin, in_source: str, given: str | None) -> tuple[str,
     if given is None:
         return unit, SPOKEN_UNITS[unit]
     return unit, f"{SPOKEN_UNITS[unit]}, as given by hand (the file says {in_source!r})"
-
-
-def judge_sign(read: Callable[[int, int], NDArray[np.float32]], n_samples: int) -> tuple[str, bool]:
-    """Say whether the EMG is rectified, judged on stretches spread over the recording."""
-    starts = np.unique(np.linspace(0, max(0, n_samples - _GLANCE), _GLANCES).astype(int))
-    glance = np.concatenate([read(int(start), min(n_samples, int(start) + _GLANCE)) for start in starts])
-    finite = np.isfinite(glance)
-    if not finite.any():
-        return "raw (taken for granted: no finite value was seen)", False
-    if glance[finite].min() < 0:
-        return "raw (negative values are present)", False
-    low, middle, high = np.quantile(np.where(finite, glance, 0.0), [0.01, 0.5, 0.99], axis=0)
-    upper, lower = high - middle, middle - low
-    varying = upper + lower > 0
-    if varying.any() and np.median(lower[varying] / (upper + lower)[varying]) > 1 / 3:
-        # Rectified EMG piles up at zero; what spreads evenly to both sides only sits on an offset.
-        return "raw (no negative values, but spread evenly about an offset, which the high-pass removes)", False
-    return "rectified already (no negative values)", True

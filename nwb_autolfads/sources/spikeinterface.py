@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.segments import Segments
-from nwb_autolfads.sources.assumptions import judge_sign, name_muscles, settle_unit
+from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
 from nwb_autolfads.sources.names import normalise_unit
 from nwb_autolfads.sources.nwb.candidates import MOST_MUSCLES
 from nwb_autolfads.sources.recording import EmgRecording, Origin
 from nwb_autolfads.sources.segments import lay_out
+from nwb_autolfads.sources.sign import judge_sign
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,7 +84,7 @@ def open_spikeinterface_emg(
                 )
         return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
 
-    sign, rectified = judge_sign(read, sum(counts))
+    sign, rectified = judge_sign(read, sum(counts), rate)
     return EmgRecording(
         muscles=naming.names,
         rate=rate,

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.assumptions import judge_sign, name_muscles, settle_unit
+from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
 from nwb_autolfads.sources.names import VOLTS, is_muscle, normalise_unit
 from nwb_autolfads.sources.neo.streams import Channel, channels_of_objects, open_file
 from nwb_autolfads.sources.nwb.candidates import MOST_MUSCLES
 from nwb_autolfads.sources.recording import EmgRecording, Origin
 from nwb_autolfads.sources.segments import lay_out
+from nwb_autolfads.sources.sign import judge_sign
 
 _SEGMENT = re.compile(r"segment (\d+)(?:/(.+))?")
 
@@ -68,7 +69,7 @@ def open_neo_emg(
     settled, unit_said = settle_unit(origin, in_file, unit)
     kept = [chosen_channels[column] for column in naming.columns]
     read = _reader(kept, factors[naming.columns], _common_counts(chosen_channels), origin)
-    sign, rectified = judge_sign(read, segments.n_samples)
+    sign, rectified = judge_sign(read, segments.n_samples, segments.rate, [obj])
     gaps = [f"{len(segments)} segments"] if len(segments) > 1 else []
     starts = [f"starts at {segments[0].start_time:g} s of the session"] if segments[0].start_time else []
     return EmgRecording(

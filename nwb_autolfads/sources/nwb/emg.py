@@ -12,7 +12,7 @@ from pynwb import NWBFile, TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.assumptions import judge_sign, name_muscles, settle_unit
+from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
 from nwb_autolfads.sources.names import VOLTS, normalise_unit
 from nwb_autolfads.sources.nwb.alignment import Alignment, Piece, align
 from nwb_autolfads.sources.nwb.candidates import (
@@ -30,6 +30,7 @@ from nwb_autolfads.sources.nwb.masks import find_masks
 from nwb_autolfads.sources.nwb.timebase import read_time_base
 from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
 from nwb_autolfads.sources.recording import EmgRecording, Origin, Session
+from nwb_autolfads.sources.sign import judge_sign
 
 
 def open_nwb_emg(
@@ -132,7 +133,7 @@ def _recording(
     base = alignment.base
     masks, masks_said = find_masks(opened, candidate, base)
     read = _reader(candidate.series, alignment.pieces, naming.columns, origin)
-    sign, rectified = judge_sign(read, base.segments.n_samples)
+    sign, rectified = judge_sign(read, base.segments.n_samples, base.rate, _texts(candidate.series))
     return EmgRecording(
         muscles=naming.names,
         rate=base.rate,
@@ -154,6 +155,10 @@ def _recording(
         session=_session(opened.nwbfile),
         masks=masks,
     )
+
+
+def _texts(series: Sequence[TimeSeries]) -> list[str]:
+    return [str(text) for each in series for text in (each.name, each.description, each.comments) if text]
 
 
 def _session(nwbfile: NWBFile) -> Session:
