@@ -5,7 +5,7 @@ EXTENSION := extensions/ndx-muscle-activation
 # Small models and short signals: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all environments interop faults picture clean
+.PHONY: demo test test-all environments interop faults mutants picture clean
 
 demo: .venv/ready
 	$(BIN)/nwb-autolfads demo --out demo --overwrite
@@ -34,6 +34,11 @@ interop: .venv/ready
 # A hundred writers killed at random moments, and thirty stopped by Ctrl-C, in a file of 60 MB.
 faults: .venv/ready
 	$(BIN)/python tests/faults/writers.py --kills 100 --interrupts 30
+
+# Faults put into the code at random, and how many of them the tests find; MUTANTS="--count 60 --seed 3" for other ones.
+mutants: .venv/ready
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,mutants]"
+	$(BIN)/python tests/mutants.py $(MUTANTS)
 
 # The picture in README.md.
 picture: demo

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.torch
-from nwb_autolfads.commands.choice import Choice, make_estimators
 from populations import search_of, small_engine
 
 from nwb_autolfads import open_emg, preprocess, read_activation
 from nwb_autolfads.config import read_settings
+from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+from nwb_autolfads.estimators.base import Making
 from nwb_autolfads.results.read import read_weights
 from nwb_autolfads.search.checkpoint import RunDirectory
 
@@ -61,8 +62,9 @@ def test_model_that_is_saved_again_has_the_names_of_today():
 
 
 def test_settings_file_is_taken_and_its_old_names_are_said():
+    settings = read_settings(WRITTEN / "settings.yaml").estimators["autolfads"]
     with pytest.warns(FutureWarning) as said:
-        (estimator,) = make_estimators(Choice("autolfads"), read_settings(WRITTEN / "settings.yaml"))
+        estimator = registry.entry_of("AutoLFADS").make(settings, Making())
     assert sorted(str(each.message) for each in said) == [
         "the setting `hide_rate` is called `mask_rate` now",
         "the setting `reading` is called `input_transform` now",

@@ -137,6 +137,15 @@ def test_activation_is_the_mean_of_the_rectified_emg(observation):
     np.testing.assert_allclose(halves, level.reshape(2, 2000)[:, 200:-200].mean(axis=1), rtol=0.08)
 
 
+def test_expected_error_of_the_activation_is_in_the_unit_of_the_activation():
+    x, sigma = draw_from_the_model(12_000, 100, 3.0, 0.3, 1.0, "gauss", 11)
+    found = BayesianFilter("gauss", 0.3, 1.0, smooth=True, amplitudes="linear").estimate(rectified_emg(x[:, None]))
+    error = found["activation"].values[:, 0] - MEAN_OF_RECTIFIED["gauss"] * sigma
+    expected = found["activation_std"].values[:, 0]
+    assert np.sqrt(np.mean(error**2)) == pytest.approx(np.sqrt(np.mean(expected**2)), rel=0.08)  # sigma's is 1.25 times
+
+
+@pytest.mark.slow
 def test_posterior_standard_deviation_is_calibrated_on_data_from_the_model():
     x, sigma = draw_from_the_model(20_000, 50, 3.0, 0.3, 1.0, "laplace", 7)
     found = infer(model_of(1, 50, 3.0, 0.3, 1.0, "laplace"), x[:, None], rows(len(x)), smooth=True)
@@ -154,6 +163,7 @@ def test_smoother_is_closer_to_the_truth_than_the_filter():
     assert errors[1] < 0.8 * errors[0]
 
 
+@pytest.mark.slow
 def test_fit_finds_settings_as_likely_as_those_the_data_were_drawn_with():
     x, _ = draw_from_the_model(12_000, 60, 3.0, 0.5, 2.0, "laplace", 9)
     emg = rectified_emg(x[:, None])

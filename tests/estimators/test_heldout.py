@@ -10,6 +10,7 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
 from nwb_autolfads.estimators.heldout import fit_concentration, fit_map, gamma_nll, hidden_blocks
 from nwb_autolfads.estimators.lowpass import LowPass
+from nwb_autolfads.estimators.observed import FLOOR
 from nwb_autolfads.evaluation.held_out import score_held_out
 
 
@@ -94,6 +95,30 @@ def test_score_of_the_true_mean_is_the_entropy_of_the_noise_within_its_standard_
     expected = gamma(k, scale=1 / k).entropy() + np.log(mean).mean(axis=0)
     np.testing.assert_array_less(np.abs(score["nll"] - expected), 4 * score["standard_error"])
     np.testing.assert_allclose(score["concentration"], k, rtol=0.05)
+
+
+def test_map_and_concentration_are_fitted_without_the_blocks_that_they_score():
+    x, mean = gamma_emg(1500)
+    emg = rectified_emg(x)
+    prediction = mean * np.random.default_rng(1).uniform(0.7, 1.4, mean.shape)
+    score = score_held_out({"one": Fixed(prediction)}, emg, block_ms=50, seed=3).sel(estimator="one")
+    starts, fold_of_bin = hidden_blocks(emg, block_ms=50, seed=3)
+    nll, concentrations = np.empty_like(x), []
+    observed = np.maximum(emg.values.astype(np.float64), FLOOR)
+    for fold in range(5):
+        hidden = fold_of_bin == fold
+        offset, slope = fit_map(observed[~hidden], prediction[~hidden])
+        mapped = offset + slope * prediction
+        k = fit_concentration(observed[~hidden], mapped[~hidden])
+        nll[hidden] = -gamma.logpdf(observed[hidden], k, scale=mapped[hidden] / k)
+        concentrations.append(k)
+    np.testing.assert_allclose(score["nll"], nll.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(score["concentration"], np.mean(concentrations, axis=0), rtol=1e-6)
+    blocks = [nll[a:b].mean(axis=0) for a, b in zip(starts, [*starts[1:], len(x)], strict=True)]
+    np.testing.assert_allclose(score["block_nll"], blocks, rtol=1e-5)
+    np.testing.assert_allclose(
+        score["standard_error"], np.std(blocks, axis=0, ddof=1) / np.sqrt(len(blocks)), rtol=1e-5
+    )
 
 
 def test_all_estimators_are_asked_the_same_blocks_and_the_truth_wins():

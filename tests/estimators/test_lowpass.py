@@ -89,6 +89,7 @@ def test_a_constant_level_is_predicted_exactly_in_hidden_blocks():
     np.testing.assert_allclose(LowPass(20.0).predict_hidden(rectified_emg(values), hidden), 0.7, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bandwidth", [3.0, 12.0])
 def test_automatic_cutoff_is_near_the_true_bandwidth(bandwidth):
     x, mean = noise_with_bandwidth(bandwidth)

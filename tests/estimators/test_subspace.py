@@ -43,6 +43,7 @@ def test_nmf_gives_non_negative_factors_and_nearly_the_low_pass_at_the_true_rank
     assert error[0] < error[1]
 
 
+@pytest.mark.slow
 def test_automatic_choice_finds_few_dimensions_and_beats_the_low_pass_alone():
     x, mean = synergies(3000, n_muscles=6)
     emg = rectified_emg(x)

@@ -1,8 +1,5 @@
 """The fast paths give the numbers of the plain one, and the compiled kernel is never needed."""
 
-import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -139,19 +136,27 @@ def test_gamma_likelihood_of_what_is_no_number_is_none(fast_path):
     assert torch.equal(nll[0, 0].isnan(), expected)
 
 
-def status(**environment):
-    """What a fresh process says of its kernel."""
-    command = [sys.executable, "-c", "from nwb_autolfads.lfads.kernels import compiled; print(compiled.load().status)"]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+@pytest.fixture
+def status(monkeypatch):
+    """What a process that has not looked for its kernel yet says of it."""
+
+    def ask(**environment):
+        with monkeypatch.context() as context:
+            for name, value in environment.items():
+                context.setenv(name, value)
+            compiled.load.cache_clear()
+            return compiled.load().status
+
+    yield ask
+    compiled.load.cache_clear()
 
 
-def test_machine_without_a_compiler_says_so_and_goes_on(tmp_path):
+def test_machine_without_a_compiler_says_so_and_goes_on(tmp_path, status):
     said = status(PATH=str(tmp_path), CXX="", XDG_CACHE_HOME=str(tmp_path))
     assert said.startswith("no C++ compiler found")
 
 
-def test_compiler_that_fails_is_named_and_leaves_nothing_behind(tmp_path):
+def test_compiler_that_fails_is_named_and_leaves_nothing_behind(tmp_path, status):
     broken = tmp_path / "c++"
     broken.write_text("#!/bin/sh\necho this compiler is broken >&2\nexit 1\n")
     broken.chmod(0o755)
@@ -160,5 +165,5 @@ def test_compiler_that_fails_is_named_and_leaves_nothing_behind(tmp_path):
     assert list(Path(tmp_path, "nwb-autolfads").iterdir()) == []
 
 
-def test_kernel_can_be_switched_off():
+def test_kernel_can_be_switched_off(status):
     assert status(NWB_AUTOLFADS_KERNEL="off") == "switched off by NWB_AUTOLFADS_KERNEL=off"

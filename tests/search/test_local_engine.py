@@ -109,17 +109,17 @@ def test_training_stops_when_nothing_improves_any_more():
     assert [p.epoch for p in said] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_dropped_while_others_train_on():
+def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_dropped_while_others_train_on(monkeypatch):
     trained = small_engine(max_epochs=6, max_restarts=2, burn_in_epochs=99)
     said = []
-    sabotage = trained._train_epoch
+    train = trained.train
 
-    def with_a_bad_member():
+    def with_a_bad_member(epochs):
         with torch.no_grad():
             trained.model.readout.weight[1] = torch.nan
-        return sabotage()
+        return train(epochs)
 
-    trained._train_epoch = with_a_bad_member
+    monkeypatch.setattr(trained, "train", with_a_bad_member)
     best = fit(trained, lambda progress: said.append(progress.message))
     assert best == 0
     assert "Member 1" in said[0]

@@ -100,14 +100,14 @@ def test_exploring_is_even_in_log_space_and_stays_within_the_range():
     within = SearchRange(start=1e-3, low=1e-6, high=1, explore=0.8)
     space, random = SearchSpace(kl_inputs=within), torch.Generator().manual_seed(0)
     logs = []
-    for _ in range(4000):
+    for _ in range(1500):
         values = Hyperparameters.draw(space, 1, random)
         values.explore(0, space, random)
         logs.append(math.log(float(values.kl_inputs) / 1e-3))
-    assert abs(sum(logs) / len(logs)) < 0.02
+    assert abs(sum(logs) / len(logs)) < 0.03
     assert max(map(abs, logs)) <= math.log(1.8) + 1e-6
     values = Hyperparameters.draw(space, 1, random)
-    for _ in range(500):
+    for _ in range(200):
         values.explore(0, space, random)
         assert 0.999e-5 <= float(values.learning_rate) <= 5.001e-3  # float32
         assert 0.00999 <= float(values.mask_rate) <= 0.7001
