@@ -15,6 +15,7 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import ConfigError, described
 from nwb_autolfads.estimators import registry
+from nwb_autolfads.files.address import is_address
 from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -46,7 +47,7 @@ class Source:
 
     def nwb_file(self) -> Path | None:
         """Return the NWB file that results can go beside or into; None for an address, Zarr and other formats."""
-        if "://" in str(self.file) or Path(self.file).is_dir() or room_of(self.file, self.io) != "nwb":
+        if is_address(str(self.file)) or Path(self.file).is_dir() or room_of(self.file, self.io) != "nwb":
             return None
         return Path(self.file)
 

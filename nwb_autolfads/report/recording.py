@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nwb_autolfads.evaluation.tables import number, percent
+from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.report.figures import display_unit
 from nwb_autolfads.report.palette import EMG_GREY, SIGNAL, WARNING
 from nwb_autolfads.report.verdict import explained_share
@@ -30,7 +30,7 @@ def origin_of(estimate: xr.Dataset) -> dict[str, str]:
     """Return where the EMG is from; of a file on this machine only its name, for the page may go to others."""
     known = dict.fromkeys(("file", "object_path", "file_identifier", "object_id"), "")
     known |= json.loads(estimate.attrs.get("origin", "{}"))
-    return known if "://" in known["file"] else known | {"file": PurePath(known["file"]).name}
+    return known | {"file": without_folder(known["file"])}
 
 
 def recorded_seconds(estimate: xr.Dataset) -> float:

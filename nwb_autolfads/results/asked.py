@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from nwb_autolfads.config import RunOptions, RunSettings, Source, given
 from nwb_autolfads.errors import SourceError, described
+from nwb_autolfads.files.address import is_address
 from nwb_autolfads.results.inside import parse_origin
 
 _OF_THAT_DAY = ("save_model", "resume", "weights")
@@ -124,7 +125,7 @@ def settings_of(estimate: xr.Dataset) -> RunSettings:
 def _named(source: Source) -> dict[str, Any]:
     # A folder of somebody's machine has no place in a file that is shared; an address has.
     file = str(source.file)
-    return {**given(source), "file": file if "://" in file else PurePath(file).name}
+    return {**given(source), "file": file if is_address(file) else PurePath(file).name}
 
 
 def _for(settings: RunSettings, key: str) -> dict[str, Any]:

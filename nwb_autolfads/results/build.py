@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ndx_muscle_activation import (
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import OutputError
+from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.results.inside import parse_origin
 
 SOFTWARE = "nwb-autolfads"
@@ -277,5 +277,5 @@ def _origin(origin: str | None) -> dict[str, str]:
     if "file" in found:
         file = str(found["file"])
         # A folder of somebody's machine has no place in a file that is shared; an address has.
-        described["source_file"] = file if "://" in file else PurePath(file).name
+        described["source_file"] = without_folder(file)
     return described

@@ -8,8 +8,8 @@ from pathlib import Path
 import h5py
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.opening.links import outer_targets
-from nwb_autolfads.sources.opening.remote import is_address
+from nwb_autolfads.files.address import is_address
+from nwb_autolfads.sources.opening.walk import walk_file
 
 
 def files_behind(source: str | Path) -> list[Path]:
@@ -42,7 +42,7 @@ def _next_to(file: Path) -> list[Path]:
         if not file.is_file() or not h5py.is_hdf5(file):  # external storage has bare numbers in it
             return []
         with h5py.File(file, "r") as opened:
-            names = {name for _, name in outer_targets(opened, str(file))}
+            names = {link.file for link in walk_file(opened, str(file)).links if link.file}
     except (OSError, SourceError, RuntimeError, KeyError, ValueError):
         return []
     return [place for name in names for place in _places(file, name)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.address import is_address
 
 if TYPE_CHECKING:
     from nwb_autolfads.sources.recording import EmgRecording
@@ -95,7 +96,7 @@ def room_of(source: Any, io: str | None = None) -> str:
 def _may_be_nwb(name: str) -> bool:
     """Whether to try NWB first: an address, what says so in its name, HDF5, a folder, or what is not there."""
     path = Path(name)
-    if "://" in name or path.suffix.lower() in (".nwb", ".zarr", "") or not path.is_file():
+    if is_address(name) or path.suffix.lower() in (".nwb", ".zarr", "") or not path.is_file():
         return True
     if path.suffix.lower() == ".nix":
         return False

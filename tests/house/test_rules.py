@@ -21,7 +21,7 @@ ALLOWED = {
     "estimators": {"search", "lfads", "segments", "errors", "files", "validation"},
     "results": {"config", "sources", "segments", "errors", "files"},
     "evaluation": {"sources", "emg", "estimators", "results", "segments", "errors", "files"},
-    "report": {"evaluation", "estimators", "segments", "errors"},
+    "report": {"evaluation", "estimators", "segments", "errors", "files"},
     "simulate": {"errors", "files"},
     "config": {"estimators", "emg", "sources", "errors", "files", "validation"},
     "commands": {

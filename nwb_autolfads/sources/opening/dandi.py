@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.border import one_line
 
 _WAY_OUT = "Give dandi://DANDISET/PATH, such as dandi://000941/sub-L/sub-L_ses-1.nwb, or dandi://DANDISET@VERSION/PATH"
 
@@ -38,5 +39,5 @@ def url_of_asset(address: str) -> str:
             return asset.get_content_url(follow_redirects=1, strip_query=True)
     except Exception as error:  # the client raises its own kinds and those of the layers below
         raise SourceError(
-            f"the archive does not give it ({type(error).__name__}: {error})", file=address, way_out=_WAY_OUT
+            f"the archive does not give it ({one_line(error)})", file=address, way_out=_WAY_OUT
         ) from error

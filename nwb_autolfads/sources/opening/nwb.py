@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 from pynwb import NWBHDF5IO, NWBFile
 
-from nwb_autolfads.errors import SourceError
+from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.files.address import is_address
+from nwb_autolfads.files.regular import require_regular_file
+from nwb_autolfads.sources.border import WAY_OUT, border, one_line
 from nwb_autolfads.sources.opening.links import require_safe_links
-from nwb_autolfads.sources.opening.remote import is_address, open_address
 
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """An open NWB file, what to call it in messages, how to close it, and whether it is read over a network."""
+    """An open NWB file.
+
+    Attributes
+    ----------
+    nwbfile : NWBFile
+    name : str
+        What to call it in messages.
+    close : callable
+    remote : bool
+        Whether it is read over a network.
+    notes : tuple of str
+        What its reader warned of, for the user to check.
+    """
 
     nwbfile: NWBFile
     name: str
     close: Callable[[], None]
     remote: bool = False
+    notes: tuple[str, ...] = ()
 
     def __enter__(self) -> OpenedFile:
         return self
@@ -30,12 +48,12 @@ class OpenedFile:
         self.close()
 
 
-def open_nwb(source: str | Path | NWBFile, *, outside_links: bool = False) -> OpenedFile:
+def open_nwb(source: str | os.PathLike[str] | NWBFile, *, outside_links: bool = False) -> OpenedFile:
     """Open an NWB file read-only.
 
     Parameters
     ----------
-    source : str, Path or NWBFile
+    source : path, str or NWBFile
         A file on this machine (HDF5, or a Zarr folder), an address (``https://``, ``s3://``, ``dandi://``), or an open
         ``NWBFile``, which is passed through and never closed.
     outside_links : bool
@@ -48,58 +66,104 @@ def open_nwb(source: str | Path | NWBFile, *, outside_links: bool = False) -> Op
     """
     if isinstance(source, NWBFile):
         return OpenedFile(source, source.container_source or "", lambda: None)
-    name = str(source)
+    name = os.fspath(source)
     if is_address(name):
+        from nwb_autolfads.sources.opening.remote import open_address
+
         file, close = open_address(name)
-        return _read(lambda: NWBHDF5IO(file=file, mode="r", load_namespaces=True), name, close, remote=True)
-    path = Path(source)
-    if not path.exists():
-        raise SourceError("there is no such file", file=name, way_out="Check the path")
-    if path.is_dir():
+        return _read(lambda cached: _hdf5_reader(file, cached), name, close, remote=True)
+    path = Path(name)
+    if _is_folder(path):
         from nwb_autolfads.sources.opening.zarr import zarr_reader
 
         return _read(zarr_reader(path, outside_links=outside_links), name, lambda: None)
-    _require_nwb(path, outside_links)
-    return _read(lambda: NWBHDF5IO(path, mode="r", load_namespaces=True), name, lambda: None)
+    opened = open_local(path, outside_links=outside_links)
+    return _read(lambda cached: _hdf5_reader(opened, cached), name, opened.close)
+
+
+@contextmanager
+def reading_nwb(source: str | os.PathLike[str] | NWBFile, *, outside_links: bool = False) -> Iterator[OpenedFile]:
+    """Open an NWB file for a block that reads from it; what its readers raise there is a `SourceError` too.
+
+    Parameters
+    ----------
+    source, outside_links
+        See `open_nwb`.
+    """
+    with open_nwb(source, outside_links=outside_links) as opened, border(opened.name):
+        yield opened
+
+
+def open_local(path: Path, *, outside_links: bool = False) -> h5py.File:
+    """Open an NWB file of this machine as HDF5, read-only, after looking at all that it links.
+
+    Raises
+    ------
+    SourceError
+        As `open_nwb`.
+    """
+    name = str(path)
+    require_regular_file(path)
+    path = path.resolve()  # HDF5 looks for what a file links beside the name that it was opened by
+    try:
+        file = h5py.File(path, "r")
+    except PermissionError as error:
+        raise SourceError("may not be read", file=name, way_out="Ask for permission to read it") from error
+    except Exception as error:
+        if h5py.is_hdf5(path):
+            problem, way_out = f"is HDF5, but damaged or in use ({one_line(error)})", "Copy or download the file again"
+        else:
+            problem, way_out = "is not an NWB file (no HDF5 in it)", "Give the path of an NWB file"
+        raise SourceError(problem, file=name, way_out=way_out) from error
+    try:
+        with border(name, problem="is HDF5, but damaged", way_out="Copy or download the file again"):
+            if file.attrs.get("nwb_version") is None:
+                raise SourceError(
+                    "is HDF5 but not an NWB file (it has no nwb_version)",
+                    file=name,
+                    way_out="Give the path of an NWB file",
+                )
+            require_safe_links(file, path, name, outside=outside_links)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name too long, or with a zero in it: said when it is opened
+        return False
+
+
+def _hdf5_reader(file: h5py.File, cached: bool) -> NWBHDF5IO:
+    return NWBHDF5IO(file=file, mode="r", load_namespaces=cached)
 
 
 def _read(
-    make_reader: Callable[[], NWBHDF5IO], name: str, close_under_it: Callable[[], None], *, remote: bool = False
+    make_reader: Callable[[bool], Any], name: str, close_under_it: Callable[[], None], *, remote: bool = False
 ) -> OpenedFile:
+    """Read with the specifications that are kept in the file, or else with those that are installed."""
     try:
-        reader = make_reader()
-        nwbfile = reader.read()
-    except Exception as error:  # pynwb raises whatever its layers raise on a damaged or invalid file
+        with border(name, problem="cannot be read as NWB", way_out=WAY_OUT) as notes:
+            broken = ""
+            try:
+                reader = make_reader(True)
+            except NwbAutolfadsError:
+                raise
+            except Exception as error:
+                broken = one_line(error)
+                reader = make_reader(False)
+            nwbfile = reader.read()
+    except BaseException:
         close_under_it()
-        raise SourceError(
-            f"cannot be read as NWB ({type(error).__name__}: {error})",
-            file=name,
-            way_out="Run pynwb-validate on it to see what is wrong with it",
-        ) from error
+        raise
+    if broken:
+        notes.append(f"the specifications kept in the file cannot be used, so the installed ones are ({broken})")
 
     def close() -> None:
         reader.close()
         close_under_it()
 
-    return OpenedFile(nwbfile, name, close, remote)
-
-
-def _require_nwb(path: Path, outside_links: bool) -> None:
-    name = str(path)
-    try:
-        with h5py.File(path, "r") as file:
-            version = file.attrs.get("nwb_version")
-            if version is not None:
-                require_safe_links(file, path, outside=outside_links)
-    except PermissionError as error:
-        raise SourceError("may not be read", file=name, way_out="Ask for permission to read it") from error
-    except OSError as error:
-        if h5py.is_hdf5(path):
-            problem, way_out = f"is HDF5, but damaged or in use ({error})", "Copy or download the file again"
-        else:
-            problem, way_out = "is not an NWB file (no HDF5 in it)", "Give the path of an NWB file"
-        raise SourceError(problem, file=name, way_out=way_out) from error
-    if version is None:
-        raise SourceError(
-            "is HDF5 but not an NWB file (it has no nwb_version)", file=name, way_out="Give the path of an NWB file"
-        )
+    return OpenedFile(nwbfile, name, close, remote, tuple(notes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,19 +11,14 @@ from urllib.parse import quote
 import h5py
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.opening.links import outer_targets
+from nwb_autolfads.sources.border import one_line
+from nwb_autolfads.sources.opening.links import require_self_contained
 
 TRIES = 4  # of the first request; remfile tries each later one again by itself
 _PATIENCE_S = 30.0  # without a byte for so long, a connection counts as lost
 _BLOCK_BYTES = 64 * 1024  # what is fetched at least
 _AHEAD_BYTES = 1024 * 1024  # what is fetched at most beyond what was asked
 _MEMORY_BYTES = 64 * 1024 * 1024  # blocks held in memory; all that was fetched is held in a temporary folder
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-
-def is_address(name: str) -> bool:
-    """Whether a name is an address (``https://...``) rather than a path."""
-    return bool(_ADDRESS.match(name))
 
 
 def open_address(address: str) -> tuple[h5py.File, Callable[[], None]]:
@@ -63,10 +57,13 @@ def open_address(address: str) -> tuple[h5py.File, Callable[[], None]]:
         _limit_waiting(stream.session)
         file = h5py.File(stream, "r")
         _require_self_contained_nwb(file, address)
-    except OSError as error:
+    except SourceError:
+        kept.cleanup()
+        raise
+    except Exception as error:
         kept.cleanup()
         raise SourceError(
-            f"is not an NWB file in HDF5, or the connection was lost ({error})",
+            f"is not an NWB file in HDF5, or the connection was lost ({one_line(error)})",
             file=address,
             way_out="Check the address, or download the file",
         ) from error
@@ -122,7 +119,7 @@ def _size(url: str, address: str) -> int:
             with requests.get(url, headers={"Range": "bytes=0-0"}, stream=True, timeout=_PATIENCE_S) as response:
                 status, total = response.status_code, response.headers.get("Content-Range", "").rpartition("/")[2]
         except requests.RequestException as error:
-            problem = f"cannot be reached ({type(error).__name__}: {error})"
+            problem = f"cannot be reached ({one_line(error)})"
             continue
         if status == 206 and total.isdigit():
             return int(total)
@@ -157,10 +154,4 @@ def _require_self_contained_nwb(file: h5py.File, address: str) -> None:
         raise SourceError(
             "is HDF5 but not an NWB file (it has no nwb_version)", file=address, way_out="Check the address"
         )
-    for obj, target in outer_targets(file, address):
-        raise SourceError(
-            f"reads its data from {target}, which an address cannot bring along",
-            file=address,
-            obj=obj,
-            way_out="Download the files together",
-        )
+    require_self_contained(file, address)

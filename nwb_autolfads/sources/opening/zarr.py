@@ -1,4 +1,4 @@
-"""NWB files in Zarr, a folder of chunks, without letting what is pickled in them run."""
+"""NWB files in Zarr, a folder of chunks: looked at before they are opened, and nothing pickled in them runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import io
 import json
 import os
 import pickle
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.address import is_address
+from nwb_autolfads.files.regular import kind_of
+from nwb_autolfads.sources.border import one_line
+from nwb_autolfads.sources.limits import MAX_DEPTH, MAX_METADATA_BYTES, MAX_OBJECTS
 
 # hdmf-zarr pickles text and references; nothing else has a place in a file.
 _HARMLESS = {
@@ -21,15 +26,18 @@ _HARMLESS = {
     ("hdmf_zarr.utils", "ZarrReference"),
     ("_codecs", "encode"),
 }
+_METADATA = (".zgroup", ".zattrs", ".zarray", ".zmetadata", "zarr.json")
+_DAMAGED = "Get a complete copy of the folder"
 
 
-def zarr_reader(path: Path, *, outside_links: bool = False) -> Callable[[], Any]:
+def zarr_reader(path: Path, *, outside_links: bool = False) -> Callable[[bool], Any]:
     """Return a function that opens an NWB file in Zarr for reading.
 
     Raises
     ------
     SourceError
-        If the folder is no Zarr, hdmf-zarr is not installed, or the file reads from outside the folder that it lies in.
+        If the folder is no Zarr, hdmf-zarr is not installed, its metadata are damaged, or the file reads from outside
+        the folder that it lies in.
     """
     if not any((path / name).is_file() for name in (".zgroup", ".zmetadata", "zarr.json")):
         raise SourceError("is a folder", file=str(path), way_out="Give the path of an NWB file (HDF5 or Zarr)")
@@ -41,36 +49,119 @@ def zarr_reader(path: Path, *, outside_links: bool = False) -> Callable[[], Any]
             file=str(path),
             way_out='Install it with pip install "nwb-autolfads[zarr]"',
         ) from error
-    if not outside_links:
-        _require_inside(path)
+    gate = _Gate(path, outside_links)
+    gate.look_at(path.resolve())
     _unpickle_nothing_harmful()
-    return lambda: NWBZarrIO(str(path), mode="r", load_namespaces=True)
+
+    class GatedIO(NWBZarrIO):
+        """Every link and reference passes the gate before what it leads to is opened."""
+
+        def resolve_ref(self, zarr_ref: Any) -> Any:
+            gate.require_inside(zarr_ref, "")
+            return super().resolve_ref(zarr_ref)
+
+    return lambda cached: GatedIO(str(path), mode="r", load_namespaces=cached)
 
 
-def _require_inside(path: Path) -> None:
-    """Refuse links to Zarr elsewhere on this machine, as `links.require_safe_links` does for HDF5."""
-    folder = path.resolve().parent
-    for group, attributes in _attributes(path):
-        for link in attributes.get("zarr_link", []):
-            target = Path(os.path.normpath(path.resolve() / str(link.get("source") or ".")))
-            if not target.is_relative_to(folder):
-                raise SourceError(
-                    f"reads its data from {target}, outside the folder of the file",
-                    file=str(path),
-                    obj=f"{group}/{link.get('name')}",
-                    way_out="If you trust it, say so with --outside-links (in Python: outside_links=True)",
-                )
+class _Gate:
+    """What a Zarr file may read: itself and, at any depth, what lies in the same folder as it."""
 
+    def __init__(self, path: Path, outside: bool) -> None:
+        self._name, self._recording, self._outside = str(path), path.resolve(), outside
+        self._known: set[Path] = set()
+        self._n_files = 0
 
-def _attributes(path: Path) -> Iterator[tuple[str, dict]]:
-    """Yield the attributes of every group, of its own file and of the copy of all that Zarr keeps at the top."""
-    for file in path.rglob(".zattrs"):
-        yield file.parent.relative_to(path).as_posix(), json.loads(file.read_bytes())
-    together = path / ".zmetadata"
-    if together.is_file():
-        for name, content in json.loads(together.read_bytes()).get("metadata", {}).items():
-            if name.endswith(".zattrs"):
-                yield name.removesuffix(".zattrs").rstrip("/"), content
+    def look_at(self, store: Path) -> None:
+        """Walk through a folder of Zarr, and through those that it links."""
+        if store in self._known:
+            return
+        self._known.add(store)
+        for place, attributes in self._attributes(store):
+            links = attributes.get("zarr_link", [])
+            values = [each.get("value") for each in attributes.values() if isinstance(each, dict)]
+            for link in [*(links if isinstance(links, list) else []), *values]:
+                if isinstance(link, dict) and ("source" in link or "path" in link):
+                    self.require_inside(link, f"{place}/{link.get('name', '')}".rstrip("/"))
+
+    def require_inside(self, reference: Any, obj: str) -> None:
+        """Refuse a link or reference to Zarr elsewhere, as `links.require_safe_links` does for HDF5."""
+        source = reference.get("source", None)
+        named = str(reference.get("path", None) if source is None else source)
+        if source == ".":
+            return
+        target = Path(os.path.normpath(self._recording / named))
+        if is_address(named) or not (self._outside or target.resolve().is_relative_to(self._recording.parent)):
+            raise self._refused(
+                f"reads its data from {named if is_address(named) else target}, outside the folder of the file",
+                obj,
+                "If you trust it, say so with --outside-links (in Python: outside_links=True)",
+            )
+        store = target.resolve()
+        if not store.is_relative_to(self._recording):
+            if not store.is_dir():
+                raise self._refused(f"reads its data from {named}, which is not there", obj, "Put it beside this one")
+            self.look_at(store)
+
+    def _attributes(self, store: Path) -> Iterator[tuple[str, dict]]:
+        """Yield the attributes of every group and array, of its own file and of the copy of all that is at the top."""
+        for file in self._files(store):
+            if file.name not in _METADATA:
+                continue
+            content, place = self._json(file), file.parent.relative_to(store).as_posix()
+            if file.name == ".zattrs":
+                yield place, content
+            elif file.name == ".zmetadata":
+                for name, copied in content.get("metadata", {}).items():
+                    if name.endswith(".zattrs") and isinstance(copied, dict):
+                        yield name.removesuffix(".zattrs").rstrip("/"), copied
+
+    def _files(self, store: Path) -> Iterator[Path]:
+        waiting = [(store, 0)]
+        while waiting:
+            folder, depth = waiting.pop()
+            if depth > MAX_DEPTH:
+                raise self._refused(f"groups lie more than {MAX_DEPTH} deep in each other", "", _DAMAGED)
+            for entry in os.scandir(folder):
+                found, obj = Path(entry.path), Path(entry.path).relative_to(store).as_posix()
+                if entry.is_symlink() and not self._outside and not self._is_inside(found):
+                    raise self._refused(
+                        "is a link out of the folder of the file",
+                        obj,
+                        "If you trust it, say so with --outside-links (in Python: outside_links=True)",
+                    )
+                if entry.is_dir(follow_symlinks=not entry.is_symlink()):
+                    waiting.append((found, depth + 1))
+                elif not entry.is_file():
+                    raise self._refused(f"is {self._kind(found)}, not a file", obj, _DAMAGED)
+                else:
+                    yield found
+            self._n_files += 1
+            if self._n_files > MAX_OBJECTS:
+                raise self._refused(f"holds more than {MAX_OBJECTS} groups and arrays", "", _DAMAGED)
+
+    def _is_inside(self, found: Path) -> bool:
+        return found.resolve().is_relative_to(self._recording.parent)
+
+    @staticmethod
+    def _kind(found: Path) -> str:
+        return kind_of(found.stat().st_mode) if found.exists() else kind_of(stat.S_IFLNK)
+
+    def _json(self, file: Path) -> dict[str, Any]:
+        size = file.stat().st_size
+        try:
+            if size > MAX_METADATA_BYTES:
+                raise ValueError(f"{size} bytes, more than {MAX_METADATA_BYTES}")
+            content = json.loads(file.read_bytes())
+            if not isinstance(content, dict):
+                raise ValueError(f"a {type(content).__name__}, not an object")
+        except (ValueError, RecursionError) as error:
+            raise self._refused(
+                f"is no JSON metadata of Zarr ({one_line(error)})", file.as_posix(), _DAMAGED
+            ) from error
+        return content
+
+    def _refused(self, problem: str, obj: str, way_out: str) -> SourceError:
+        return SourceError(problem, file=self._name, obj=obj, way_out=way_out)
 
 
 class _HarmlessUnpickler(pickle.Unpickler):

@@ -1,0 +1,87 @@
+"""The border to other people's readers: what they raise becomes one `SourceError`, what they warn of one sentence."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+
+READERS = ("pynwb", "hdmf", "hdmf_zarr", "h5py", "zarr", "neo", "spikeinterface", "remfile")
+WAY_OUT = "Run pynwb-validate on it to see what is wrong with it, or get a complete copy"
+
+_LONGEST = 200  # characters that are repeated of anything a reader says
+_MOST_NOTES = 3
+# Said for nearly every file, and of no consequence for what is read.
+_HARMLESS = ("ignoring the following cached namespace", "ignoring cached namespace", "deprecat")
+
+
+@contextmanager
+def border(file: str, obj: str = "", *, problem: str = "cannot be read", way_out: str = WAY_OUT) -> Iterator[list[str]]:
+    """Turn whatever a reader raises into a `SourceError`, and keep its warnings off the terminal.
+
+    Parameters
+    ----------
+    file, obj : str
+        What the error names.
+    problem : str
+        What cannot be done.
+    way_out : str
+        What the user can do about it.
+
+    Yields
+    ------
+    list of str
+        After the block: what the readers warned of, one sentence each, for the assumptions.
+
+    Raises
+    ------
+    SourceError
+        For every exception that is not one of this package.
+    """
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught, _silent(READERS):
+        warnings.simplefilter("always")
+        try:
+            yield notes
+        except NwbAutolfadsError:
+            raise
+        except Exception as error:  # every reader raises its own kinds, and those of the layers below
+            raise SourceError(f"{problem} ({one_line(error)})", file=file, obj=obj, way_out=way_out) from error
+        finally:
+            notes += _notes(caught)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the kind of an error and the first line of what it says, never a dump of an object."""
+    said = error.args[-1] if error.args else ""  # hdmf puts all that is around the error before its reason
+    text = _short(said if isinstance(said, str) else str(error))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _short(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    said = dict.fromkeys(_short(str(each.message)) for each in caught if issubclass(each.category, UserWarning))
+    kept = [each for each in said if not each.lower().startswith(_HARMLESS)]
+    more = [f"the reader of the file warns of {len(kept) - _MOST_NOTES} more things"] if len(kept) > _MOST_NOTES else []
+    return [f"the reader of the file warns: {each}" for each in kept[:_MOST_NOTES]] + more
+
+
+@contextmanager
+def _silent(names: Sequence[str]) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
