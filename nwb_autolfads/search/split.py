@@ -1,4 +1,4 @@
-"""Where training and validation windows may start: stretches of time that share no bin."""
+"""Where training and validation windows may start: they share no bin."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from nwb_autolfads.errors import TrainingError
 
-HELD_OUT_EVERY = 5  # one block in five is for validation
-BLOCKS = 50  # blocks that a long recording is cut into
+HELD_OUT_EVERY = 5  # one part in five is for validation
+PARTS = 50  # that a long recording is cut into
 
 
 def split_starts(segment_bins: Sequence[int], window: int) -> tuple[Tensor, Tensor]:
-    """Give the first bins of all possible training windows, and of validation windows in every fifth block.
+    """Give the first bins of all possible training windows, and of validation windows in every fifth part.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def split_starts(segment_bins: Sequence[int], window: int) -> tuple[Tensor, Tens
     training : Tensor of int
         Every bin where a training window may start.
     validation : Tensor of int
-        Starts of validation windows, which overlap by half within their block.
+        Starts of validation windows, which overlap by half within their part.
 
     Raises
     ------
@@ -36,17 +36,17 @@ def split_starts(segment_bins: Sequence[int], window: int) -> tuple[Tensor, Tens
         If there is no room for a training and a validation window that share no bin.
     """
     total = sum(segment_bins)
-    length = max(window, total // BLOCKS)
-    blocks: list[tuple[int, int]] = []  # first bin and end; the last block of a segment takes the rest
+    length = max(window, total // PARTS)
+    parts: list[tuple[int, int]] = []  # first bin and end; the last part of a segment takes the rest
     first = 0
     for bins in segment_bins:
-        # a segment may be shorter than a block: then it is one, if a window fits
+        # a segment may be shorter than a part: then it is one, if a window fits
         starts = [first + i * length for i in range(max(bins // length, int(bins >= window)))]
-        blocks += zip(starts, [*starts[1:], first + bins], strict=False)
+        parts += zip(starts, [*starts[1:], first + bins], strict=False)
         first += bins
     held_out = torch.zeros(total, dtype=torch.bool)
     validation: list[int] = []
-    for begin, end in blocks[min(2, len(blocks) - 1) :: HELD_OUT_EVERY]:
+    for begin, end in parts[min(2, len(parts) - 1) :: HELD_OUT_EVERY]:
         held_out[begin:end] = True
         validation += range(begin, end - window + 1, max(window // 2, 1))
     segment = torch.repeat_interleave(torch.arange(len(segment_bins)), torch.tensor(segment_bins))

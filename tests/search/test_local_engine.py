@@ -61,6 +61,31 @@ def test_training_and_validation_windows_share_no_bin_and_cross_no_gap(segments)
     assert 0.1 < len(seen["validation"]) / sum(segments) < 0.45
 
 
+@pytest.mark.parametrize(
+    ("segments", "validation", "training"),
+    [
+        # parts of ten bins, of which the third and then every fifth are held out: 20 to 29 and 70 to 79
+        ([100], [20, 70], [*range(0, 11), *range(30, 61), *range(80, 91)]),
+        # the last part of a segment takes the rest: 20 to 34, in which two windows overlap by half; then 75 to 84
+        ([35, 65], [20, 25, 75], [*range(0, 11), *range(35, 66), *range(85, 91)]),
+        # a segment too short for a window is no part
+        ([20, 9, 20], [29], [*range(0, 11), 39]),
+        ([20], [10], [0]),
+    ],
+)
+def test_every_fifth_part_from_the_third_on_is_for_validation(segments, validation, training):
+    found = split_starts(segments, 10)
+    assert found[0].tolist() == training
+    assert found[1].tolist() == validation
+
+
+def test_long_recording_is_cut_into_fifty_parts():
+    _, validation = split_starts([5000], 10)
+    held_out = sorted({start // 100 for start in validation.tolist()})
+    assert held_out == [2, 7, 12, 17, 22, 27, 32, 37, 42, 47]
+    assert [start for start in validation.tolist() if start < 300] == list(range(200, 291, 5))
+
+
 def test_recording_too_short_to_validate_on_is_refused():
     with pytest.raises(TrainingError, match="70 bins leave no room to train and to validate on windows of 50 bins"):
         split_starts([70], 50)

@@ -91,6 +91,34 @@ def test_search_stops_when_the_best_score_stands_still_for_four_generations():
     assert engine.epoch == 7  # the best came at epoch 3
 
 
+def test_progress_says_where_the_search_is_and_how_long_it_takes(monkeypatch):
+    now = [100.0]
+    engine = Scores([[5.0, 4.0, math.inf], [3.0, 7.0, math.inf], [6.0, 2.0, math.inf], [1.0, 2.0, math.inf]])
+    engine.epoch = 1  # as after a run that was resumed
+    train = engine.train
+
+    def train_for_two_seconds(epochs):
+        now[0] += 2.0
+        train(epochs)
+        return ["member 2", "failed"]
+
+    engine.train = train_for_two_seconds
+    monkeypatch.setattr("nwb_autolfads.search.pbt.time.monotonic", lambda: now[0])
+    said = []
+    best = search(engine, max_epochs=3, burn_in_epochs=9).run(said.append)
+    assert [(p.epoch, p.n_epochs, p.best, p.median) for p in said] == [(2, 3, 2.0, 2.0), (3, 3, 1.0, 1.0)]
+    assert [(p.elapsed_s, p.left_s) for p in said] == [(2.0, 2.0), (4.0, 0.0)]
+    assert {p.message for p in said} == {"member 2 failed"}
+    assert best == 0
+
+
+@pytest.mark.parametrize(("gain", "epochs"), [(0.24e-3, 5), (0.26e-3, 20)])
+def test_four_generations_must_improve_the_score_by_a_share_of_it_or_the_search_stops(gain, epochs):
+    engine = Scores([[-2.0 - 2.0 * gain * epoch] for epoch in range(30)])
+    search(engine, max_epochs=20, min_improvement=1e-3).run()
+    assert engine.epoch == epochs
+
+
 def test_ramps_must_end_before_the_first_comparison():
     with pytest.raises(ValidationError, match="burn_in_epochs 9 must reach the end of the ramp at epoch 10"):
         TrainingConfig(burn_in_epochs=9, ramp_start_epoch=3, ramp_epochs=7)
