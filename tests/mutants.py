@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import ast
+import compileall
 import contextlib
 import difflib
-import importlib
+import importlib.metadata
+import importlib.util
 import json
 import os
 import random
@@ -84,9 +86,8 @@ def main() -> None:
         skipped = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", "demo", "site")
         shutil.copytree(ROOT, copy, ignore=skipped)
         (Path(folder) / "shared").symlink_to((ROOT / ".." / "shared").resolve())
-        lines, seconds = tests_by_line(copy, options.coverage)
-        for name in HEAVY:
-            importlib.import_module(name)
+        lines, seconds = tests_by_line(copy, options.rooms, options.coverage)
+        warm_up(copy)
         results = []
         for number, mutant in enumerate(sampled(options.rooms, options.count, options.seed), 1):
             tests = sorted(lines.get((mutant.path, mutant.line), ()), key=lambda test: seconds.get(test, 0.0))
@@ -105,6 +106,17 @@ def main() -> None:
 
 
 SURVIVED = ("survived", "not run")
+
+
+def warm_up(copy: Path) -> None:
+    """Load what every child needs, and compile the copy, so that no child does it again."""
+    for name in HEAVY:
+        importlib.import_module(name)
+    for plugin in importlib.metadata.entry_points(group="pytest11"):
+        plugin.load()
+    compileall.compile_dir(copy / "nwb_autolfads", quiet=1)
+    collect = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", "tests"]
+    subprocess.run(collect, cwd=copy, env=environment(copy), stdout=subprocess.DEVNULL, check=False)
 
 
 def sampled(rooms: list[str], count: int, seed: int) -> Iterator[Mutant]:
@@ -149,7 +161,9 @@ def runnable(source: str) -> str:
     return ast.dump(tree)
 
 
-def tests_by_line(copy: Path, kept: Path | None) -> tuple[dict[tuple[str, int], set[str]], dict[str, float]]:
+def tests_by_line(
+    copy: Path, rooms: list[str], kept: Path | None
+) -> tuple[dict[tuple[str, int], set[str]], dict[str, float]]:
     """Run the tests of the rooms; give the tests that run each line, and how long each takes (s)."""
     kept = kept or copy / "lines.json"
     if not kept.exists():
@@ -163,7 +177,7 @@ def tests_by_line(copy: Path, kept: Path | None) -> tuple[dict[tuple[str, int], 
             "--cov=nwb_autolfads",
             "--cov-report=",
         ]
-        command += ["--cov-context=test", "--durations=0", "-vv", *(f"tests/{room}" for room in ROOMS)]
+        command += ["--cov-context=test", "--durations=0", "-vv", *(f"tests/{room}" for room in rooms)]
         done = subprocess.run(command, cwd=copy, env=environment(copy), capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"the tests fail without any fault:\n{done.stdout[-3000:]}")
@@ -194,6 +208,7 @@ def tried(mutant: Mutant, tests: list[str], copy: Path, usual_s: float) -> str:
     file = copy / mutant.path
     before = file.read_text()
     file.write_text(mutant.source)
+    Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)  # it only knows seconds and sizes
     try:
         child = os.fork()
         if not child:
@@ -229,7 +244,7 @@ def run_tests(copy: Path, tests: list[str]) -> None:
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     os.chdir(copy)
-    os.environ.update(environment(copy))
+    os.environ.update(environment(copy), PYTHONDONTWRITEBYTECODE="1")
     sys.dont_write_bytecode = True
     sys.path[:] = [str(copy), *(entry for entry in sys.path if Path(entry or ".").resolve() != ROOT / "tests")]
     code = 1
@@ -241,7 +256,7 @@ def run_tests(copy: Path, tests: list[str]) -> None:
 
 def environment(copy: Path) -> dict[str, str]:
     """Return the environment in which the tests of the copy find its package."""
-    return {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 import torch
 from lfads_models import NO_CONTROLLER, ODD, batch, scrambled
 
-from nwb_autolfads.lfads.kernels import compiled, recurrence
+from nwb_autolfads.lfads.kernels import by_kernel, by_torch, compiled, recurrence
 from nwb_autolfads.lfads.loss import Penalties, terms, total
 from nwb_autolfads.lfads.masking import MaskedBatch
 from nwb_autolfads.lfads.noise import Dropout, Noise
@@ -134,6 +134,19 @@ def test_gamma_likelihood_of_what_is_no_number_is_none(fast_path):
     expected = torch.zeros(4, 3, dtype=torch.bool)
     expected[0, 1] = expected[1, 0] = True
     assert torch.equal(nll[0, 0].isnan(), expected)
+
+
+def test_each_path_runs_its_own_time_loops(monkeypatch, fast_path):
+    taken = []
+    for name, module in (("compiled", by_kernel), ("torch", by_torch)):
+        run = module.encoder_forward
+        monkeypatch.setattr(
+            module, "encoder_forward", lambda *a, name=name, run=run, **k: taken.append(name) or run(*a, **k)
+        )
+    model, (masked, noise) = scrambled(ODD, members=1), batch(ODD, members=1)
+    with recurrence.using(fast_path):
+        model.encode(masked.input, noise)
+    assert set(taken) == {fast_path}
 
 
 @pytest.fixture

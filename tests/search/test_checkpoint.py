@@ -31,7 +31,8 @@ def finish(folder):
     """Train in a folder from wherever it is to the end."""
     trained, search = new_search()
     directory = RunDirectory(folder, RUN)
-    directory.restore(trained, search)
+    kept = (Path(folder) / "state.safetensors").exists()
+    assert directory.restore(trained, search) == kept
     search.run(keep=lambda: directory.save(trained, search))
     return trained
 
