@@ -11,7 +11,7 @@ from nwb_autolfads.cli.apply import apply
 from nwb_autolfads.cli.compare import compare
 from nwb_autolfads.cli.demo import demo
 from nwb_autolfads.cli.doctor import doctor
-from nwb_autolfads.cli.ending import message_of, settle_streams
+from nwb_autolfads.cli.ending import Stopped, message_of, settle_streams, stopping_cleanly
 from nwb_autolfads.cli.inspect import inspect
 from nwb_autolfads.cli.report import report
 from nwb_autolfads.cli.run import run
@@ -31,11 +31,17 @@ for command in (inspect, run, apply, compare, report, simulate, demo, doctor):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line: exit 0 when done, 1 when the input or the machine is at fault, 2 for wrong usage."""
+    """Run the command line: exit 0 when done, 1 when the input or the machine is at fault, 2 for wrong usage.
+
+    A signal to end is answered with 128 and its number, after what was half-written is removed.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     settle_streams()
     try:
-        app(arguments)
+        with stopping_cleanly():
+            app(arguments)
+    except Stopped as stopped:
+        raise SystemExit(128 + stopped.number) from None
     except Exception as error:
         if "--debug" in arguments:
             raise

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from nwb_autolfads.errors import NwbAutolfadsError, NwbAutolfadsWarning, printable, shown
 
@@ -25,6 +29,44 @@ def settle_streams() -> None:
     warnings.formatwarning = lambda message, *_: f"Note: {message}\n"  # not the line of code that gave it
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", NwbAutolfadsWarning)
+
+
+class Stopped(BaseException):
+    """The process was asked to end by a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def stopping_cleanly() -> Iterator[None]:
+    """Within this context, a signal to end is an exception, so that what is half-written is removed, as on Ctrl-C.
+
+    A file that becomes larger than the user may write is an error of that write, not the end of the process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may decide about signals
+        return
+    before = {number: signal.getsignal(number) for number in _ENDING if number is not None}
+    too_large = getattr(signal, "SIGXFSZ", None)
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # `nohup` asks to go on when the terminal closes
+                signal.signal(number, _stop)
+        if too_large is not None:
+            before[too_large] = signal.signal(too_large, signal.SIG_IGN)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_ENDING = (signal.SIGTERM, getattr(signal, "SIGHUP", None))
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
 
 
 def message_of(error: Exception, arguments: Sequence[str]) -> str:

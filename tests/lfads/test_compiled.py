@@ -180,3 +180,68 @@ def test_compiler_that_fails_is_named_and_leaves_nothing_behind(tmp_path, status
 
 def test_kernel_can_be_switched_off(status):
     assert status(NWB_AUTOLFADS_KERNEL="off") == "switched off by NWB_AUTOLFADS_KERNEL=off"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache folder of its own, and a compiler that only copies what the real one made."""
+    built = compiled.load()
+    if built.functions is None:
+        pytest.skip(f"the kernel was not built: {built.status}")
+    counted = tmp_path / "compiled"
+    compiler = tmp_path / "copying"
+    # The last two arguments are `-o` and the file.
+    compiler.write_text(f'#!/bin/sh\necho once >> {counted}\nfor out; do :; done\ncp {built.functions._name} "$out"\n')
+    compiler.chmod(0o700)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    compiled.load.cache_clear()
+    yield tmp_path / "cache" / "nwb-autolfads", lambda: len(counted.read_text().splitlines())
+    compiled.load.cache_clear()
+
+
+def loaded_again():
+    compiled.load.cache_clear()
+    return compiled.load()
+
+
+def test_a_kernel_is_built_once(cache):
+    folder, n_built = cache
+    assert loaded_again().functions is not None
+    assert loaded_again().functions is not None
+    assert n_built() == 1
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("kept", [0, 1000, -1])
+def test_a_kept_kernel_that_is_not_what_was_built_is_built_again(cache, kept):
+    folder, n_built = cache
+    loaded_again()
+    (library,) = folder.iterdir()
+    content = library.read_bytes()
+    altered = bytearray(content)
+    altered[len(content) // 2] ^= 1
+    library.unlink()  # it is mapped into this process, which a change of the file itself would stop
+    library.write_bytes(bytes(altered) if kept < 0 else content[:kept])
+    assert loaded_again().functions is not None
+    assert n_built() == 2
+    (library,) = folder.iterdir()
+    assert library.read_bytes() == content
+
+
+def test_a_cache_that_others_can_write_to_is_not_used(cache):
+    folder, _ = cache
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    kernel = loaded_again()
+    assert kernel.functions is not None
+    assert f"for this process only (others can write to {folder})" in kernel.status
+    assert list(folder.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_written_costs_the_cache_and_not_the_kernel(cache, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    kernel = loaded_again()
+    assert kernel.functions is not None
+    assert "for this process only" in kernel.status

@@ -6,6 +6,7 @@ compiler, `by_torch` does the same more slowly; `status` says which and why.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import hashlib
 import os
@@ -62,32 +63,61 @@ def load() -> Kernel:
     if sys.platform == "win32" or compiler is None:
         return Kernel(None, f"no C++ compiler found (looked for {', '.join(COMPILERS)} and $CXX)")
     try:
-        library = _cache_folder() / f"kernel-{_fingerprint(compiler)}.so"
-        if not library.exists():
-            _build(compiler, library)
-        return Kernel(ctypes.CDLL(str(library)), f"compiled by {compiler}")
+        folder, why_not_kept = _cache_folder()
+        name = f"kernel-{_fingerprint(compiler)}"
+        library = _whole(folder, name) or _build(compiler, folder, name)
+        return Kernel(ctypes.CDLL(str(library)), f"compiled by {compiler}{why_not_kept}")
     except subprocess.CalledProcessError as error:
         return Kernel(None, f"{compiler} could not compile it: {error.stderr.decode(errors='replace')[:300]}")
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:  # RuntimeError: there is no home folder
         return Kernel(None, f"it could not be built or loaded: {error}")
 
 
-def _build(compiler: str, library: Path) -> None:
-    handle, partial = tempfile.mkstemp(dir=library.parent, suffix=".so")
+def _whole(folder: Path, name: str) -> Path | None:
+    """Return the library that was kept, if its content is still that of its name; remove any other.
+
+    A processor that runs into the end of a file that was cut off stops the whole process, without an error that could
+    be caught.
+    """
+    for library in sorted(folder.glob(f"{name}-*.so")):
+        if library.name == f"{name}-{_digest(library)}.so":
+            return library
+        library.unlink(missing_ok=True)
+    return None
+
+
+def _build(compiler: str, folder: Path, name: str) -> Path:
+    handle, partial = tempfile.mkstemp(dir=folder, suffix=".so")
     os.close(handle)
     try:
         command = [compiler, *FLAGS, str(SOURCE), "-o", partial]
         subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
+        library = folder / f"{name}-{_digest(Path(partial))}.so"
         os.replace(partial, library)  # two processes may build at once: each leaves a whole file
+        return library
     finally:
         Path(partial).unlink(missing_ok=True)
 
 
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "nwb-autolfads"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:32]
+
+
+def _cache_folder() -> tuple[Path, str]:
+    """Return a folder that only this user writes to, and why it is not kept, where it is not: then for this process."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base) / "nwb-autolfads"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise PermissionError(f"others can write to {folder}")
+        with tempfile.TemporaryFile(dir=folder):
+            return folder, ""
+    except (OSError, RuntimeError) as error:
+        private = Path(tempfile.mkdtemp(prefix="nwb-autolfads-"))
+        atexit.register(shutil.rmtree, private, ignore_errors=True)
+        return private, f" for this process only ({error})"
 
 
 def _fingerprint(compiler: str) -> str:
