@@ -66,6 +66,16 @@ def r2(estimate, truth):
     return np.mean([np.corrcoef(a, b)[0, 1] ** 2 for a, b in zip(estimate.T, truth.T, strict=True)])
 
 
+def test_only_what_was_predicted_through_masks_is_corrected_by_the_data():
+    emg, _ = rectified(bins=1000)
+    quick = TINY.training.model_copy(update={"max_epochs": 1})
+    for masking, corrected in (("blocks", True), ("elements", False)):
+        fitted = AutoLFADS(config=TINY.model_copy(update={"masking": masking, "training": quick})).fit(emg)
+        assert fitted.predicts_masked == corrected
+        with_data, without = (fitted.estimate(emg, correct=each)["activation"] for each in (True, False))
+        assert with_data.equals(without) != corrected
+
+
 @pytest.mark.parametrize("masking", [{"masking": "blocks", "block_ms": 8.0}, {"masking": "elements"}])
 def test_activation_is_nearer_to_the_truth_than_the_emg(masking):
     emg, truth = rectified(bins=3000)

@@ -14,6 +14,8 @@ from nwb_autolfads.lfads.noise import Dropout, Noise
 from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 
+pytestmark = pytest.mark.filterwarnings("error")  # torch warns where a result does not fit the room made for it
+
 
 @pytest.fixture(params=["torch", "compiled"])
 def fast_path(request):
@@ -175,7 +177,9 @@ def test_compiler_that_fails_is_named_and_leaves_nothing_behind(tmp_path, status
     broken.chmod(0o755)
     said = status(PATH=f"{tmp_path}:/usr/bin:/bin", CXX=str(broken), XDG_CACHE_HOME=str(tmp_path))
     assert "could not compile it: this compiler is broken" in said
-    assert list(Path(tmp_path, "nwb-autolfads").iterdir()) == []
+    folder = Path(tmp_path, "nwb-autolfads")
+    assert list(folder.iterdir()) == []
+    assert folder.stat().st_mode & 0o777 == 0o700  # others of the machine could put a library there
 
 
 def test_kernel_can_be_switched_off(status):

@@ -47,6 +47,31 @@ def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
         np.testing.assert_allclose(posterior.inputs_sd[:, b], total_sd, atol=1e-7)
 
 
+def test_members_are_averaged_and_what_is_latent_is_that_of_the_first():
+    model = LFADS(SIZES, 2, 2, torch.Generator().manual_seed(0)).double()
+    x = torch.rand(6, 1, 2, dtype=torch.float64) + 0.1
+    everything = CoordinatedDropout().masks(x, torch.Generator())
+    posterior = infer(model, Gamma(), x, everything, samples=2, random=torch.Generator().manual_seed(5))
+    random = torch.Generator().manual_seed(5)
+    draws = [draw_noise(SIZES, 6, 1, torch.zeros(2, dtype=torch.float64), random, dropout=False) for _ in range(2)]
+    ones = {"ic_state": 1.0, "controller_input": np.ones(6), "factors": np.ones(6), "generator": np.ones(7)}
+    first, second = (
+        [
+            run(model, p, x[:, 0].numpy(), each.initial_condition[p, 0].numpy(), each.inputs[p, :, 0].numpy(), ones)
+            for each in draws
+        ]
+        for p in (0, 1)
+    )
+    means = np.array([np.exp(each["readout"][:, :2]) for each in first + second])
+    np.testing.assert_allclose(posterior.mean[:, 0], means.mean(0), atol=1e-10)
+    np.testing.assert_allclose(posterior.mean_sd[:, 0], means.std(0), atol=1e-7)
+    concentrations = np.array([np.exp(each["readout"][:, 2:]) for each in first + second])
+    np.testing.assert_allclose(posterior.concentration[:, 0], concentrations.mean(0), atol=1e-10)
+    np.testing.assert_allclose(posterior.factors[:, 0], np.mean([each["factors"] for each in first], 0), atol=1e-10)
+    np.testing.assert_allclose(posterior.inputs[:, 0], np.mean([each["input_mean"] for each in first], 0), atol=1e-10)
+    np.testing.assert_allclose(posterior.initial_condition[0], first[0]["ic_mean"], atol=1e-10)
+
+
 def test_each_bin_is_averaged_over_the_views_that_hid_it():
     model = LFADS(SIZES, 1, 2, torch.Generator().manual_seed(0)).double()
     x = torch.rand(12, 3, 2, dtype=torch.float64) + 0.1

@@ -113,3 +113,12 @@ def test_views_of_channels_with_times_of_their_own_hide_each_element_once_in_eac
         assert times_hidden.shape == x.shape
         assert (times_hidden == 1).all()
     assert (masks[0].input_mask != masks[0].input_mask[..., :1]).any()
+
+
+def test_coordinated_dropout_shows_everything_at_inference_and_so_predicts_nothing_that_is_masked():
+    x = torch.ones(20, 4, 5)
+    (mask,) = CoordinatedDropout().masks(x, torch.Generator())
+    assert torch.equal(mask.input_mask.expand_as(x), x)
+    assert torch.equal(mask.weight.expand_as(x), x)
+    assert not CoordinatedDropout.predicts_masked
+    assert BlockMasking.predicts_masked
