@@ -16,6 +16,7 @@ from nwb_autolfads.evaluation.score import Ranking
 SMOOTH_S = 0.05
 EXPLAINED = 0.5  # share of smoothed EMG that activation must explain for a muscle to count as explained
 MOST_MUSCLES = 0.8
+FEWEST_EPOCHS = 5  # with a score, to judge by the last fifth of them
 STILL_FALLING = 0.05  # share of all improvement that came in the last fifth of training
 CERTAIN = 0.05
 _OVER = ("folds", "items")
@@ -190,7 +191,9 @@ def _convergence(estimate: xr.Dataset) -> Finding | None:
         return Finding(False, "Training never reached a finite score.")
     total = best[0] - best[-1]
     late = best[len(best) - 1 - len(best) // 5] - best[-1]
-    if len(best) < 5 or total <= 0:
+    if len(best) < FEWEST_EPOCHS:
+        return Finding(None, f"Whether training converged cannot be told from {len(best)} epochs.")
+    if total <= 0:
         return Finding(False, f"Training shows no improvement over its {len(best)} epochs: it cannot have converged.")
     share = f"{late / total:.1%} of the improvement came in the last fifth of {len(best)} epochs"
     if late / total > STILL_FALLING:

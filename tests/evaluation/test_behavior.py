@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import new_nwbfile, save
+from messages import refused
 from pynwb import TimeSeries
 from pynwb.behavior import BehavioralTimeSeries
 from pynwb.epoch import TimeIntervals
@@ -137,10 +138,16 @@ def test_constant_and_unknown_columns_are_left_out_with_the_reason(movement):
     found = score_against_behavior(estimates, [knee, constant], derivatives=(0,), **QUICK)
     assert json.loads(found.attrs["excluded_targets"]) == {"hip": "does not vary"}
     assert found["target"].values.tolist() == ["knee"]
-    with pytest.raises(SignalError, match=r"no behaviour can be predicted \(hip: does not vary\)"):
+    with refused(
+        SignalError, "no behaviour can be predicted (hip: does not vary)", "Choose another series with --behavior PATH"
+    ):
         score_against_behavior(estimates, [constant], derivatives=(0,), **QUICK)
     late = knee.assign_coords(time=knee["time"] + 500.0)
-    with pytest.raises(SignalError, match="knee: known in 0 % of the time of the estimates"):
+    with refused(
+        SignalError,
+        "no behaviour can be predicted (knee: known in 0 % of the time of the estimates)",
+        "Choose another series with --behavior PATH",
+    ):
         score_against_behavior(estimates, [late], derivatives=(0,), **QUICK)
 
 
@@ -153,7 +160,7 @@ def test_columns_of_the_same_name_are_told_apart_by_their_series(movement):
 
 def test_a_derivative_that_the_polynomial_has_not_is_refused(movement):
     estimates, knee = movement
-    with pytest.raises(ConfigError, match=r"derivatives \[5\]"):
+    with refused(ConfigError, "derivatives: derivatives [5]", "Give orders from 0 to 4"):
         score_against_behavior(estimates, [knee], derivatives=(5,))
 
 
@@ -217,18 +224,37 @@ def test_phases_come_from_names_or_times_or_the_intervals_themselves(session_fil
 
 
 def test_what_is_not_there_is_named_with_what_is(session_file, tmp_path):
-    with pytest.raises(
-        SourceError, match=r"trials:start: the table has no such column. Give TABLE:COLUMN; its columns are .*"
+    with refused(
+        SourceError,
+        f"{session_file}, trials:start: the table has no such column",
+        "Give TABLE:COLUMN; its columns are start_time, stop_time, kind",
     ):
         read_events(session_file, "trials:start")
-    with pytest.raises(SourceError, match="reaches: there is no such table of intervals"):
+    with refused(
+        SourceError,
+        f"{session_file}, reaches: there is no such table of intervals",
+        "Give TABLE:COLUMN; there are trials:start_time, trials:stop_time, trials:kind, steps:start_time, "
+        "steps:stop_time, steps:foot_off_time",
+    ):
         read_phases(session_file, "reaches:kind")
-    with pytest.raises(SourceError, match="trials:kind: holds no times"):
+    with refused(
+        SourceError,
+        f"{session_file}, trials:kind: holds no times",
+        "Give TABLE:COLUMN; its columns are start_time, stop_time, kind",
+    ):
         read_events(session_file, "trials:kind")
-    with pytest.raises(SourceError, match="there is no such series of numbers"):
+    with refused(
+        SourceError,
+        f"{session_file}, processing/behavior/elbow: there is no such series of numbers",
+        "nwb-autolfads inspect FILE lists what is there",
+    ):
         read_behavior(session_file, ["processing/behavior/elbow"])
     bare = save(new_nwbfile(), tmp_path / "bare.nwb")
-    with pytest.raises(SourceError, match="holds no behavioural series"):
+    with refused(
+        SourceError,
+        f"{bare}, processing/behavior: holds no behavioural series",
+        "Name one with --behavior PATH; nwb-autolfads inspect FILE lists what is there",
+    ):
         read_behavior(bare)
     assert read_events(bare) is None
     assert read_phases(bare) is None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import file_with_2d_series, new_nwbfile, raw_emg, save
+from messages import refused
 from pynwb import TimeSeries
 
 import nwb_autolfads as nal
@@ -100,13 +101,17 @@ def test_coherence_with_the_force_of_the_file_and_with_a_series_that_was_named(r
     slow = nal.read_activation(result, "Slow")
     given = nal.force_coherence(slow, read_behavior(result, ["*/ground_force"]))
     np.testing.assert_allclose(given["coherence"].values[0], found["coherence"].sel(estimator="Slow").values)
-    with pytest.raises(SourceError, match="estimates alone do not say what to compare them with"):
+    with refused(
+        SourceError, "force: estimates alone do not say what to compare them with", "Give force too, or a file"
+    ):
         nal.force_coherence(slow)
 
 
 def test_estimates_in_memory_need_what_they_are_compared_with(result):
     estimate = nal.read_activation(result, "LowPass")
-    with pytest.raises(SourceError, match="estimates alone do not say what to compare them with"):
+    with refused(
+        SourceError, "spikes: estimates alone do not say what to compare them with", "Give spikes too, or a file"
+    ):
         nal.compare_with_cortex(estimate)
     scores = nal.compare_with_cortex({"one": estimate}, result, **FAST)
     assert scores["estimator"].values.tolist() == ["one"]
@@ -184,7 +189,7 @@ def test_events_phases_and_the_time_around_events_reach_the_page(bare, monkeypat
         "phases": "trials:kind",
     }
     assert asked["commands"][-1] == (
-        "nwb-autolfads report out.nwb --events steps:foot_off_time --phases trials:kind --before 0.2 --after 0.3"
+        "nwb-autolfads report out.nwb --events steps:foot_off_time --before 0.2 --after 0.3 --phases trials:kind"
     )
 
 
@@ -196,7 +201,7 @@ def test_a_file_without_units_or_behaviour_says_so_and_still_gives_the_response(
     assert "holds no behavioural series" in printed["missing"]["behavior"]
     assert "holds no series that is a force by its name or unit" in printed["missing"]["force"]
     assert printed["response"]["scores"]
-    with pytest.raises(SourceError, match="holds no spike times of sorted units"):
+    with refused(SourceError, f"{bare}: holds no spike times of sorted units", "Choose a file with a units table"):
         nal.compare_with_cortex(bare)
     code, _, err = run(capsys, "compare", bare, "--write")
     assert code == 1

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from messages import refused
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.evaluation.decoding.binning import bin_activation, estimator_window
@@ -74,6 +75,16 @@ def test_the_delay_behind_cortex_is_found(scores):
     assert scores["best_lag"].dims == ("estimator", "muscle")
 
 
+def test_units_are_predicted_from_what_muscles_do_later(session):
+    estimates, spikes = session
+    one = {"good": estimates["good"]}
+    at_once, later = (
+        float(score_against_cortex(one, spikes, **(QUICK | {"lags": (lag,)}))["population_r2"].item())
+        for lag in (0.0, LEAD)
+    )
+    assert later > at_once + 0.1
+
+
 def test_shuffled_spikes_explain_nothing(scores):
     control = scores["control_r2"].sel(estimator="good")
     assert control.sizes["shuffle"] == 3
@@ -125,7 +136,11 @@ def test_spike_counts_in_bins_give_what_spike_times_give(session):
     assert np.corrcoef(from_times.rates.ravel(), from_counts.rates.ravel())[0, 1] > 0.99
     coarse = {"time": np.arange(800) * 0.05, "unit": [0, 1]}
     wide = xr.DataArray(np.ones((800, 2)), dims=("time", "unit"), coords=coarse)
-    with pytest.raises(SignalError, match=r"bins of 50 ms, activation in 10 ms.*bin_width=0.05"):
+    with refused(
+        SignalError,
+        "spikes: spikes are counted in bins of 50 ms, activation in 10 ms",
+        "Give --bin-width 0.05 (in Python: bin_width=0.05), or spike times",
+    ):
         spike_rates(wide, bins, smoothing=0.025, min_rate=0.5)
 
 
@@ -139,8 +154,26 @@ def test_binning_averages_and_never_mixes_segments():
     np.testing.assert_allclose(bins.time, [2 / RATE, 7 / RATE, 102 / RATE])
 
 
+def test_smoothing_of_spikes_does_not_reach_across_a_gap():
+    time = np.concatenate([np.arange(500) / RATE, 10 + np.arange(500) / RATE])
+    values = np.random.default_rng(0).uniform(size=(1000, 1))
+    one = estimate(time, values).assign_coords(segment=("time", np.repeat([0, 1], 500)))
+    bins = bin_activation({"a": one}, 0.01)
+    before_the_gap = np.linspace(0.905, 0.995, 10)
+    times = (before_the_gap, np.sort(np.concatenate([[0.005], before_the_gap, [10.995]])))
+    spikes = SpikeTrains(("u0", "u1"), times, tuple(np.array([[0.0, 11.0]]) for _ in times), "id")
+    rates = spike_rates(spikes, bins, smoothing=0.025, min_rate=0.5).rates
+    second = bins.segments.numbers == 1
+    assert rates[~second, 0].max() > 50
+    assert (rates[second, 0] == 0).all()
+
+
 def test_estimates_shorter_than_a_bin_are_refused():
-    with pytest.raises(SignalError, match="no segment of a is as long as a bin of 10 ms"):
+    with refused(
+        SignalError,
+        "no segment of a is as long as a bin of 10 ms",
+        "Compare a longer recording, or give shorter bins (--bin-width; in Python: bin_width)",
+    ):
         bin_activation({"a": estimate(np.arange(4) / RATE, np.arange(4.0)[:, None])}, 0.01)
 
 
@@ -157,21 +190,31 @@ def test_the_guard_covers_the_longest_window_of_the_estimators(session):
     assert estimator_window({"a": lfads}) == 0.9
     assert estimator_window({"a": lfads, "b": slow}) == 1.0
     estimates, spikes = session
-    with pytest.raises(ConfigError, match=r"guard of 0.2 s is shorter than the 0.5 s window"):
+    with refused(
+        ConfigError,
+        "guard: a guard of 0.2 s is shorter than the 0.5 s window of the estimators",
+        "Give a longer guard, or none",
+    ):
         score_against_cortex(estimates, spikes, guard=0.2)
 
 
 def test_spikes_at_another_time_are_refused(session):
     estimates, _ = session
     late = spikes_ahead(*activation_of(), start=1000.0)
-    with pytest.raises(SignalError, match=r"no spike lies in the time of the activation, 0.0 to 40.0 s"):
+    with refused(
+        SignalError,
+        "spikes: no spike lies in the time of the activation, 0.0 to 40.0 s",
+        "Check that spikes and EMG are on one clock",
+    ):
         score_against_cortex(estimates, late, **QUICK)
 
 
 def test_estimates_of_different_times_are_refused(session):
     estimates, spikes = session
     shifted = estimates["good"].assign_coords(time=estimates["good"]["time"] + 1000.0)
-    with pytest.raises(SignalError, match="good and late have no time in common"):
+    with refused(
+        SignalError, "good and late have no time in common", "Compare estimates of the same recording at the same rate"
+    ):
         score_against_cortex({"good": estimates["good"], "late": shifted}, spikes)
 
 
@@ -183,7 +226,12 @@ def test_unusable_and_constant_muscles_are_left_out_with_the_reason(session):
     assert bins.left_out == {"TA": "unusable EMG: nothing was estimated", "SOL": "a does not vary"}
     assert bins.muscles == ("GM",)
     values[:, 2] = 0.0
-    with pytest.raises(SignalError, match=r"no muscle can be compared.*GM: a does not vary"):
+    with refused(
+        SignalError,
+        "no muscle can be compared (TA: unusable EMG: nothing was estimated; SOL: a does not vary; GM: a does"
+        " not vary)",
+        "Check the quality of the EMG: nwb-autolfads inspect FILE",
+    ):
         bin_activation({"a": estimate(estimates["good"]["time"].values, values)}, 0.01)
 
 
@@ -197,5 +245,9 @@ def test_one_trial_leaves_the_single_trial_scores_open_and_says_so(session):
 def test_a_session_too_short_for_folds_is_refused(session):
     estimates, spikes = session
     short = {"good": estimates["good"].isel(time=slice(0, 1500))}
-    with pytest.raises(SignalError, match="bins in common are too few"):
+    with refused(
+        SignalError,
+        "285 bins in common are too few: 10 folds with guards of 0.85 s leave 0 bins to train on",
+        "Use a longer recording, or fewer folds",
+    ):
         score_against_cortex(short, spikes)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from messages import refused
 from scipy import signal
 
 from nwb_autolfads.errors import ConfigError, SignalError
@@ -27,6 +28,20 @@ def test_unrelated_signals_exceed_the_limit_as_often_as_it_says():
     found = coherence_with_force({"a": activation}, [force], derivatives=(0,))
     share = float((found["coherence"].isel(frequency=slice(2, -2)) > found["coherence_limit"]).mean())
     assert 0.03 < share < 0.07
+
+
+def test_windows_that_overlap_count_as_fewer_than_they_are():
+    rng = np.random.default_rng(3)
+    activation = array(rng.normal(size=(60 * 500, 8)), list("ABCDEFGH"), "muscle").to_dataset(name="activation")
+    force = array(rng.normal(size=(60 * 500, 8)), list("stuvwxyz"), "column")
+    found = coherence_with_force({"a": activation}, [force], derivatives=(0,))
+    n, taper = int(found["n_windows"][0]), signal.windows.hann(500, sym=False)
+    shared = (taper[:250] @ taper[250:] / (taper @ taper)) ** 2  # Welch 1967: what neighbours have in common
+    independent = n / (1 + 2 * shared * (1 - 1 / n))
+    np.testing.assert_allclose(found["coherence_limit"], 1 - 0.05 ** (1 / (independent - 1)), rtol=1e-6)
+    # Unrelated signals have the mean coherence 1 / n: with the windows as they are it would be 5 % lower.
+    mean = float(found["coherence"].isel(frequency=slice(2, -2)).mean())
+    assert mean == pytest.approx(1 / independent, rel=0.02)
 
 
 def test_the_confidence_interval_holds_the_true_coherence_as_often_as_it_says():
@@ -64,7 +79,11 @@ def test_force_with_gaps_of_nan_uses_what_is_known():
     np.testing.assert_allclose(found["coherence"], 1.0)
     assert known["n_windows"] - 4 <= found["n_windows"] < known["n_windows"]
     values[:] = np.nan
-    with pytest.raises(SignalError, match=r"no force can be used \(F: known in 0 windows of 1 s; d F/dt"):
+    with refused(
+        SignalError,
+        "force: no force can be used (F: known in 0 windows of 1 s; d F/dt: known in 0 windows of 1 s)",
+        "Give a shorter window, or another series",
+    ):
         coherence_with_force({"a": activation}, [array(values, ["F"], "column")])
 
 
@@ -121,11 +140,13 @@ def test_a_constant_force_is_left_out_with_its_reason_and_a_window_must_hold_som
     found = coherence_with_force(activation, [force], derivatives=(0,))
     assert found["target"].values.tolist() == ["x"]
     assert json.loads(found.attrs["excluded_targets"]) == {"z": "does not vary"}
-    with pytest.raises(SignalError, match=r"no force can be used \(z: does not vary\)"):
+    with refused(
+        SignalError, "force: no force can be used (z: does not vary)", "Give a shorter window, or another series"
+    ):
         coherence_with_force(activation, [force.sel(column=["z"])], derivatives=(0,))
-    with pytest.raises(ConfigError, match=r"a window of 0\.01 s is 5 samples"):
+    with refused(ConfigError, "window: a window of 0.01 s is 5 samples", "Give a longer one"):
         coherence_with_force(activation, [force], window=0.01)
-    with pytest.raises(ConfigError, match="derivatives"):
+    with refused(ConfigError, "derivatives: derivatives [5]", "Give orders from 0 to 4"):
         coherence_with_force(activation, [force], derivatives=(5,))
 
 

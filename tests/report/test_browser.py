@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from report.test_page import made_up_emg, made_up_estimate
+from report_examples import made_up_emg, made_up_estimate
 
 from nwb_autolfads.report.page import render_report
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from report.test_page import made_up_emg, made_up_estimate
+from report_examples import made_up_emg, made_up_estimate
 
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.report.comparison_figures import plot_comparison, plot_event_averages

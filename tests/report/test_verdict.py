@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from report.test_page import made_up_emg, made_up_estimate
+from report_examples import made_up_emg, made_up_estimate
 
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.report.comparison_figures import (
@@ -79,13 +79,46 @@ def test_one_failed_check_asks_for_care_and_two_for_distrust():
 
 
 @pytest.mark.parametrize(
-    ("scores", "good"),
-    [(FALLEN, True), (FALLING, False), ([0.5] * 10, False), ([1.0, 0.5], False), ([np.nan] * 6, False)],
+    ("scores", "good", "text"),
+    [
+        (FALLEN, True, "Training converged: 0.0% of the improvement came in the last fifth of 10 epochs."),
+        (
+            FALLING,
+            False,
+            "Training had not converged: 22.2% of the improvement came in the last fifth of 10 epochs. Train longer.",
+        ),
+        ([0.5] * 10, False, "Training shows no improvement over its 10 epochs: it cannot have converged."),
+        (
+            [0.5, 0.6, 0.7, 0.8, 0.9],
+            False,
+            "Training shows no improvement over its 5 epochs: it cannot have converged.",
+        ),
+        ([1.0, 0.5], None, "Whether training converged cannot be told from 2 epochs."),
+        ([np.nan] * 6, False, "Training never reached a finite score."),
+    ],
 )
-def test_convergence_is_seen_in_the_search_history(scores, good):
+def test_convergence_is_seen_in_the_search_history(scores, good, text):
     emg, _ = made_up_emg()
-    findings = judge({"AutoLFADS": trained(emg, scores)}).findings
-    assert findings[-1].good is good
+    finding = judge({"AutoLFADS": trained(emg, scores)}).findings[-1]
+    assert (finding.good, finding.text) == (good, text)
+
+
+@pytest.mark.parametrize(
+    ("followed", "good", "text"),
+    [
+        (5, True, "It follows 5 of 5 muscles (over 50% of their smoothed EMG)."),
+        (4, True, "It follows 4 of 5 muscles (over 50% of their smoothed EMG); not m0."),
+        (3, False, "It follows 3 of 5 muscles (over 50% of their smoothed EMG); not m0, m1."),
+        (0, False, "It follows 0 of 5 muscles (over 50% of their smoothed EMG); not m0, m1, m2, m3, m4."),
+    ],
+)
+def test_an_estimate_must_follow_four_in_five_muscles(followed, good, text):
+    emg, _ = made_up_emg([f"m{number}" for number in range(5)])
+    estimate = trained(emg, FALLEN)
+    noise = np.random.default_rng(1).uniform(size=(emg.sizes["time"], 5 - followed))
+    estimate["activation"].values[:, : 5 - followed] = noise
+    finding = judge({"AutoLFADS": estimate}, emg=emg).findings[1]
+    assert (finding.good, finding.text) == (good, text)
 
 
 def test_inputs_that_do_nothing_speak_against_the_fit():
