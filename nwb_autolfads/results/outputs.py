@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files.places import Output, check_outputs
+from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.read import list_estimates
 
@@ -107,7 +108,7 @@ def check_target(
     """
     nwb_file = source.nwb_file()
     file = target.file.resolve() if target.in_place else target.file  # a link must not be replaced by a file
-    copied = 0 if target.link or nwb_file is None else nwb_file.stat().st_size
+    copied = 0 if target.link or nwb_file is None else require_regular_file(nwb_file).stat().st_size
     output = Output(file, target.overwrite, target.in_place, copied)
     check_outputs([output, *also], [*files_behind(source.file), *(path for path in read if path is not None)])
     if nwb_file is None or target.overwrite or target.link:

@@ -12,10 +12,11 @@ import numpy as np
 import xarray as xr
 from hdmf import Container
 from ndx_muscle_activation import ActivationEstimate
-from pynwb import NWBHDF5IO, NWBFile
+from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.results.inside import require_plain_storage
+from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 Kind = TypeVar("Kind", bound=Container)
 
@@ -149,19 +150,9 @@ def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[
     SourceError
         If the file cannot be read as NWB.
     """
-    if not Path(path).is_file():
-        raise SourceError("there is no such file", way_out="Give the path of an NWB file.", file=str(path))
-    try:
-        io = NWBHDF5IO(str(path), mode="r")
-    except (OSError, ValueError) as error:
-        raise SourceError(f"cannot be opened as NWB ({error})", way_out="Give an NWB file.", file=str(path)) from error
-    with io:
-        try:
-            nwbfile = io.read()
-        except Exception as error:  # hdmf raises many kinds for a file that is not what it says
-            said = str(error.args[-1] if error.args else error)[:300]  # the first is all that is around it
-            raise SourceError(f"cannot be read as NWB ({said})", way_out="Give an NWB file.", file=str(path)) from error
-        yield _objects_of(nwbfile, kind)
+    # What it links elsewhere is not read here, and the values of an estimate must lie in the file itself.
+    with reading_nwb(path, outside_links=True) as opened:
+        yield _objects_of(opened.nwbfile, kind)
 
 
 def _objects_of(nwbfile: NWBFile, kind: type[Kind]) -> dict[str, Kind]:
