@@ -68,5 +68,8 @@ def _show_overview(console: Console, overview: Overview) -> None:
     for assumption in overview.assumptions:
         console.tell(f"assumed: {assumption}")
     if overview.quality is not None:
-        console.table("Muscles", QUALITY_COLUMNS, overview.muscle_rows())
+        console.table("Muscles", QUALITY_COLUMNS[:-1], [row[:-1] for row in overview.muscle_rows()])
+        for muscle, *_, advice in overview.muscle_rows():
+            if advice:
+                console.tell(f"{muscle}: {advice}")
     console.result(overview.summary())

@@ -31,6 +31,7 @@ QUALITY_COLUMNS = (
     "with",
     "bursts (dB)",
     "why not",
+    "advice",
 )
 
 
@@ -56,6 +57,7 @@ class Overview:
                 str(quality["crosstalk_with"].values),
                 f"{float(quality['snr_db']):.1f}",
                 str(quality["reason"].values),
+                str(quality["advice"].values),
             )
             for muscle, quality in ((m, self.quality.sel(muscle=m)) for m in self.quality["muscle"])
         ]

@@ -47,10 +47,15 @@ def excerpts(recording: EmgRecording) -> Iterator[NDArray[np.float32]]:
         yield recording.read(part.first_sample, part.stop)
 
 
+def enough_samples(recording: EmgRecording) -> NDArray[np.float32]:
+    """Return samples of the excerpts, evenly spaced, that are enough to tell how large each muscle is."""
+    step = 1 + int(EXCERPTS * EXCERPT_S * recording.rate) // _ENOUGH
+    return np.concatenate([part[::step] for part in excerpts(recording)])
+
+
 def _usual_range(recording: EmgRecording) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the median of each muscle and how far from it is absurd; infinity where nothing varies."""
-    step = 1 + int(EXCERPTS * EXCERPT_S * recording.rate) // _ENOUGH
-    samples = np.concatenate([part[::step] for part in excerpts(recording)])
+    samples = enough_samples(recording)
     middle, limit = np.zeros(samples.shape[1], np.float32), np.full(samples.shape[1], np.inf, np.float32)
     for muscle, column in enumerate(samples.T):
         values = column[np.isfinite(column)].astype(np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.emg.advice import advise, peaks
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import burst_snr, find_crosstalk, find_duplicates
 from nwb_autolfads.emg.mains import find_mains, movement_share
@@ -81,6 +82,7 @@ class QualityTally:
             {
                 "flat": ("muscle", flat),
                 "missing_share": ("muscle", missing_share),
+                "missing_samples": ("muscle", self.n_missing.copy()),
                 "absurd_samples": ("muscle", self.n_infinite.copy()),
                 "saturated_share": ("muscle", saturated),
                 "mains_share": ("muscle", mains_share),
@@ -106,9 +108,10 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
     -------
     Dataset, (muscle,)
         ``flat``; ``missing_share``, share of samples that are not finite or absurd (`nwb_autolfads.emg.missing`);
-        ``absurd_samples``, how many are infinite or absurdly large; ``saturated_share``, share at the highest or
+        ``missing_samples`` and, of these, ``absurd_samples``, how many; ``saturated_share``, share at the highest or
         lowest value beyond one sample each; ``mains_share``, share of mains in the power above 20 Hz;
-        ``duplicate_of``, the earlier muscle with the same signal; ``usable``; and ``reason``, why a muscle is not.
+        ``duplicate_of``, the earlier muscle with the same signal; ``usable``; ``reason``, why a muscle is not; and
+        ``advice``, what is wrong, also with muscles that are usable, and what to do.
         For the user to judge, without a verdict: ``movement_share``, share of the power below 20 Hz; ``crosstalk``,
         the largest cross-correlation, and ``crosstalk_with``, with which muscle; ``snr_db``, bursts over rest.
     """
@@ -122,6 +125,7 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
     quality = tally.result(recording, mains_share, find_duplicates(recording), config)
     crosstalk, crosstalk_with = find_crosstalk(recording, config)
     return quality.assign(
+        advice=("muscle", np.array(advise(quality, peaks(recording)))),
         movement_share=("muscle", movement_share(recording)),
         crosstalk=("muscle", crosstalk),
         crosstalk_with=("muscle", crosstalk_with),

@@ -82,7 +82,7 @@ def test_large_bursts_and_artefacts_are_not_absurd(whole):
     busy[::1000, 1] = 5e-4  # a stimulation artefact, 500 times rest
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        emg = preprocess(recording_of(busy))
+        emg = preprocess(recording_of(busy, unit="V"))
     assert np.isfinite(emg.values).all()
 
 

@@ -21,12 +21,12 @@ from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.recording import EmgRecording, Origin
 
 
-def recording_of(data, *, rate=1000.0, rectified=False, segments=None, muscles=None) -> EmgRecording:
+def recording_of(data, *, rate=1000.0, rectified=False, segments=None, muscles=None, unit="mV") -> EmgRecording:
     data = np.asarray(data, dtype=np.float32)
     return EmgRecording(
         muscles=tuple(muscles or (f"M{column}" for column in range(data.shape[1]))),
         rate=rate,
-        unit="V",
+        unit=unit,
         rectified=rectified,
         segments=Segments(tuple(segments or (Segment(0.0, 0, len(data)),)), rate),
         origin=Origin("session.nwb", "id", "acquisition/EMG", "object"),

@@ -46,7 +46,7 @@ def test_envelopes_with_a_few_negative_values_are_rectified_already(name, negati
     said, rectified = judged(envelope)
     assert rectified
     share = float(re.fullmatch(r"rectified already, an envelope \((.*)% of its values are negative, and .*\)", said)[1])
-    assert share == pytest.approx(100 * negative, abs=0.1)
+    assert share == pytest.approx(100 * negative, abs=0.5)  # judged on excerpts
     assert "of its power is below 40 Hz" in said
 
 
