@@ -83,10 +83,11 @@ def test_all_flat_channels_are_refused(refusal, tmp_path):
     assert "flat" in refusal("run", file_with_2d_series(tmp_path / "x.nwb", np.zeros((6000, 3))))
 
 
-def test_nan_in_the_data_is_named(refusal, tmp_path):
+def test_emg_of_which_nearly_all_is_missing_is_named(refusal, tmp_path):
     data = raw_emg()
-    data[100:110] = np.nan
-    assert "finite" in refusal("run", file_with_2d_series(tmp_path / "x.nwb", data))
+    data[100:] = np.nan
+    message = refusal("run", file_with_2d_series(tmp_path / "x.nwb", data))
+    assert "no muscle is usable: muscle 1 (98.3% of samples missing)" in message
 
 
 def test_a_rate_too_low_for_the_filters_names_nyquist(refusal, tmp_path):
