@@ -141,7 +141,7 @@ def sampled(rooms: list[str], count: int, seed: int) -> Iterator[Mutant]:
     for path, line, column, kind in order:
         name, occurrence = draw.choice(places[path, line, column, kind])
         source = mutate_code(texts[path], get_operator(name)(), occurrence)
-        if source is not None and runnable(source) != runnable(texts[path]):
+        if source is not None and runnable(source) not in ("", runnable(texts[path])):
             yield Mutant(path, line, name.split("/")[1], source)
             drawn += 1
         if drawn == count:
@@ -149,8 +149,11 @@ def sampled(rooms: list[str], count: int, seed: int) -> Iterator[Mutant]:
 
 
 def runnable(source: str) -> str:
-    """Return what of a source is run: its syntax tree without annotations, which nothing evaluates here."""
-    tree = ast.parse(source)
+    """Return what of a source is run: its syntax tree without annotations; nothing where it is no Python."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # Cosmic Ray takes the * of a signature for a product
+        return ""
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None

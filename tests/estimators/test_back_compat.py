@@ -18,11 +18,16 @@ from populations import search_of, small_engine
 from nwb_autolfads import open_emg, preprocess, read_activation
 from nwb_autolfads.config import read_settings
 from nwb_autolfads.estimators import registry
-from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
 from nwb_autolfads.estimators.base import Making
+from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
+from nwb_autolfads.estimators.lowpass import LowPass
+from nwb_autolfads.estimators.subspace import LowPassSubspace
 from nwb_autolfads.results.read import read_weights
 from nwb_autolfads.search.checkpoint import RunDirectory
+from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.renamed import with_names_of_today
 
 WRITTEN = Path(__file__).parents[1] / "back_compat" / "0.1.0"
 
@@ -104,3 +109,26 @@ def test_run_directory_goes_on(tmp_path):
     assert resumed.epoch == 2
     search.run()
     assert resumed.history == whole.history
+
+
+def test_numbers_are_those_of_then():
+    then = json.loads((WRITTEN / "numbers.json").read_text())
+    assert {name: preset.model_dump(mode="json") for name, preset in PRESETS.items()} == with_names_of_today(
+        then["presets"]
+    )
+    assert AutoLFADSConfig().model_dump(mode="json") == with_names_of_today(then["defaults"])
+
+
+@pytest.mark.parametrize("estimator", [LowPass, LowPassSubspace, BayesianFilter])
+def test_classical_estimators_have_the_numbers_of_then(estimator):
+    then = json.loads((WRITTEN / "numbers.json").read_text())["configurations"][estimator.__name__]
+    assert {name: value for name, value in estimator().config.items() if name in then} == then
+
+
+@pytest.mark.parametrize("settings", [AutoLFADSConfig, TrainingConfig])
+def test_bounds_are_those_of_then(settings):
+    then = with_names_of_today(json.loads((WRITTEN / "numbers.json").read_text())["bounds"][settings.__name__])
+    now = settings.model_json_schema()["properties"]
+    for name, bounds in then.items():
+        parts = [now[name], *now[name].get("anyOf", [])]
+        assert any(all(part.get(bound) == value for bound, value in bounds.items()) for part in parts), name
