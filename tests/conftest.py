@@ -13,3 +13,10 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"real recordings are not here: {SHARED_DATA} does not exist")
     return SHARED_DATA
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave the figures of a page as they are, for tests of its text: making them pixels takes most of its time."""
+    for module in ("sections", "training"):
+        monkeypatch.setattr(f"nwb_autolfads.report.{module}.data_uri", lambda figure: "data:image/png;base64,")

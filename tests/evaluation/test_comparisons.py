@@ -128,6 +128,8 @@ def test_the_command_prints_tables_and_writes_every_format(result, tmp_path, cap
         "4",
         "--shuffles",
         "0",
+        "--behavior",
+        "*/ground_force",
         "--write",
         "--csv",
         table,

@@ -13,7 +13,11 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 
 @pytest.mark.parametrize(
-    ("page", "recording"), [("knee.md", "knee4/4Amar.nwb"), ("walking.md", "walk13/ID0012_TW_01.nwb")]
+    ("page", "recording"),
+    [
+        ("knee.md", "knee4/4Amar.nwb"),
+        pytest.param("walking.md", "walk13/ID0012_TW_01.nwb", marks=pytest.mark.slow),
+    ],
 )
 def test_the_commands_print_what_the_page_shows(page, recording, shared_data, tmp_path, monkeypatch, capsys):
     text = (EXAMPLES / page).read_text(encoding="utf-8")

@@ -43,16 +43,18 @@ TOY = Score(
 )
 
 
-@pytest.fixture
-def result(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "SCORES", (*registry.SCORES, TOY))
-    session = file_with_2d_series(tmp_path / "emg.nwb", raw_emg(4000), comments="columns: TA, SOL, GM")
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("registry")
+    session = file_with_2d_series(folder / "emg.nwb", raw_emg(4000), comments="columns: TA, SOL, GM")
     with nal.open_emg(session) as recording:
         emg = nal.preprocess(recording)
-    return nal.write_activation(nal.LowPass(20.0).fit(emg).estimate(emg), session, tmp_path / "out.nwb")
+    return nal.write_activation(nal.LowPass(20.0).fit(emg).estimate(emg), session, folder / "out.nwb")
 
 
-def test_a_score_that_is_registered_is_printed_written_and_shown(result, tmp_path, capsys):
+@pytest.mark.usefixtures("undrawn")
+def test_a_score_that_is_registered_is_printed_written_and_shown(result, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(registry, "SCORES", (*registry.SCORES, TOY))
     activation = nal.read_activation(result)["activation"].astype(float)
     expected = (activation.mean("time") / activation.std("time")).values
     table, page = tmp_path / "scores.csv", tmp_path / "page.html"

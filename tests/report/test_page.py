@@ -95,6 +95,7 @@ def test_the_page_tells_what_was_read_and_how_to_do_it_again(page):
     assert '<td class="number">20</td>' in page  # the scale, in microvolts
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_file_without_history_or_truth_makes_a_page_without_those_parts():
     emg, _ = made_up_emg()
     text, _ = visible_text(render_report({"LowPass": made_up_estimate(emg, history=False)}, title="t"))
@@ -102,6 +103,7 @@ def test_a_file_without_history_or_truth_makes_a_page_without_those_parts():
     assert "true activation" not in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_shows_the_quality_of_each_muscle_in_numbers_and_as_a_picture():
     emg, _ = made_up_emg(("TA", "S$O_{", "GM"))
     quality = xr.Dataset(
@@ -129,6 +131,7 @@ def test_the_page_shows_the_quality_of_each_muscle_in_numbers_and_as_a_picture()
     assert "as it was recorded, beside the shares that tell its quality" in html
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_names_the_hyperparameters_of_the_best_member():
     emg, _ = made_up_emg()
     estimate = made_up_estimate(emg)
@@ -140,6 +143,7 @@ def test_the_page_names_the_hyperparameters_of_the_best_member():
     assert re.findall(r'<td class="number">([^<]*)</td>', row) == ["0.0123", "0.004", "0.0123"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_section_that_is_registered_is_on_the_page_and_in_its_contents(monkeypatch):
     emg, _ = made_up_emg()
 
@@ -170,6 +174,7 @@ def test_of_a_file_on_this_machine_the_page_shows_the_name_and_of_an_address_all
         assert origin_of(estimate) == {"file": shown, "object_path": "", "file_identifier": "", "object_id": ""}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_estimate_that_does_not_say_where_it_is_from_makes_a_page():
     emg, _ = made_up_emg()
     estimate = made_up_estimate(emg, history=False)

@@ -249,6 +249,7 @@ def test_the_figure_of_force_draws_the_muscle_that_shares_most_with_its_confiden
     assert len(plot_force_coherence(force, muscles=["TA", "$SOL$"]).axes) == 4
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_what_was_not_compared_and_how_often_the_model_is_right():
     emg, _ = made_up_emg()
     estimate = made_up_estimate(emg)
