@@ -16,6 +16,7 @@ from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.results.inside import require_plain_storage
+from nwb_autolfads.results.soundness import require_sound
 from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 Kind = TypeVar("Kind", bound=Container)
@@ -85,14 +86,16 @@ def read_activations(nwbfile: NWBFile) -> dict[str, xr.Dataset]:
 def _read(path: str | os.PathLike[str], found: Mapping[str, ActivationEstimate], name: str) -> xr.Dataset:
     require_plain_storage(Path(path), name)
     try:
-        return found[name].to_xarray()
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+        estimate = found[name].to_xarray()
+    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SourceError(
             f"the estimate cannot be read ({error})",
             way_out="The file is damaged or was not made by this package.",
             file=str(path),
             obj=name,
         ) from error
+    require_sound(estimate, str(path), name)
+    return estimate
 
 
 def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes:

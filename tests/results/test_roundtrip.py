@@ -206,7 +206,7 @@ def test_which_estimate_is_meant_must_be_clear(session):
 
 def test_a_file_that_is_not_nwb_is_named(tmp_path):
     (tmp_path / "notes.nwb").write_text("no HDF5")
-    with pytest.raises(SourceError, match=r"notes\.nwb: cannot be opened as NWB"):
+    with pytest.raises(SourceError, match=r"notes\.nwb: is not an NWB file"):
         list_estimates(tmp_path / "notes.nwb")
     with pytest.raises(SourceError, match="there is no such file"):
         list_estimates(tmp_path / "absent.nwb")

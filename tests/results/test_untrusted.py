@@ -103,13 +103,32 @@ def test_an_estimate_with_a_hostile_name_is_read_but_never_becomes_a_path(result
 
 
 @pytest.mark.parametrize("key", ["configuration", "preprocessing"])
-def test_hostile_json_is_passed_on_as_text_and_not_parsed(result, key):
-    nested = "[" * 100_000
+@pytest.mark.parametrize(
+    "text", ["[" * 60_000, "{", "5", "NaN", '["no step"]'], ids=["deep", "cut", "5", "NaN", "list"]
+)
+def test_texts_that_should_be_json_and_are_not_are_refused(result, key, text):
     with h5py.File(result, "r+") as file:
         attrs = file[ESTIMATE].attrs
         del attrs[key]
-        attrs.create(key, nested[:60_000])
-    assert read_activation(result).attrs["config" if key == "configuration" else key] == nested[:60_000]
+        attrs.create(key, text)
+    with pytest.raises(SourceError, match=f"AutoLFADS, {key}: is (no|another) JSON") as refused:
+        read_activation(result)
+    assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("muscles/muscle_name", ["TA", "TA", "VL"], "muscles: the muscles have no names of their own"),
+        ("muscles/scale", [1.0, np.nan, 1.0], r"muscles: the scales are \[1.0, nan, 1.0\]"),
+        ("muscles/scale", [1.0, 0.0, 1.0], r"muscles: the scales are \[1.0, 0.0, 1.0\]"),
+    ],
+)
+def test_muscles_that_cannot_be_told_apart_or_scaled_are_refused(result, place, value, said):
+    with h5py.File(result, "r+") as file:
+        file[f"processing/behavior/{place}"][...] = value
+    with pytest.raises(SourceError, match=said):
+        read_activation(result)
 
 
 def test_a_table_of_muscles_that_is_too_short_is_an_error_and_not_a_crash(result):
