@@ -11,7 +11,7 @@ from nwb_autolfads.cli.apply import apply
 from nwb_autolfads.cli.compare import compare
 from nwb_autolfads.cli.demo import demo
 from nwb_autolfads.cli.doctor import doctor
-from nwb_autolfads.cli.ending import Stopped, message_of, settle_streams, stopping_cleanly
+from nwb_autolfads.cli.ending import WRONG_USAGE, Stopped, message_of, settle_streams, show_usage, stopping_cleanly
 from nwb_autolfads.cli.inspect import inspect
 from nwb_autolfads.cli.report import report
 from nwb_autolfads.cli.run import run
@@ -39,9 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settle_streams()
     try:
         with stopping_cleanly():
-            app(arguments)
+            code = app(arguments, standalone_mode=False)
     except Stopped as stopped:
         raise SystemExit(128 + stopped.number) from None
+    except WRONG_USAGE as wrong_usage:
+        raise SystemExit(show_usage(wrong_usage)) from None
     except Exception as error:
         if "--debug" in arguments:
             raise
@@ -49,3 +51,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         fail(message_of(error, arguments))
         raise SystemExit(1) from None
+    raise SystemExit(code or 0)

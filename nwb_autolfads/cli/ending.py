@@ -11,9 +11,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+import typer
 
 from nwb_autolfads.errors import NwbAutolfadsError, NwbAutolfadsWarning, printable, shown
 
+WRONG_USAGE: type[Exception] = typer.BadParameter.__bases__[0]  # of click, or of the copy of it in a newer typer
 UNFORESEEN = "failed in a way that nobody foresaw"
 
 
@@ -67,6 +71,14 @@ _ENDING = (signal.SIGTERM, getattr(signal, "SIGHUP", None))
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped(number)
+
+
+def show_usage(error: Any) -> int:
+    """Say what is wrong with a command line, never longer than it may be; return the exit code."""
+    if isinstance(error.message, str):
+        error.message = printable(error.message, 250).replace("\n", "\\n")
+    error.show()
+    return error.exit_code
 
 
 def message_of(error: Exception, arguments: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ InPlace = Annotated[bool, typer.Option("--in-place", help="Add the result to FIL
 Link = Annotated[bool, typer.Option("--link", help="Write a small file that names FILE instead of a copy of it.")]
 Name = Annotated[str | None, typer.Option(help="Name of the estimate in the file; by default the estimator's.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file or estimate of this name.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)]
 Config = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Settings; see docs/getting-started.md.")]
 Events = Annotated[
     str | None,

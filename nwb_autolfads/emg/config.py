@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from nwb_autolfads.validation import Settings
+
+HIGHEST_HZ = 1e6
 
 PRESETS: dict[str, dict[str, Any]] = {
     "wimalasena-2022": {},
@@ -20,7 +24,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What each preset sets; everything else is as in `PreprocessingConfig`."""
 
 
-class PreprocessingConfig(BaseModel):
+class PreprocessingConfig(Settings):
     """Settings of `nwb_autolfads.preprocess`.
 
     The defaults are those of Wimalasena et al. 2022 (J Neural Eng 19 036013) for the rat hindlimb, with one exception:
@@ -28,8 +32,6 @@ class PreprocessingConfig(BaseModel):
     that of the M1 task of the FALCON benchmark (DANDI 000941), ``rectified`` is for EMG that was rectified before.
     A number that is given goes before that of the preset.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: Literal["wimalasena-2022", "falcon-m1", "rectified"] = Field(
         default="wimalasena-2022", description="Where the numbers that are not given come from."
@@ -49,20 +51,29 @@ class PreprocessingConfig(BaseModel):
         le=100,
         description="Multiples of the mains frequency removed, itself included; 0 removes nothing.",
     )
-    notch_hz: tuple[float, ...] = Field(
-        default=(), max_length=100, description="Frequencies (Hz) to remove instead of multiples of the mains."
+    notch_hz: tuple[Annotated[float, Field(gt=0, le=HIGHEST_HZ)], ...] = Field(
+        default=(),
+        max_length=100,
+        strict=False,  # YAML has lists
+        description="Frequencies (Hz) to remove instead of multiples of the mains.",
     )
     notch_bandwidth_hz: float = Field(default=2.0, gt=0, le=10, description="Width of each notch at -3 dB (Hz).")
-    highpass_hz: float = Field(default=65.0, gt=0, description="Cut-off of the Butterworth high-pass (Hz).")
+    highpass_hz: float = Field(
+        default=65.0, gt=0, le=HIGHEST_HZ, description="Cut-off of the Butterworth high-pass (Hz)."
+    )
     highpass_order: int = Field(
         default=4, ge=1, le=10, description="Order of the high-pass; it runs in both directions."
     )
     analysis_rate_hz: float = Field(
-        default=500.0, gt=0, description="Rate (Hz) after resampling; a recording slower than this keeps its own rate."
+        default=500.0,
+        gt=0,
+        le=HIGHEST_HZ,
+        description="Rate (Hz) after resampling; a recording slower than this keeps its own rate.",
     )
     lowpass_hz: float | None = Field(
         default=None,
         gt=0,
+        le=HIGHEST_HZ,
         description="Cut-off (Hz) of a zero-phase Butterworth low-pass of order 4 after resampling; none: no low-pass.",
     )
     clip_first: bool = Field(

@@ -1,0 +1,36 @@
+"""Wrong usage: exit 2, one short message that names the option, nothing of a terminal's own codes."""
+
+import pytest
+
+from nwb_autolfads.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "x.nwb", "--seed", "2" * 4000), "--seed"),
+        (("run", "x.nwb", "--seed", str(2**200)), "--seed"),
+        (("run", "x.nwb", "--\x1b[2J"), "No such option"),
+        (("run", "x.nwb", "\x1b[2J" * 500), "unexpected extra argument"),
+        (("run", "x.nwb", "--estimator", "\x1b[2J" + "y" * 4000), "--estimator"),
+        (("\x1b]0;title\x07",), "No such command"),
+    ],
+)
+def test_what_is_typed_wrong_is_echoed_short_and_without_control_characters(capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    message = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message.startswith("Usage: ")
+    assert said in message
+    assert "\x1b" not in message
+    assert len(message) < 600
+    assert max(map(len, message.split())) < 300
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "-h")])
+def test_help_ends_with_0(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert not ended.value.code
+    assert "Usage: " in capsys.readouterr().out
