@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from nwb_autolfads.config import RunSettings
 from nwb_autolfads.estimators import registry
+from nwb_autolfads.estimators.autolfads.config import PRESETS as AUTOLFADS_PRESETS
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.validation import part_of, taken
 
 DOCS = Path(__file__).resolve().parent
 ABILITIES = {
@@ -40,7 +46,49 @@ def keys() -> str:
     return head + "\n".join([*rows, f"| `{registry.ALL}` | {together}, side by side in one file |"])
 
 
-TABLES: dict[str, Callable[[], str]] = {"estimators": estimators, "estimator keys": keys}
+def settings() -> str:
+    """Return every key of a settings file, part by part."""
+    parts = ["preprocessing", "session"]
+    models = {part: RunSettings.model_fields[part].annotation for part in parts}
+    models |= {entry.key: entry.settings_model() for entry in registry.entries()}
+    told = []
+    for part, model in models.items():
+        if model is None:
+            continue
+        rows = "\n".join(_rows(model, "", _defaults(model)))
+        told.append(f"## `{part}`\n\n| key | takes | default | what it is |\n|---|---|---|---|\n{rows}")
+    return "\n\n".join(told)
+
+
+def _defaults(model: type[BaseModel]) -> dict[str, BaseModel]:
+    presets = AUTOLFADS_PRESETS if model is AutoLFADSConfig else {}
+    return dict(presets) or {"": model()}
+
+
+def _rows(model: type[BaseModel], within: str, values: Mapping[str, BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{within}{name}"
+        here = {preset: getattr(each, name) for preset, each in values.items()}
+        if inner := part_of(field):
+            yield from _rows(inner, f"{key}.", here)
+            continue
+        said = {preset: _default(value) for preset, value in here.items()}
+        different = len(set(said.values())) > 1
+        default = (
+            "; ".join(f"{preset}: {text}" for preset, text in said.items()) if different else next(iter(said.values()))
+        )
+        yield f"| `{key}` | {taken(name, field)} | {default} | {field.description} |".replace("\n", " ")
+
+
+def _default(value: object) -> str:
+    if value is None or value in ("", ()):
+        return "nothing"
+    if isinstance(value, tuple):
+        return ", ".join(map(_default, value))
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+TABLES: dict[str, Callable[[], str]] = {"estimators": estimators, "estimator keys": keys, "settings": settings}
 
 
 def with_tables(text: str) -> str:

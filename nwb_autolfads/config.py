@@ -7,17 +7,20 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.errors import ConfigError, described
+from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.files.address import is_address
+from nwb_autolfads.files.regular import require_regular_file
+from nwb_autolfads.search.renamed import with_names_of_today
 from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.recording import EmgRecording
+from nwb_autolfads.validation import checked, require_known_keys, unknown
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 8
@@ -184,10 +187,9 @@ class RunSettings(BaseModel):
             If a value does not fit.
         """
         known = self.session.model_dump(exclude_unset=True)
-        try:
-            session = SessionSettings(**{**known, **{key: text for key, text in given.items() if text is not None}})
-        except ValidationError as error:
-            raise ConfigError(described(error), way_out="See docs/reading-emg.md", obj="session") from error
+        session = checked(
+            SessionSettings, {**known, **{key: text for key, text in given.items() if text is not None}}, part="session"
+        )
         return self.model_copy(update={"session": session})
 
 
@@ -212,6 +214,7 @@ def read_settings(path: Path | None) -> RunSettings:
     if path is None:
         return RunSettings()
     try:
+        require_regular_file(path, ConfigError)
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
@@ -227,12 +230,24 @@ def read_settings(path: Path | None) -> RunSettings:
     except (YAMLError, UnicodeDecodeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"is not YAML: {reason}", way_out="See docs/getting-started.md", file=str(path)) from error
-    try:
-        settings = RunSettings.model_validate({} if values is None else values)
-    except ValidationError as error:
-        raise ConfigError(described(error), way_out="See docs/getting-started.md", file=str(path)) from error
+    _require_known(values, str(path))
+    settings = checked(RunSettings, {} if values is None else values, file=str(path))
     settings._file = path
     return settings
+
+
+def _require_known(values: object, file: str) -> None:
+    """Refuse a key that nothing has, at any depth, and name the nearest; values are looked at later."""
+    if not isinstance(values, Mapping):
+        return
+    models: dict[str, type[BaseModel] | None] = {"preprocessing": PreprocessingConfig, "session": SessionSettings}
+    models |= {entry.key: entry.settings_model() for entry in registry.entries()}
+    for key, part in values.items():
+        if key not in models:
+            problem, way_out = unknown(str(key), models)
+            raise ConfigError(problem, way_out=way_out, file=file)
+        if (model := models[str(key)]) is not None:
+            require_known_keys(model, with_names_of_today(part), file=file, part=str(key))
 
 
 def _refuse_what_unfolds(text: str, path: Path) -> None:

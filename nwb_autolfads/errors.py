@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import reprlib
-from typing import Any, Protocol, runtime_checkable
 
 LONGEST_VALUE = 120
 LONGEST_PART = 900  # letters of one part of a message; a list of what is in a file is the longest
@@ -81,16 +80,3 @@ class OutputError(NwbAutolfadsError):
 
 class NwbAutolfadsWarning(UserWarning):
     """Something that a user should know of a result, which was made all the same."""
-
-
-def described(error: ValueError | TypeError) -> str:
-    """Say in one line which settings are wrong, and how; of a `pydantic.ValidationError` what it says of each."""
-    items = error.errors()[:5] if isinstance(error, _SaysWhere) else []
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in items) or str(error)
-
-
-@runtime_checkable
-class _SaysWhere(Protocol):
-    """An error of pydantic, which need not be imported to know it."""
-
-    def errors(self) -> list[Any]: ...

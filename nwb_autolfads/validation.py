@@ -91,7 +91,7 @@ def require_known_keys(model: type[BaseModel], values: object, *, file: str = ""
         return
     for key, value in values.items():
         if key not in model.model_fields:
-            problem, way_out = _unknown(str(key), model.model_fields, part)
+            problem, way_out = unknown(str(key), model.model_fields, part)
             raise ConfigError(problem, way_out=way_out, file=file)
         if inner := part_of(model.model_fields[key]):
             require_known_keys(inner, value, file=file, part=f"{part}.{key}" if part else str(key))
@@ -103,7 +103,7 @@ def explained(error: ValidationError, model: type[BaseModel], part: str = "") ->
     place, name, field, names = part, "", None, model.model_fields
     for step in wrong["loc"]:
         if wrong["type"] in ("extra_forbidden", "invalid_key") and step == wrong["loc"][-1]:
-            return _unknown(str(step), names, place)
+            return unknown(str(step), names, place)
         if field is not None and not names:  # within a list, or one of several kinds that a value can have
             place = f"{place}[{step}]" if isinstance(step, int) else place
             continue
@@ -128,7 +128,8 @@ def _wrongness(kind: str, field: FieldInfo) -> str:
     return "does not exist" if all(get_origin(each) is Literal for each in _kinds(field)) else "does not fit"
 
 
-def _unknown(key: str, known: Iterable[str], part: str) -> tuple[str, str]:
+def unknown(key: str, known: Iterable[str], part: str = "") -> tuple[str, str]:
+    """Say that there is no such setting, and which is the nearest."""
     near = get_close_matches(key[:100], list(known), n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
     return f"there is no setting {shown(f'{part}.{key}' if part else key)[1:-1]}", f"{hint} {DOCUMENT} lists all"

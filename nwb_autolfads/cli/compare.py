@@ -34,7 +34,7 @@ def compare(
         typer.Option(metavar="PATH", help="A force, or a pattern; can be given again.", show_default=False),
     ] = None,
     bin_width: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Bins in which all is averaged.", min=0.001, max=1.0)
+        float, typer.Option(parser=options.number(0.001, 1.0), metavar="SECONDS", help="Bins in which all is averaged.")
     ] = 0.01,
     folds: Annotated[int, typer.Option(help="Blocks of time held out in turn.", min=3, max=100)] = 10,
     shuffles: Annotated[int, typer.Option(help="Controls with one side in random order.", min=0, max=100)] = 1,

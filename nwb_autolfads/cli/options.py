@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,27 @@ from nwb_autolfads.estimators import registry
 if TYPE_CHECKING:
     from nwb_autolfads.config import RunSettings, Source
     from nwb_autolfads.results.outputs import Target
+
+
+def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
+    """Return what reads a finite number within bounds: NaN and infinity are numbers to Python, and no use here."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text[:40]!r} is not a number.") from None
+        if not (math.isfinite(value) and low <= value <= high):
+            above = f" from {low:g}" if math.isfinite(low) else ""
+            below = f" up to {high:g}" if math.isfinite(high) else ""
+            raise typer.BadParameter(f"{text[:40]} is not a finite number{above}{below}.")
+        return value
+
+    return read
+
+
+LONGEST_S, LONGEST_MS = 86_400.0, 86_400_000.0
+"""A day: more is a mistake."""
 
 
 def _estimator_key(text: str) -> str:
@@ -72,8 +95,13 @@ Events = Annotated[
     str | None,
     typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Times that repeat; by default the longest table's starts."),
 ]
-Before = Annotated[float, typer.Option(metavar="SECONDS", help="Shown and compared before an event.", min=0.0)]
-After = Annotated[float, typer.Option(metavar="SECONDS", help="Shown and compared after an event.", min=0.0)]
+Before = Annotated[
+    float,
+    typer.Option(parser=number(0, LONGEST_S), metavar="SECONDS", help="Shown and compared before an event."),
+]
+After = Annotated[
+    float, typer.Option(parser=number(0, LONGEST_S), metavar="SECONDS", help="Shown and compared after an event.")
+]
 Phases = Annotated[
     str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")
 ]

@@ -63,14 +63,29 @@ def run(
         str | None,
         typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Events that end trials, each the first after its own."),
     ] = None,
-    trial_from: Annotated[float, typer.Option(metavar="MS", help="Begin of a trial, after its event.")] = -100.0,
+    trial_from: Annotated[
+        float,
+        typer.Option(
+            parser=options.number(-options.LONGEST_MS, options.LONGEST_MS),
+            metavar="MS",
+            help="Begin of a trial, after its event.",
+        ),
+    ] = -100.0,
     trial_to: Annotated[
         float | None,
-        typer.Option(metavar="MS", help="End of a trial, after its event (default 400), or after --until's (0)."),
+        typer.Option(
+            parser=options.number(-options.LONGEST_MS, options.LONGEST_MS),
+            metavar="MS",
+            help="End of a trial, after its event (default 400), or after --until's (0).",
+        ),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(metavar="M", help="Time for the training of AutoLFADS, in place of the preset's length."),
+        typer.Option(
+            parser=options.number(0),
+            metavar="M",
+            help="Time for the training of AutoLFADS, in place of the preset's length.",
+        ),
     ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,

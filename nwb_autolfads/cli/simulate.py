@@ -12,7 +12,7 @@ from nwb_autolfads.cli import options
 
 def simulate(
     out: Annotated[Path, typer.Argument(metavar="OUT.nwb", help="File to write.")],
-    duration: Annotated[float, typer.Option(help="Length (s).")] = 120.0,
+    duration: Annotated[float, typer.Option(parser=options.number(0), metavar="SECONDS", help="Length.")] = 120.0,
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,

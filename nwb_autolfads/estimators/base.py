@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.validation import unknown
 
 if TYPE_CHECKING:
     from nwb_autolfads.search.progress import ProgressCallback
@@ -70,9 +71,10 @@ class Estimator(ABC):
             If there is no such argument, or it is out of its range.
         """
         known = signature(cls).parameters
-        if unknown := sorted(set(settings) - set(known)):
-            way_out = f"Known are {', '.join(known)}"
-            raise ConfigError(f"there is no setting {unknown[0]}", way_out=way_out, obj=cls.name)
+        for key in settings:
+            if key not in known:
+                problem, way_out = unknown(str(key), known)
+                raise ConfigError(problem, way_out=way_out, obj=cls.name)
         return cls(**{**({"seed": making.seed} if "seed" in known else {}), **settings})
 
     @property

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from nwb_autolfads.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from nwb_autolfads.estimators.base import Estimator, Making
 
 ALL = "all"
@@ -60,6 +62,8 @@ class Entry:
         What it is, in a few words: docs and ``--help``.
     principle : str
         What it assumes, after its name: the report.
+    settings : str
+        The model of its part in a settings file, as ``module:class``; without, its class checks what it is given.
     colour : str
         Of its estimates, wherever they are drawn, as ``#rrggbb``; without, one that is left (`report.palette`).
     chooses : str
@@ -74,6 +78,7 @@ class Entry:
     where: str
     summary: str
     principle: str = ""
+    settings: str = ""
     colour: str = ""
     chooses: str = "nothing"
     can: Abilities = field(default_factory=Abilities)
@@ -81,12 +86,20 @@ class Entry:
 
     def load(self) -> type[Estimator]:
         """Import the class."""
-        module, _, name = self.where.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return _import(self.where)
+
+    def settings_model(self) -> type[BaseModel] | None:
+        """Import the model of its settings, where it has one."""
+        return _import(self.settings) if self.settings else None
 
     def make(self, settings: Mapping[str, Any], making: Making) -> Estimator:
         """Make the estimator from its part of the settings; see `Estimator.from_settings`."""
         return self.load().from_settings(settings, making)
+
+
+def _import(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 _ENTRIES: dict[str, Entry] = {}
@@ -149,6 +162,7 @@ register(
         "nwb_autolfads.estimators.lowpass:LowPass",
         "a zero-phase Butterworth filter at 20 Hz, the usual estimate",
         "smooths each muscle's rectified EMG with a filter of fixed cutoff",
+        "nwb_autolfads.estimators.settings:LowPassSettings",
         "#0072B2",
         "with `cutoff: auto` the cutoff, by held-out likelihood",
         Abilities(predicts_hidden=True),
@@ -162,6 +176,7 @@ register(
         "nwb_autolfads.estimators.subspace:LowPassSubspace",
         "the same, then projected on principal components or synergies of all muscles",
         "smooths, and keeps only what the muscles have in common",
+        "nwb_autolfads.estimators.settings:LowPassSubspaceSettings",
         "#CC79A7",
         "the number of components, and with `cutoff: auto` the cutoff, by held-out likelihood",
         Abilities(predicts_hidden=True),
@@ -174,6 +189,7 @@ register(
         "nwb_autolfads.estimators.bayes.estimator:BayesianFilter",
         "a Bayesian smoother of each muscle by itself (with `smooth: false` the causal filter)",
         "assumes that activation drifts, and now and then jumps; weighs each sample of EMG by that",
+        "nwb_autolfads.estimators.bayes.settings:BayesianFilterSettings",
         "#009E73",
         "diffusion and jump rate of each muscle, by predictive likelihood",
         Abilities(predicts_hidden=True),
@@ -187,6 +203,7 @@ register(
         "nwb_autolfads.estimators.autolfads.estimator:AutoLFADS",
         "a recurrent model of all muscles together",
         "a neural network that learns how muscles go on together, and keeps what such dynamics can make",
+        "nwb_autolfads.estimators.autolfads.config:AutoLFADSConfig",
         "#D55E00",
         "weights and hyperparameters",
         Abilities(trains=True, predicts_hidden=True, takes_trials=True, saves_model=True),

@@ -9,10 +9,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import xarray as xr
-from pydantic import ValidationError
 
 from nwb_autolfads.config import RunOptions, RunSettings, Source, given
-from nwb_autolfads.errors import SourceError, described
+from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.results.inside import parse_origin
 
@@ -69,10 +68,9 @@ class Asked:
             return None
         try:
             return cls(**json.loads(estimate.attrs["options"]))._checked()
-        except (TypeError, ValueError) as error:
-            reason = described(error) if isinstance(error, ValidationError) else "it is not what this package writes"
+        except (TypeError, ValueError, KeyError, RecursionError) as error:
             raise SourceError(
-                f"what was asked for cannot be understood ({reason})",
+                "what was asked for cannot be understood",
                 way_out="Make the estimate again with `nwb-autolfads run`",
                 file=str(parse_origin(estimate.attrs.get("origin")).get("file", "")),
                 obj="options",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nwb_autolfads.errors import OutputError
+from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.neighbours import files_behind
@@ -113,7 +113,11 @@ def check_target(
     check_outputs([output, *also], [*files_behind(source.file), *(path for path in read if path is not None)])
     if nwb_file is None or target.overwrite or target.link:
         return
-    if taken := [name for name in names if name in list_estimates(nwb_file)]:
+    try:
+        there = list_estimates(nwb_file)
+    except SourceError:  # said when the EMG is read
+        return
+    if taken := [name for name in names if name in there]:
         raise OutputError(
             f"an estimate called {taken[0]} is in the file already",
             way_out="Choose another --name, or --overwrite it",

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from nwb_autolfads.errors import NwbAutolfadsWarning
+
 RENAMED = {
     "together": "simultaneous_masking",
     "reading": "input_transform",
@@ -35,12 +37,12 @@ def with_names_of_today(values: Any) -> Any:
 
 
 def warn_of_old_names(values: Any) -> None:
-    """Warn of each old name among the keys of all dicts in it (FutureWarning)."""
+    """Warn of each old name among the keys of all dicts in it (`NwbAutolfadsWarning`)."""
     if not isinstance(values, Mapping):
         return
     for name, each in values.items():
         if name in RENAMED:
-            warnings.warn(f"the setting `{name}` is called `{RENAMED[name]}` now", FutureWarning, stacklevel=2)
+            warnings.warn(f"the setting `{name}` is called `{RENAMED[name]}` now", NwbAutolfadsWarning, stacklevel=2)
         warn_of_old_names(each)
 
 
@@ -50,7 +52,7 @@ def tensor_name_of_today(name: str) -> str:
 
 
 class Settings(BaseModel):
-    """Settings that cannot be changed; an unknown name is refused, one of version 0.1.0 taken with a FutureWarning."""
+    """Settings that cannot be changed; an unknown name is refused, one of version 0.1.0 taken with a warning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

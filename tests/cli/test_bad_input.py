@@ -143,10 +143,10 @@ def test_more_names_than_columns_are_refused(refusal, session):
     [
         ("preprocessing:\n  highpass_hz: -1\n", "preprocessing.highpass_hz"),
         ("preprocesing: {}\n", "preprocesing"),
-        ("lowpass:\n  magic: 1\n", "there is no setting magic"),
+        ("lowpass:\n  magic: 1\n", "there is no setting lowpass.magic. Known are cutoff, order, block_ms, seed."),
         ("a: &a [1]\nb: *a\n", "aliases"),
         ("{", "is not YAML"),
-        ("- 1\n", "valid dictionary"),
+        ("- 1\n", "all of it is [1], no settings"),
         ("!!python/object/apply:os.system ['true']\n", "is not YAML"),
         ("[" * 20_000, "nests deeper"),
         ("# " + "x" * 70_000, "larger than"),
@@ -160,14 +160,14 @@ def test_wrong_settings_are_named(refusal, session, tmp_path, text, said):
 
 
 def test_missing_settings_are_named(refusal, session, tmp_path):
-    assert "cannot be read" in refusal("run", session, "--config", tmp_path / "missing.yaml")
+    assert "missing.yaml: there is no such file" in refusal("run", session, "--config", tmp_path / "missing.yaml")
 
 
 def test_wrong_training_settings_are_named(refusal, session, tmp_path):
     settings = tmp_path / "settings.yaml"
     for text, said in (
         ("autolfads: {training: {members: 0}}", "training.members"),
-        ("autolfads: {training: 3}", "training: Input should be"),
+        ("autolfads: {training: 3}", "autolfads.training is 3, no settings"),
         ("autolfads: {nothing: 3}", "nothing"),
     ):
         settings.write_text(text)

@@ -17,6 +17,7 @@ from populations import search_of, small_engine
 
 from nwb_autolfads import open_emg, preprocess, read_activation
 from nwb_autolfads.config import read_settings
+from nwb_autolfads.errors import NwbAutolfadsWarning
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
@@ -68,7 +69,7 @@ def test_model_that_is_saved_again_has_the_names_of_today():
 
 def test_settings_file_is_taken_and_its_old_names_are_said():
     settings = read_settings(WRITTEN / "settings.yaml").estimators["autolfads"]
-    with pytest.warns(FutureWarning) as said:
+    with pytest.warns(NwbAutolfadsWarning) as said:
         estimator = registry.entry_of("AutoLFADS").make(settings, Making())
     assert sorted(str(each.message) for each in said) == [
         "the setting `hide_rate` is called `mask_rate` now",
@@ -84,7 +85,10 @@ def test_settings_file_is_taken_and_its_old_names_are_said():
 
 
 def test_setting_under_both_of_its_names_is_refused():
-    with pytest.warns(FutureWarning), pytest.raises(ValueError, match="`reading` is the old name of `input_transform`"):
+    with (
+        pytest.warns(NwbAutolfadsWarning),
+        pytest.raises(ValueError, match="`reading` is the old name of `input_transform`"),
+    ):
         AutoLFADSConfig(reading="linear", input_transform="linear")
 
 

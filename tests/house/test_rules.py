@@ -23,7 +23,7 @@ ALLOWED = {
     "evaluation": {"sources", "emg", "estimators", "results", "segments", "errors", "files"},
     "report": {"evaluation", "estimators", "segments", "errors", "files"},
     "simulate": {"errors", "files"},
-    "config": {"estimators", "emg", "sources", "errors", "files", "validation"},
+    "config": {"estimators", "search", "emg", "sources", "errors", "files", "validation"},
     "commands": {
         "sources",
         "emg",

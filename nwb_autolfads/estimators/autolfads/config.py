@@ -83,7 +83,7 @@ class AutoLFADSConfig(Settings):
 
         Warns
         -----
-        FutureWarning
+        NwbAutolfadsWarning
             Where a number is given under its name of version 0.1.0.
         """
         warn_of_old_names(changes)

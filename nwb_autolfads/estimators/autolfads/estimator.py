@@ -11,9 +11,10 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 
-from nwb_autolfads.errors import ConfigError, SourceError, described
+from nwb_autolfads.errors import ConfigError, SourceError
 from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
 from nwb_autolfads.estimators.autolfads.posterior import PosteriorOverTime, corrected, posterior_over_time
@@ -29,6 +30,7 @@ from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.progress import ProgressCallback, silent
 from nwb_autolfads.segments import Segments
+from nwb_autolfads.validation import DOCUMENT, explained
 
 
 class AutoLFADS(Estimator):
@@ -107,9 +109,11 @@ class AutoLFADS(Estimator):
             )
         try:
             config = PRESETS[making.preset].with_changes(settings)
+        except ValidationError as error:
+            problem, way_out = explained(error, AutoLFADSConfig, "autolfads")
+            raise ConfigError(problem, way_out=way_out) from error
         except (ValueError, TypeError) as error:
-            way_out = "docs/getting-started.md shows a settings file"
-            raise ConfigError(described(error), way_out=way_out, obj="autolfads") from error
+            raise ConfigError(str(error), way_out=f"See {DOCUMENT}", obj="autolfads") from error
         return cls(
             seed=making.seed,
             config=config,

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Self
 
 import safetensors.torch
 import torch
@@ -23,6 +23,7 @@ from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.observations import OBSERVATIONS
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.renamed import tensor_name_of_today, with_names_of_today
+from nwb_autolfads.validation import MAX_SEED, explained
 
 FORMAT = "nwb-autolfads model 1"
 MAX_BYTES = 1 << 30
@@ -32,17 +33,23 @@ MAX_HEADER_BYTES = 1 << 20
 class ModelCard(BaseModel):
     """What a model is besides its weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     muscles: tuple[str, ...] = Field(min_length=1, max_length=4096, description="Channels, in the order of the model.")
-    rate: float = Field(gt=0, description="Rate of the EMG it was trained on (Hz).")
-    seed: int = Field(description="Seed it was trained with.")
+    rate: float = Field(gt=0, le=1e6, description="Rate of the EMG it was trained on (Hz).")
+    seed: int = Field(ge=0, le=MAX_SEED, description="Seed it was trained with.")
     config: AutoLFADSConfig = Field(description="Configuration it was trained with.")
     trained_on: str = Field("", max_length=65536, description="Origin of the EMG it was trained on (JSON).")
     scores: tuple[float, ...] = Field(
         min_length=1, max_length=1024, description="Validation NLL per masked element (nats) of each model, best first."
     )
     block_ms: float = Field(0, ge=0, le=10_000, description="Length of the masked blocks (ms); 0: none.")
+
+    @model_validator(mode="after")
+    def _tells_muscles_apart(self) -> Self:
+        if len(set(self.muscles)) < len(self.muscles) or not all(self.muscles):
+            raise ValueError("its muscles must have names, each its own")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -114,9 +121,7 @@ def unpack(data: bytes, file: str) -> TrainedModel:
     try:
         card = ModelCard.model_validate_json(metadata.get("card", ""))
     except ValidationError as error:
-        raise refuse(
-            f"its description is not valid ({error.errors()[0]['loc']}: {error.errors()[0]['msg']})"
-        ) from error
+        raise refuse(f"its description is not valid: {explained(error, ModelCard)[0]}") from error
     sizes, parameters = sizes_of(card.config, len(card.muscles)), OBSERVATIONS[card.config.observation].parameters
     with torch.device("meta"):  # shapes only: nothing is allocated before they are known to agree
         expected = LFADS(sizes, len(card.scores), parameters, None).state_dict()
