@@ -105,7 +105,7 @@ def test_an_existing_output_is_refused_before_anything_is_computed(refusal, sess
 
 def test_the_input_is_no_output(refusal, session):
     before = session.read_bytes()
-    assert "--in-place" in refusal("run", session, "--out", session, "--overwrite")
+    assert "is read by this command" in refusal("run", session, "--out", session, "--overwrite")
     assert session.read_bytes() == before
 
 
