@@ -57,21 +57,30 @@ def test_the_command_compares_what_it_can_and_says_the_rest(result, capsys):
     scored = {row["target"] for row in found["behavior"]["scores"] if row["score"] == "r2"}
     assert scored >= {"hip", "knee"}
     assert not {name for name in scored if "force" in name}
-    assert "no spike lies in the time of the activation" in found["missing"]["cortex"]
-    assert "ground_force: does not vary" in found["missing"]["force"]
-    notes = "\n".join(found["notes"])
-    for said in (
-        "angle has 20 Hz: between its samples it was interpolated",
-        "angle is NaN in 20 of 280 samples",
-        "target ground_force was left out: does not vary",
-        "target later was left out: known in 0 % of the time of the estimates",
-        "target never was left out: known in 0 % of the time of the estimates",
-        "target strikes was left out: known in 6 % of the time of the estimates",
-        "processing/behavior/once was left out: has 1 sample(s): too few for a rate",
-        "muscle GM was left out: unusable EMG",
-        "1 of trials:start_time in the time of the estimates: too few for an average",
-    ):
-        assert said in notes, notes
+    assert found["missing"] == {
+        "cortex": "no spike lies in the time of the activation, 0.0 to 14.0 s",
+        "force": "no force can be used (ground_force: does not vary; d ground_force/dt: does not vary)",
+    }
+    why = {
+        "ground_force": "does not vary",
+        "later": "known in 0 % of the time of the estimates",
+        "never": "known in 0 % of the time of the estimates",
+    }
+    derivatives = {f"{d}{name}{dt}": why[name] for name in why for d, dt in (("", ""), ("d ", "/dt"), ("d2 ", "/dt2"))}
+    derivatives |= {"strikes": "known in 6 % of the time of the estimates"}
+    derivatives |= dict.fromkeys(("d strikes/dt", "d2 strikes/dt2"), "known in 0 % of the time of the estimates")
+    assert sorted(found["notes"]) == sorted(
+        [
+            "1 of trials:start_time in the time of the estimates: too few for an average",
+            "processing/behavior/once was left out: has 1 sample(s): too few for a rate",
+            "processing/behavior/angle has 20 Hz: between its samples it was interpolated",
+            "processing/behavior/angle is NaN in 20 of 280 samples: those were left out",
+            "processing/behavior/never is NaN in 1400 of 1400 samples: those were left out",
+            "processing/behavior/strikes has 2.5 Hz: between its samples it was interpolated",
+            "muscle GM was left out: unusable EMG: nothing was estimated",
+            *(f"target {name} was left out: {reason}" for name, reason in derivatives.items()),
+        ]
+    )
 
 
 def test_the_stretch_around_events_is_the_one_asked_for(result):

@@ -151,7 +151,7 @@ def test_a_section_that_is_registered_is_on_the_page_and_in_its_contents(monkeyp
         return [{"heading": "Of <all>", "citations": [f"{len(page.estimates)} & more"]}] if page.emg is not None else []
 
     toy = sections.Section("toy", "cite", show, "Toy")
-    monkeypatch.setattr(sections, "_AFTER_SCORES", (*sections._AFTER_SCORES, toy))
+    monkeypatch.setattr("nwb_autolfads.report.page.sections", lambda: [*sections.sections(), toy])
     estimates = {"LowPass": made_up_estimate(emg, history=False)}
     html = render_report(estimates, title="t", emg=emg)
     assert '<a href="#toy">Toy</a>' in html

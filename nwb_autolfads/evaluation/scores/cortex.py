@@ -134,7 +134,6 @@ def score_against_cortex(
     scores["unit_r2"] = (("estimator", "unit"), np.stack([each.r2 for each in to_units]))
     scores["population_r2"] = (("estimator",), np.nanmean(scores["unit_r2"][1], axis=1))
     scores["population_r2_fold"] = (("estimator", "fold"), np.nanmean(by_fold, axis=1))
-
     config = decoding_config(bins, shifts, n_folds=n_folds, guard=guard, events=events, seed=seed)
     config |= {"compared_with": "cortex", "smoothing_s": smoothing, "min_rate_hz": min_rate}
     result = xr.Dataset(
