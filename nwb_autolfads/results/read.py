@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import h5py
 import numpy as np
 import xarray as xr
 from hdmf import Container
 from ndx_muscle_activation import ActivationEstimate
-from pynwb import NWBFile
+from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
-from nwb_autolfads.sources.opening.nwb import reading_nwb
+from nwb_autolfads.sources.border import border
 
 Kind = TypeVar("Kind", bound=Container)
 
@@ -153,9 +155,19 @@ def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[
     SourceError
         If the file cannot be read as NWB.
     """
-    # What it links elsewhere is not read here, and the values of an estimate must lie in the file itself.
-    with reading_nwb(path, outside_links=True) as opened:
-        yield _objects_of(opened.nwbfile, kind)
+    name = str(path)
+    require_regular_file(path)
+    if not h5py.is_hdf5(path):
+        raise SourceError("is not an NWB file (no HDF5 in it)", file=name, way_out="Give the path of an NWB file")
+    with ExitStack() as closed_at_the_end:
+        # Links that lead nowhere are of no concern here: the values of an estimate must lie in the file itself.
+        with border(name, problem="cannot be read as NWB", way_out="Give an NWB file"):
+            file = closed_at_the_end.enter_context(h5py.File(path, "r"))
+            if file.attrs.get("nwb_version") is None:
+                problem = "is HDF5 but not an NWB file (it has no nwb_version)"
+                raise SourceError(problem, file=name, way_out="Give the path of an NWB file")
+            nwbfile = closed_at_the_end.enter_context(NWBHDF5IO(name, mode="r")).read()
+        yield _objects_of(nwbfile, kind)
 
 
 def _objects_of(nwbfile: NWBFile, kind: type[Kind]) -> dict[str, Kind]:

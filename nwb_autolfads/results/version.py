@@ -26,8 +26,11 @@ from nwb_autolfads.results.bare import write_bare_session
 from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, remove_object
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.repack import repack
+from nwb_autolfads.sources.border import border
 
 RESERVED = "muscles"
+
+UNREADABLE = "what the file says of its own types cannot be read"
 
 
 def choose_target(source: Path, target: str | os.PathLike[str] | None, *, in_place: bool, link: bool) -> Path:
@@ -157,8 +160,10 @@ def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]], source: Path) -
         for name in builds:
             if f"{MODULE}/{name}" in file:
                 remove_object(file, name)
-        with NWBHDF5IO(file=file, mode="a") as io:
-            nwbfile = io.read()
+        with contextlib.ExitStack() as closed_at_the_end:
+            with border(str(source), "specifications", problem=UNREADABLE):
+                io = closed_at_the_end.enter_context(NWBHDF5IO(file=file, mode="a"))
+                nwbfile = io.read()
             module = _behavior_module(nwbfile)
             for build in builds.values():
                 module.add(build(module))
@@ -180,10 +185,11 @@ def _behavior_module(nwbfile: NWBFile) -> Any:
 
 
 def _require_valid(path: Path, source: Path) -> None:
-    found = {str(error) for error in pynwb.validate(path=str(path))}
-    if not found:
-        return
-    new = sorted(found - {str(error) for error in pynwb.validate(path=str(source))})
+    with border(str(source), "specifications", problem=UNREADABLE):
+        found = {str(error) for error in pynwb.validate(path=str(path))}
+        if not found:
+            return
+        new = sorted(found - {str(error) for error in pynwb.validate(path=str(source))})
     if new:
         raise OutputError(
             f"the result does not validate ({len(new)} errors, the first: {new[0]})",
