@@ -1,6 +1,41 @@
 """All kinds of cases, in one list."""
 
-from faults.campaign import structure, timing
-from faults.campaign.cases import Case
+from faults.campaign import (
+    bombs,
+    damaged,
+    dead_links,
+    emg_content,
+    links,
+    models,
+    names,
+    outputs,
+    results,
+    settings,
+    structure,
+    timing,
+    zarr_and_neo,
+)
+from faults.campaign.cases import Case, Kind
 
-ALL: list[Case] = [case for kind in (structure.CASES, timing.CASES, timing.result) for case in kind]
+KINDS: tuple[Kind, ...] = (
+    structure.CASES,
+    timing.CASES,
+    timing.result,
+    links.CASES,
+    dead_links.CASES,
+    bombs.CASES,
+    bombs.RESULTS,
+    emg_content.CASES,
+    outputs.CASES,
+    results.CASES,
+    results.TRAINED,
+    models.CASES,
+    settings.CASES,
+    settings.OPTIONS,
+    names.CASES,
+    zarr_and_neo.ZARR,
+    zarr_and_neo.NEO,
+    damaged.CASES,
+    damaged.RESULTS,
+)
+ALL: list[Case] = [case for kind in KINDS for case in kind]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from faults.campaign.commands import ForkServer, Place
+from hdmf_zarr import NWBZarrIO
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
@@ -94,8 +95,14 @@ def write_series(path: Path, data: NDArray | None = None, *, rate: float | None 
     return save(nwbfile, path)
 
 
+def write_zarr(source: Path, target: Path) -> None:
+    """Write a session again in Zarr."""
+    with NWBHDF5IO(source, "r") as read, NWBZarrIO(str(target), "w") as write:
+        write.export(src_io=read, write_args={"link_data": False})
+
+
 def make_templates(folder: Path, server: ForkServer) -> Path:
-    """Make the files that cases copy: ``recording.nwb``, ``result.nwb``, ``weights.nwb`` and ``model.safetensors``."""
+    """Make the files that cases copy: recording, result, weights (NWB), recording.zarr, model.safetensors and others."""
     place = Place(folder / "making", folder)
     recording = write_recording(place.work / "recording.nwb")
     settings = place.work / "tiny.yaml"
@@ -106,9 +113,10 @@ def make_templates(folder: Path, server: ForkServer) -> Path:
         ("run", recording.name, *model),
         ("simulate", "simulated.nwb", "--duration", "12"),
     ):
-        done = server.run(place, arguments)
+        done = server.run(place, arguments, seconds=300.0)
         if done.code or done.hung:
             raise RuntimeError(f"{arguments}: {done}")
+    write_zarr(recording, folder / "recording.zarr")
     for file in place.work.iterdir():
         shutil.copy(file, folder / file.name)
     return folder
