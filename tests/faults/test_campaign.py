@@ -38,3 +38,6 @@ def test_the_campaign_is_as_large_as_it_says():
     names = [f"{case.kind}: {case.name}" for case in ALL]
     assert len(names) == len(set(names))
     assert set(names) >= KNOWN_TO_FAIL
+    assert len(names) >= 300
+    assert sum(not case.slow for case in ALL) >= 150
+    assert {case.kind for case in ALL} == {case.kind for case in ALL if not case.slow}

@@ -47,9 +47,9 @@ def works(arguments: tuple[str, ...], *prints: str, makes: tuple[str, ...] | Non
     return Step(arguments, Expected.WORKS, prints, _made(arguments) if makes is None else makes)
 
 
-def either(arguments: tuple[str, ...]) -> Step:
-    """Return a step that may be refused or work."""
-    return Step(arguments, Expected.EITHER, (), _made(arguments))
+def either(arguments: tuple[str, ...], *says: str) -> Step:
+    """Return a step that may be refused or work, and says certain words in any case."""
+    return Step(arguments, Expected.EITHER, says, _made(arguments))
 
 
 def _made(arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -42,8 +42,9 @@ def problems(step: Step, outcome: Outcome, place: Place, before: dict[str, tuple
     done = outcome.code == 0
     if outcome.code > 0 and "Traceback" not in outcome.stderr:
         found += _of_message(step, outcome, place)
-    elif done and step.expected is Expected.WORKS:
-        found += [f"does not print {word!r}" for word in step.says if word not in outcome.stdout]
+    if done == (step.expected is Expected.WORKS) or step.expected is Expected.EITHER:
+        said = outcome.stdout + outcome.stderr
+        found += [f"does not say {word!r}: {outcome.stderr[:500]!r}" for word in step.says if word not in said]
     found += _of_files(step.makes if done else (), before, snapshot(place.root), must=done)
     return [f"{' '.join(step.arguments)[:200]}: {each}" for each in found]
 
@@ -97,7 +98,6 @@ def _of_message(step: Step, outcome: Outcome, place: Place) -> list[str]:
         found.append(f"a word of {longest} characters: {said[:300]!r}")
     if not any(os.path.basename(argument)[:100] in said for argument in step.arguments[1:]):
         found.append(f"names neither the file nor the option: {said[:400]!r}")
-    found += [f"does not say {word!r}: {said[:500]!r}" for word in step.says if word not in said]
     return found
 
 

@@ -1,5 +1,7 @@
 """All kinds of cases, in one list."""
 
+from dataclasses import replace
+
 from faults.campaign import (
     bombs,
     damaged,
@@ -38,4 +40,9 @@ KINDS: tuple[Kind, ...] = (
     damaged.CASES,
     damaged.RESULTS,
 )
-ALL: list[Case] = [case for kind in KINDS for case in kind]
+FAST_EVERY = 4
+"""Of each kind every so many cases run in `make test`, the others with the slow tests."""
+
+ALL: list[Case] = [
+    replace(case, slow=case.slow or at % FAST_EVERY > 0) for kind in KINDS for at, case in enumerate(kind)
+]

@@ -102,7 +102,7 @@ def write_zarr(source: Path, target: Path) -> None:
 
 
 def make_templates(folder: Path, server: ForkServer) -> Path:
-    """Make the files that cases copy: recording, result, weights (NWB), recording.zarr, model.safetensors and others."""
+    """Make what cases copy: recording, result and weights (NWB), recording.zarr, model.safetensors and others."""
     place = Place(folder / "making", folder)
     recording = write_recording(place.work / "recording.nwb")
     settings = place.work / "tiny.yaml"
