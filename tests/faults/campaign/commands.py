@@ -67,6 +67,9 @@ class Place:
         home = {"HOME": "home", "XDG_CACHE_HOME": "home/.cache", "XDG_CONFIG_HOME": "home/.config", "TMPDIR": "tmp"}
         kept = {key: text for key, text in os.environ.items() if key in ("PATH", "PYTHONPATH", "LANG", "LC_ALL")}
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        threads["TORCHINDUCTOR_CACHE_DIR"] = str(
+            self.templates / "torch"
+        )  # made where PyTorch is imported, used by nobody
         threads["NWB_AUTOLFADS_KERNEL"] = "off"  # no minutes of a compiler for models that take a moment
         return kept | threads | {key: str(self.root / folder) for key, folder in home.items()}
 

@@ -19,7 +19,6 @@ RATE_HZ = 1000.0
 SECONDS = 16
 MUSCLES = ("TA", "SOL", "VL")
 TINY_MODEL = """\
-preprocessing: {analysis_rate_hz: 100}
 autolfads:
   ic_encoder: 4
   ci_encoder: 4
