@@ -58,17 +58,13 @@ def first_tensor(values: dict[str, Any]) -> dict[str, Any]:
 
 model("empty", lambda d: b"")
 model("seven bytes", lambda d: d[:7])
-model("a header and nothing", lambda d: d[:8])
 model("cut in half", lambda d: d[: len(d) // 2])
 model("one byte short", lambda d: d[:-1])
-model("one byte long", lambda d: d + b"\0")
 model("noise", lambda d: bytes(range(256)) * 40)
 model("a header of 2^63 bytes", lambda d: struct.pack("<Q", 2**63) + d[8:])
-model("a header of 2^64 - 1 bytes", lambda d: b"\xff" * 8 + d[8:])
 model("a header that is no JSON", lambda d: d[:8] + b"x" * 200 + d[208:])
 model("a header nested 50,000 deep", lambda d: struct.pack("<Q", 100_000) + b"[" * 50_000 + b"]" * 50_000)
 model("a header that is a list", lambda d: struct.pack("<Q", 2) + b"[]")
-model("a header that is a number", lambda d: struct.pack("<Q", 1) + b"5")
 model("metadata that are a number", header(lambda h: h.update(__metadata__=5)))
 model("metadata that are null", header(lambda h: h.update(__metadata__=None)))
 model("a card that is a number", header(lambda h: h["__metadata__"].update(card=5)))
@@ -80,7 +76,6 @@ model("a format that moves the cursor", header(lambda h: h["__metadata__"].updat
 model("a tensor of a petabyte", header(lambda h: first_tensor(h).update(shape=[10**15])))
 model("a tensor of negative size", header(lambda h: first_tensor(h).update(shape=[-1])))
 model("a tensor of another type", header(lambda h: first_tensor(h).update(dtype="F64")))
-model("a tensor of no type", header(lambda h: first_tensor(h).update(dtype="Q9")))
 model("a tensor beyond the end", header(lambda h: first_tensor(h).update(data_offsets=[0, 10**12])))
 model(
     "tensors in each other",

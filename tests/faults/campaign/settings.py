@@ -55,16 +55,11 @@ for _wrong, _right in {
 for _key in (
     "highpass_hz",
     "analysis_rate_hz",
-    "notch_bandwidth_hz",
-    "clip_quantile",
-    "floor",
-    "lowpass_hz",
     "notch_hz",
-    "highpass_order",
 ):
-    for _value in (".nan", ".inf", "-1", "1e308", "text", "[1, [2]]", "1" + "0" * 400):
+    for _value in (".nan", ".inf", "-1", "text"):
         settings(f"{_key} of {_value[:12]}", f"preprocessing: {{{_key}: {_value}}}", refused(WITH, _key))
-for _value in (".nan", ".inf", "-1", "0", "1e308", "text", "[]", "1e-300"):
+for _value in (".nan", ".inf", "-1", "1e308", "[]"):
     settings(f"lowpass cutoff of {_value}", f"lowpass: {{cutoff: {_value}}}", refused(WITH, "cutoff"))
 settings("a list", "- 1\n")
 settings("a number", "5\n")
@@ -131,18 +126,19 @@ def option(command: tuple[str, ...], *more: str, works_too: bool = False) -> Non
     OPTIONS.case(name, step)(lambda place: place.copy("result.nwb"))
 
 
-for _value in ("nan", "inf", "-inf", "-1", "1e308", "0", "text", ""):
+for _value in ("nan", "inf", "-1", "1e308", ""):
     option(("simulate", "new.nwb"), "--duration", _value)
+for _value in ("nan", "0"):
     option(COMPARE, "--bin-width", _value)
-    option((*RUN, "--overwrite"), "--minutes", _value)
-for _value in ("nan", "inf", "1e308"):
+    option(("run", FILE, "--out", "new.nwb"), "--minutes", _value)
+for _value in ("nan", "inf"):
     option(COMPARE, "--before", _value)
     option(REPORT, "--after", _value)
     option((*RUN, "--overwrite", "--trials", "trials:start_time"), "--trial-from", _value)
     option((*RUN, "--overwrite", "--trials", "trials:start_time"), "--trial-to", _value)
 for _value in ("-1", "1.5", "2" * 400, "text"):
-    option(RUN, "--seed", _value)
-option(RUN, "--seed", str(2**200))
+    option((*RUN, "--overwrite"), "--seed", _value)
+option((*RUN, "--overwrite"), "--seed", str(2**200))
 option(COMPARE, "--seed", str(2**64))
 option(("simulate", "new.nwb"), "--seed", str(2**200))
 for _place in (
@@ -151,17 +147,13 @@ for _place in (
     "/",
     "",
     "acquisition",
-    "acquisition/EMG/data",
     "x" * 10_000,
     "\x1b[2J",
     "*",
-    "units",
-    "a,b",
-    ",",
 ):
     option((*RUN, "--overwrite"), "--emg", _place, works_too=_place in ("*", "acquisition", ""))
     option(REPORT, "--events", _place)
-for _muscles in ("", ",", "TA,TA", "nobody", "TA," * 2000, "\x1b[2J", "TA,SOL,VL,x"):
+for _muscles in (",", "TA,TA", "nobody", "TA," * 2000, "\x1b[2J"):
     option((*RUN, "--overwrite"), "--muscles", _muscles)
 option((*RUN, "--overwrite"), "--unit", "bananas")
 option(RUN, "--io", "QuuxIO")

@@ -75,20 +75,17 @@ zarr("a good one", lambda folder: None, works(SEE), works(RUN, makes=("new.nwb",
 zarr(
     "one and no place for the result", lambda folder: None, refused(("run", FOLDER, "--estimator", "lowpass"), "--out")
 )
-for _name in (".zmetadata", ".zgroup", f"{DATA}/.zarray", "acquisition/EMG/.zattrs", ".zattrs"):
+for _name in (".zmetadata", f"{DATA}/.zarray", ".zattrs"):
     zarr(f"{_name} that is no JSON", text(_name, "{"))
-    zarr(f"{_name} that is empty", text(_name, ""))
     zarr(f"{_name} that is a list", text(_name, "[]"))
     zarr(f"{_name} nested 100,000 deep", text(_name, "[" * 100_000))
 for _kind, _values in {
-    "shape": [[10**15, 3], [-1, 3], [], "text", [1.5, 3]],
-    "chunks": [[0, 3], [10**12, 3], [-5, 3], [1]],
-    "dtype": ["<f9", "|O", "quux", 5, "<M8[s]", "<U10"],
-    "compressor": [{"id": "quux"}, {"id": "pickle"}, 5, {"id": "zlib", "level": 10**9}],
-    "filters": [[{"id": "pickle", "protocol": 5}], [{"id": "json2"}], 5],
-    "fill_value": ["text", {}],
-    "zarr_format": [1, 3, 99, "two"],
-    "order": ["Z"],
+    "shape": [[10**15, 3], [-1, 3], "text"],
+    "chunks": [[0, 3], [10**12, 3]],
+    "dtype": ["|O", "quux", "<U10"],
+    "compressor": [{"id": "quux"}, {"id": "pickle"}],
+    "filters": [[{"id": "pickle", "protocol": 5}], 5],
+    "zarr_format": [3],
 }.items():
     for _value in _values:
         zarr(f"samples with {_kind} {json.dumps(_value)}", array(**{_kind: _value}), *UNREADABLE)
@@ -189,17 +186,17 @@ neo("a good one", edf(), works(SEE_EDF), works(RUN_EDF, makes=("new.nwb",)))
 neo("one without a session", edf(), refused(("run", EDF, *NEW), EDF))
 ODD = (either(SEE_EDF), either(RUN_EDF))
 for _name, _value in {
-    "records": ["-1", "0", "99999999", "text", "8.5"],
-    "seconds": ["0", "-1", "1e308", "nan", "text", "0.0001"],
-    "signals": ["0", "-3", "9999", "text"],
-    "samples": ["0", "-5", "99999999", "text"],
-    "size": ["0", "99999999", "text"],
-    "low": ["3200", "nan", "text"],
-    "digital_low": ["32767", "text"],
-    "date": ["99.99.99", "text"],
+    "records": ["-1", "99999999", "text"],
+    "seconds": ["0", "1e308", "nan"],
+    "signals": ["0", "9999"],
+    "samples": ["0", "99999999"],
+    "size": ["99999999"],
+    "low": ["3200", "nan"],
+    "digital_low": ["32767"],
+    "date": ["99.99.99"],
     "label": ["", "\xff\xfe", "\x1b[2J"],
-    "unit": ["bananas", "", "\xb5V"],
-    "version": ["9", "\xffBIOSEMI"],
+    "unit": ["bananas", ""],
+    "version": ["9"],
 }.items():
     for _odd in _value:
         neo(f"EDF with {_name} {_odd!r}", edf(**{_name: _odd}), *ODD)
@@ -207,39 +204,10 @@ neo("EDF cut in its header", edf()[:300])
 neo("EDF cut in its samples", edf()[:20_000], *ODD)
 neo("EDF of nothing", b"")
 neo("EDF of noise", np.random.default_rng(0).bytes(20_000))
-for _suffix in (
-    "smr",
-    "nev",
-    "ns5",
-    "rhd",
-    "abf",
-    "plx",
-    "nwb",
-    "mat",
-    "txt",
-    "csv",
-    "h5",
-    "nix",
-    "ncs",
-    "xyz",
-    "smrx",
-    "bdf",
-    "rhs",
-    "axgd",
-):
-    _file = f"session.{_suffix}"
-    for _what, _content in {
-        "noise": np.random.default_rng(1).bytes(20_000),
-        "nothing": b"",
-        "zeros": bytes(20_000),
-    }.items():
-        neo(
-            f"{_suffix} of {_what}",
-            _content,
-            refused(("inspect", _file), _file),
-            refused(("run", _file, *NEW, *SESSION), _file),
-            file=_file,
-        )
+for _suffix in ("smr", "nev", "rhd", "abf", "plx", "nwb", "h5", "nix", "mat", "xyz"):
+    _file, _content = f"session.{_suffix}", np.random.default_rng(1).bytes(20_000)
+    _steps = refused(("inspect", _file), _file), refused(("run", _file, *NEW, *SESSION), _file)
+    neo(f"{_suffix} of noise", _content, *_steps, file=_file)
 neo(
     "Intan with a header of lies",
     struct.pack("<IHH", 0xC6912702, 3, 0) + b"\xff" * 2000,
