@@ -71,6 +71,8 @@ def _of_speech(outcome: Outcome) -> list[str]:
     for name, text in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
         if "Traceback" in text:
             found.append(f"traceback on {name}: ...{text[-400:]!r}")
+        if "nobody foresaw" in text:
+            found.append(f"an error that nobody foresaw on {name}: {text[-400:]!r}")
         if "\x1b" in text:
             found.append(f"escape codes on {name}")
     said = outcome.stderr
