@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -37,9 +38,8 @@ def link(place: Place, target: str, obj: str = "/emg", file: Path | None = None,
         attrs = dict(hdf5[at].attrs) if file is None else {}
         del hdf5[at]
         hdf5[at] = h5py.ExternalLink(target, obj)
-        if attrs and (path.parent / target).is_file():
-            with h5py.File(path.parent / target, "r+") as other:
-                other[obj].attrs.update(attrs)
+        with contextlib.suppress(KeyError, OSError), h5py.File(path.parent / target, "r+") as other:
+            other[obj].attrs.update(attrs)
     return path
 
 
