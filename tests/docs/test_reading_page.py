@@ -8,7 +8,8 @@ from docs.test_readme import blocks, call, commands
 
 from nwb_autolfads import simulate_session
 from nwb_autolfads.config import read_settings
-from nwb_autolfads.emg.config import PRESETS
+from nwb_autolfads.emg import advice, missing
+from nwb_autolfads.emg.config import PRESETS, PreprocessingConfig
 
 PAGE = "docs/reading-emg.md"
 
@@ -33,3 +34,15 @@ def test_its_settings_are_accepted_and_its_presets_are_all_there(tmp_path):
     assert given.subject() == {"subject_id": "s1", "species": "Homo sapiens", "sex": "F", "age": "P30Y"}
     text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
     assert all(f"| `{name}` |" in text for name in PRESETS)
+
+
+def test_its_limits_of_missing_and_implausible_samples_are_those_of_the_code():
+    text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
+    limits = [
+        f"more than {missing.ABSURD:g} times farther",
+        f"more than {100 * missing.LARGEST_SHARE:g} % of its power, or {100 * missing.LARGEST_WEIGHT:g} % of its average",
+        f"above {1e3 * advice.LARGEST_V:g} mV or below {1e6 * advice.LEAST_V:g} µV",
+    ]
+    assert [each for each in limits if each not in text] == []
+    assert PreprocessingConfig().missing_share_limit == 0.5
+    assert "more than half of a muscle is missing" in text
