@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from dataclasses import dataclass
@@ -83,14 +84,15 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
     check_rectified(emg)
     usable = usable_muscles(emg)
     if not usable.any() or emg.sizes["time"] == 0:
-        raise SignalError(
+        raise unfit(
+            emg,
             f"none of {emg.sizes['muscle']} muscles with {emg.sizes['time']} bins is usable",
-            way_out="See the quality report of preprocessing for the reasons",
+            "See the quality report of preprocessing for the reasons",
         )
     values = emg.values[:, usable].astype(np.float64)
     muscles = emg["muscle"].values[usable]
     for muscle, column in zip(muscles, values.T, strict=True):
-        _check_muscle(str(muscle), column)
+        _check_muscle(emg, str(muscle), column)
     n_raised = int(np.count_nonzero(values <= 0))
     if n_raised:
         warnings.warn(
@@ -106,6 +108,16 @@ def usable_muscles(emg: xr.DataArray) -> NDArray[np.bool_]:
     return np.asarray(emg["usable"].values, bool) if "usable" in emg.coords else np.ones(emg.sizes["muscle"], bool)
 
 
+def unfit(emg: xr.DataArray, problem: str, way_out: str, *, obj: str = "") -> SignalError:
+    """Return an error that names where the EMG comes from, and the muscle (``obj``) where it is one."""
+    try:
+        origin = json.loads(emg.attrs.get("origin", "{}"))
+    except (TypeError, ValueError):
+        origin = {}
+    origin = origin if isinstance(origin, dict) else {}
+    return SignalError(problem, file=origin.get("file", ""), obj=obj or origin.get("object_path", ""), way_out=way_out)
+
+
 def check_rectified(emg: xr.DataArray) -> None:
     """Refuse what is not shaped, timed and named like rectified EMG, whatever its values.
 
@@ -118,29 +130,31 @@ def check_rectified(emg: xr.DataArray) -> None:
     way_out = "Make it with nwb_autolfads.preprocess"
     needed = {"time", "muscle", "segment"}
     if emg.dims != ("time", "muscle") or not needed <= set(emg.coords) or "rate" not in emg.attrs:
-        raise SignalError(
+        raise unfit(
+            emg,
             f"the EMG has dims {emg.dims}, coordinates {sorted(map(str, emg.coords))}, attrs {sorted(emg.attrs)}; "
             "an estimator needs dims (time, muscle), coordinates time, muscle and segment, and the attribute rate",
-            way_out=way_out,
+            way_out,
         )
     for name, kind in (("EMG", emg.dtype), ("coordinate time", emg["time"].dtype)):
         if kind.kind not in "fiu":
-            raise SignalError(f"the {name} is of type {kind}, not of real numbers", way_out=way_out)
+            raise unfit(emg, f"the {name} is of type {kind}, not of real numbers", way_out)
     rate = emg.attrs["rate"]
     if not isinstance(rate, int | float | np.number) or not 0 < rate < math.inf:
-        raise SignalError(f"the attribute rate is {rate!r}, not a number of Hz above 0", way_out=way_out)
+        raise unfit(emg, f"the attribute rate is {rate!r}, not a number of Hz above 0", way_out)
     time = emg["time"].values
     wrong = (
         np.flatnonzero(~np.isfinite(time)) if not np.isfinite(time).all() else np.flatnonzero(np.diff(time) <= 0) + 1
     )
     if wrong.size:
-        raise SignalError(
+        raise unfit(
+            emg,
             f"the times of the EMG are not finite or do not ascend, first at bin {wrong[0]}: {time[wrong[0]]:g} s",
-            way_out="Sort it by time, and leave out bins without a time",
+            "Sort it by time, and leave out bins without a time",
         )
     names = [str(name) for name in emg["muscle"].values]
     if len(set(names)) < len(names):
-        raise SignalError(f"two muscles have one name: {', '.join(names)}", way_out="Give each its own name")
+        raise unfit(emg, f"two muscles have one name: {', '.join(names)}", "Give each its own name")
 
 
 def moving_average(values: NDArray[np.float64], visible: NDArray[np.float64], width: int) -> NDArray[np.float64]:
@@ -162,26 +176,29 @@ def moving_average(values: NDArray[np.float64], visible: NDArray[np.float64], wi
     return uniform_filter1d(values * visible[:, None], width, axis=0)[enough] / weight[enough, None]
 
 
-def _check_muscle(muscle: str, column: NDArray[np.float64]) -> None:
+def _check_muscle(emg: xr.DataArray, muscle: str, column: NDArray[np.float64]) -> None:
     n_infinite = int(np.count_nonzero(np.isinf(column)))
     if n_infinite:
-        raise SignalError(
+        raise unfit(
+            emg,
             f"{n_infinite} of {len(column)} values are infinite",
+            "Put NaN where the EMG is not known, or mark the muscle as unusable",
             obj=f"muscle {muscle!r}",
-            way_out="Put NaN where the EMG is not known, or mark the muscle as unusable",
         )
     known = column[~np.isnan(column)]
     if not known.size:
-        raise SignalError(
+        raise unfit(
+            emg,
             f"all of {len(column)} values are missing (NaN)",
+            "Mark the muscle as unusable, or leave it out",
             obj=f"muscle {muscle!r}",
-            way_out="Mark the muscle as unusable, or leave it out",
         )
     if known.min() == known.max():
-        raise SignalError(
+        raise unfit(
+            emg,
             f"the rectified EMG never changes (it is {known[0]:g} throughout)",
+            "Mark the muscle as unusable, or leave it out",
             obj=f"muscle {muscle!r}",
-            way_out="Mark the muscle as unusable, or leave it out",
         )
 
 

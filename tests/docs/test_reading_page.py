@@ -40,7 +40,8 @@ def test_its_limits_of_missing_and_implausible_samples_are_those_of_the_code():
     text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
     limits = [
         f"more than {missing.ABSURD:g} times farther",
-        f"more than {100 * missing.LARGEST_SHARE:g} % of its power, or {100 * missing.LARGEST_WEIGHT:g} % of its average",
+        f"more than {100 * missing.LARGEST_SHARE:g} % of its power",
+        f"or {100 * missing.LARGEST_WEIGHT:g} % of its average",
         f"above {1e3 * advice.LARGEST_V:g} mV or below {1e6 * advice.LEAST_V:g} µV",
     ]
     assert [each for each in limits if each not in text] == []

@@ -1,5 +1,7 @@
 """What is missing of a muscle counts for nothing in every estimator, and costs the other muscles nothing."""
 
+import json
+
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
@@ -221,5 +223,15 @@ TIME = 10 + np.arange(N) / RATE
 def test_what_is_not_rectified_emg_is_refused(emg, message):
     for estimator in (LowPass(10.0), LowPassSubspace(10.0, 1), BayesianFilter()):
         with pytest.raises(SignalError) as caught:
-            estimator.fit(emg.assign_attrs(rate=emg.attrs["rate"]))
+            estimator.fit(emg)
         assert str(caught.value) == message
+
+
+def test_a_refusal_names_the_file_that_the_emg_is_from():
+    origin = json.dumps({"file": "session.nwb", "object_path": "acquisition/EMG"})
+    emg = described(time=TIME[::-1]).assign_attrs(origin=origin)
+    with pytest.raises(SignalError, match="^session.nwb, acquisition/EMG: the times of the EMG are not finite"):
+        LowPass(10.0).fit(emg)
+    emg = described(values=holed(example()[0], slice(None))).assign_attrs(origin=origin)
+    with pytest.raises(SignalError, match="^session.nwb, muscle 'muscle 1': all of 4000 values are missing"):
+        LowPass(10.0).fit(emg)

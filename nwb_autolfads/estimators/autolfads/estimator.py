@@ -20,9 +20,8 @@ from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_mask
 from nwb_autolfads.estimators.autolfads.posterior import PosteriorOverTime, corrected, posterior_over_time
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import MAX_BYTES, TrainedModel, pack, unpack
-from nwb_autolfads.estimators.autolfads.windows import unfit
 from nwb_autolfads.estimators.base import Estimator, Making
-from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
+from nwb_autolfads.estimators.observed import check_rectified, unfit, usable_muscles
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.lfads.masking import Mask

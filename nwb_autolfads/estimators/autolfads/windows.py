@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.estimators.observed import unfit
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.segments import Segments
 
@@ -26,12 +24,6 @@ def padded(emg: xr.DataArray, at_least: int) -> Tensor:
     """Return the values, float32 (time, muscle), with nothing known (NaN) after their end up to a window's length."""
     values = torch.from_numpy(np.ascontiguousarray(emg.values, dtype=np.float32))
     return nn.functional.pad(values, (0, 0, 0, max(at_least - len(values), 0)), value=torch.nan)
-
-
-def unfit(emg: xr.DataArray, problem: str, way_out: str) -> SignalError:
-    """Return an error that names where the EMG comes from."""
-    origin = json.loads(emg.attrs.get("origin", "{}"))
-    return SignalError(problem, file=origin.get("file", ""), obj=origin.get("object_path", ""), way_out=way_out)
 
 
 def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: int = 0) -> Segments:
