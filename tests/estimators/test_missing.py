@@ -230,8 +230,8 @@ def test_what_is_not_rectified_emg_is_refused(emg, message):
 def test_a_refusal_names_the_file_that_the_emg_is_from():
     origin = json.dumps({"file": "session.nwb", "object_path": "acquisition/EMG"})
     emg = described(time=TIME[::-1]).assign_attrs(origin=origin)
-    with pytest.raises(SignalError, match="^session.nwb, acquisition/EMG: the times of the EMG are not finite"):
+    with pytest.raises(SignalError, match=r"^session\.nwb, acquisition/EMG: the times of the EMG are not finite"):
         LowPass(10.0).fit(emg)
     emg = described(values=holed(example()[0], slice(None))).assign_attrs(origin=origin)
-    with pytest.raises(SignalError, match="^session.nwb, muscle 'muscle 1': all of 4000 values are missing"):
+    with pytest.raises(SignalError, match=r"^session\.nwb, muscle 'muscle 1': all of 4000 values are missing"):
         LowPass(10.0).fit(emg)
