@@ -30,7 +30,7 @@ def settle_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    warnings.formatwarning = lambda message, *_: f"Note: {message}\n"  # not the line of code that gave it
+    warnings.formatwarning = lambda message, *_: f"  note: {printable(str(message)).replace(chr(10), ' ')}\n"
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", NwbAutolfadsWarning)
 

@@ -15,7 +15,7 @@ from nwb_autolfads.config import RunSettings, as_arguments
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
-from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.errors import NwbAutolfadsError, SourceError, printable
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.base import Making
 from nwb_autolfads.files.atomic import write_text
@@ -88,6 +88,8 @@ def report(
             emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
         if json.loads(emg.attrs["preprocessing"]) != _of_whole_recording(json.loads(first.attrs["preprocessing"])):
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
+        elif gone := sorted(set(first["muscle"].values.tolist()) - set(emg["muscle"].values.tolist())):
+            emg, note = None, f"The EMG is not drawn: no muscle in it is called {printable(', '.join(gone), 200)}."
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
     commands, settings_files = how_to_make(estimates, file)

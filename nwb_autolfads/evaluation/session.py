@@ -195,6 +195,12 @@ def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingCon
             way_out="Give the settings file of that run with --config (in Python: preprocessing=)",
             file=str(file.container_source),
         )
+    if gone := sorted(set(estimate["muscle"].values.tolist()) - set(emg["muscle"].values.tolist())):
+        raise SourceError(
+            f"no muscle of the EMG is called {', '.join(gone)}, as in the estimate",
+            way_out="Make the estimate again, with the names that the file has now",
+            file=str(file.container_source),
+        )
     return emg
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files.regular import kind_of
+
+LONGEST_NAME_BYTES = 230
+"""Of a file, so that the names of what is written before it are no longer than the 255 that systems take."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +137,22 @@ def make_folder(folder: Path) -> None:
         raise _refused(folder, f"the folder cannot be made: {said}", "Choose another folder") from error
 
 
+def _short(name: str) -> str:
+    """Return a name that leaves room for what is put around it: systems take names of 255 bytes."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= LONGEST_NAME_BYTES:
+        return name
+    return f"{encoded[:100].decode('utf-8', 'ignore')}-{hashlib.sha256(encoded).hexdigest()[:16]}"
+
+
 def partial_name(file: Path) -> str:
     """Return how the names of what is written before it becomes ``file`` begin."""
-    return f".{file.name}.partial"
+    return f".{_short(file.name)}.partial"
 
 
 def lock_name(file: Path) -> str:
     """Return the name of the file that tells two writers of ``file`` apart."""
-    return f".{file.name}.lock"
+    return f".{_short(file.name)}.lock"
 
 
 def _require_no_source(file: Path, found: os.stat_result | None, sources: Sequence[Path]) -> None:

@@ -18,7 +18,7 @@ from ndx_muscle_activation import (
 )
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import OutputError
+from nwb_autolfads.errors import OutputError, printable
 from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.results.inside import parse_origin
 
@@ -277,5 +277,5 @@ def _origin(origin: str | None) -> dict[str, str]:
     if "file" in found:
         file = str(found["file"])
         # A folder of somebody's machine has no place in a file that is shared; an address has.
-        described["source_file"] = without_folder(file)
+        described["source_file"] = printable(without_folder(file))  # NWB takes text only, names of files are bytes
     return described

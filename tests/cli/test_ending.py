@@ -37,7 +37,8 @@ def test_warnings_of_libraries_are_not_shown_and_ours_are():
         warnings.warn("a library's", UserWarning, stacklevel=1)
         warnings.warn("of this result", NwbAutolfadsWarning, stacklevel=1)
     assert [str(each.message) for each in shown] == ["of this result"]
-    assert warnings.formatwarning("of this result", NwbAutolfadsWarning, "a.py", 1) == "Note: of this result\n"
+    told = warnings.formatwarning("of\nthis \x1b[2J", NwbAutolfadsWarning, "a.py", 1)
+    assert told == "  note: of this \\x1b[2J\n"
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,18 @@ def test_what_a_stranger_left_under_the_name_of_the_partial_file_is_not_written_
     with pytest.raises(OutputError):
         atomic.write_bytes(file, b"newer")
     assert not (tmp_path / "made by the lock").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".nwb", "肉" * 80 + ".nwb", "caf\udce9" * 50 + ".nwb"])
+def test_a_file_with_the_longest_name_is_written_and_nothing_is_left(tmp_path, name):
+    file = tmp_path / name
+    atomic.write_bytes(file, b"whole")
+    atomic.write_bytes(file, b"again")
+    assert file.read_bytes() == b"again"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_long_names_that_begin_alike_have_each_their_own_writer(tmp_path):
+    one, other = (tmp_path / ("x" * 245 + end) for end in ("a.nwb", "b.nwb"))
+    assert places.partial_name(one) != places.partial_name(other)
+    assert places.lock_name(one) != places.lock_name(other)
