@@ -174,7 +174,7 @@ def render_page(
         missing=found.missing,
         notes=found.notes,
         commands=commands,
-        settings_files=settings_files,
+        settings_files=settings_files or {},
     )
 
 
