@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import xarray as xr
 
-from nwb_autolfads.errors import ConfigError, SignalError, SourceError
+from nwb_autolfads.errors import ConfigError, SignalError, SourceError, TrainingError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
 from nwb_autolfads.search.config import TrainingConfig
@@ -241,6 +241,15 @@ def test_unfit_emg_is_refused_with_file_object_value_and_way_out(spoil, message)
     spoiled = spoil(emg).assign_attrs(emg.attrs).astype(np.float32)
     with pytest.raises(SignalError, match=message):
         AutoLFADS(config=TINY).fit(spoiled)
+
+
+def test_margins_of_the_temporal_shift_must_fit_beside_a_window():
+    emg, _ = rectified()  # a window has 50 bins, the largest shift is 2
+    config = TINY.model_copy(update={"masking": "elements"})
+    with pytest.raises(SignalError, match=r"is 0\.106 s, shorter than one window of 0\.108 s"):
+        AutoLFADS(config=config).fit(emg[:53])
+    with pytest.raises(TrainingError, match="54 bins leave no room to train and to validate on windows of 54 bins"):
+        AutoLFADS(config=config).fit(emg[:54])
 
 
 def test_recording_of_other_muscles_or_another_rate_is_refused(trained):

@@ -11,7 +11,7 @@ from torch.distributions import Poisson as TorchPoisson
 
 from nwb_autolfads.lfads.kernels import recurrence
 from nwb_autolfads.lfads.kernels.gamma import gamma_nll
-from nwb_autolfads.lfads.observations import Gamma, LogNormal, Poisson, ZeroInflatedGamma
+from nwb_autolfads.lfads.observations import OBSERVATIONS, Gamma, LogNormal, Poisson, ZeroInflatedGamma
 from nwb_autolfads.lfads.priors import kl_initial_condition, kl_inputs
 
 
@@ -139,3 +139,14 @@ def test_zero_inflated_read_out_starts_at_the_moments_of_the_data():
     bias = ZeroInflatedGamma().initial_bias(x)
     torch.testing.assert_close(bias[:2].sigmoid(), torch.tensor([0.1, 0.6]), atol=0.01, rtol=0)
     torch.testing.assert_close(ZeroInflatedGamma().mean(bias), x.mean(0), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["gamma", "zero_inflated_gamma", "lognormal"])
+def test_training_starts_within_bounds_however_small_or_large_the_data_are(name):
+    random = torch.Generator().manual_seed(0)
+    scale = torch.tensor([1e-2, 1.0, 1e6], dtype=torch.float64)
+    data = scale * torch.exp(1e-3 * torch.randn(200, 3, generator=random, dtype=torch.float64))
+    bias = OBSERVATIONS[name]().initial_bias(data).view(-1, 3)[-2:]
+    spread = 4.0 if "gamma" in name else -4.0  # log concentration, or log of the standard deviation
+    expected = torch.tensor([[-4.0, 0.0, 4.0], [spread] * 3], dtype=torch.float64)
+    torch.testing.assert_close(bias, expected, atol=1e-3, rtol=0)
