@@ -56,9 +56,11 @@ def border(file: str, obj: str = "", *, problem: str = "cannot be read", way_out
 
 def one_line(error: BaseException) -> str:
     """Return the kind of an error and the first line of what it says, never a dump of an object."""
-    said = error.args[-1] if error.args else ""  # hdmf puts all that is around the error before its reason
+    said = error.args[-1] if error.args else ""  # hdmf puts the object, with all that is in it, before its reason
     text = _short(said if isinstance(said, str) else str(error))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    where = getattr(error.args[0], "path", "") if len(error.args) > 1 else ""
+    where = f" at {_short(where)}" if isinstance(where, str) and where else ""
+    return f"{type(error).__name__}{where}: {text}" if text else f"{type(error).__name__}{where}"
 
 
 def _short(text: str) -> str:

@@ -12,11 +12,13 @@ from pynwb import NWBFile
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.segments import Segment
 from nwb_autolfads.sources import room_of
+from nwb_autolfads.sources.limits import INSPECT_TIMESTAMPS
 from nwb_autolfads.sources.names import normalise_unit
+from nwb_autolfads.sources.nwb.arrays import require_stored
 from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
 from nwb_autolfads.sources.nwb.events import event_series, event_tables, interval_tables
 from nwb_autolfads.sources.nwb.timebase import glance_rate, read_time_base
-from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
+from nwb_autolfads.sources.opening.nwb import OpenedFile, reading_nwb
 
 _REMOTE = "over the network: signals were not fetched, so neither gaps nor quality were looked at"
 
@@ -94,7 +96,7 @@ def list_contents(source: str | Path | NWBFile, *, io: str | None = None, outsid
         from nwb_autolfads.sources.neo.contents import list_channels
 
         return list_channels(Path(source), io)
-    with open_nwb(source, outside_links=outside_links) as opened:
+    with reading_nwb(source, outside_links=outside_links) as opened:
         nwbfile = opened.nwbfile
         candidates = find_emg(nwbfile)
         taken = {id(series) for each in candidates for series in each.series}
@@ -132,6 +134,11 @@ def _with_segments(candidate: Candidate, opened: OpenedFile) -> FoundEmg:
     if opened.remote and candidate.series[0].rate is None:
         return FoundEmg(candidate, likely, (), "its gaps were not looked for: that fetches all timestamps")
     try:
+        for series in candidate.series:
+            require_stored(series.data, file=opened.name, obj=candidate.path)
+        timestamps = candidate.series[0].timestamps
+        if timestamps is not None and len(timestamps) > INSPECT_TIMESTAMPS:
+            return FoundEmg(candidate, likely, (), f"its gaps were not looked for: {len(timestamps)} timestamps")
         base = read_time_base(candidate.series[0], candidate.shape[0], file=opened.name, obj=candidate.path)
     except SourceError as error:
         return FoundEmg(candidate, likely, (), error.problem)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pynwb import TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
+from nwb_autolfads.sources.limits import MAX_OBJECTS
+
 _STEMS = re.compile(
     "bicep|tricep|delto|gastroc|soleus|tibial|vast|rectus|semiten|semimem|glute|trapez|pector|latiss|flexor|extens"
     "|brachi|carpi|digit|peron|femor|thenar|masset|sternoc|diaphr|adduct|abduct|iliop|gracil|sartor|pollic|muscle"
@@ -111,12 +113,16 @@ def _up_to_emg(head: str) -> str:
 
 
 def _electrode_names(series: ElectricalSeries) -> tuple[list[str], str]:
-    table, rows = series.electrodes.table, list(series.electrodes.data[:])
+    if len(series.electrodes.data) > MAX_OBJECTS:
+        return [], ""
+    table, rows = series.electrodes.table, [int(row) for row in series.electrodes.data[:]]
+    if any(not 0 <= row < len(table) for row in rows):
+        return [], ""  # rows that are not in the table name nothing
     fallback: tuple[list[str], str] = ([], "")
     for column in _ELECTRODE_COLUMNS:
         if column not in table.colnames:
             continue
-        names = [str(table[column][int(row)]).strip() for row in rows]
+        names = [str(table[column][row]).strip() for row in rows]
         if any(name.lower() in ("", "unknown", "none", "nan", "n/a") for name in names):
             continue
         if len(set(names)) == len(names):

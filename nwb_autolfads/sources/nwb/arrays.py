@@ -76,12 +76,15 @@ def load_numbers(data: Any, *, file: str, obj: str, most: int = MAX_LOADED_VALUE
 
 def require_numbers(data: Any, *, file: str, obj: str) -> None:
     """Refuse text, references, compounds and whatever else is no number."""
+    if not are_numbers(data):
+        raise SourceError("holds no numbers", file=file, obj=obj, way_out="Write numbers, or choose another object")
+
+
+def are_numbers(data: Any) -> bool:
+    """Return whether an array is one of real numbers."""
     dtype = getattr(plain_array(data), "dtype", None)
     dtype = np.asarray(data[:1]).dtype if dtype is None else dtype
-    if dtype.kind not in "biuf":
-        raise SourceError(
-            f"holds no numbers ({dtype})", file=file, obj=obj, way_out="Write numbers, or choose another object"
-        )
+    return getattr(dtype, "kind", "O") in "iuf"  # compounds of hdmf have a list of types
 
 
 def _stored(data: h5py.Dataset) -> int:

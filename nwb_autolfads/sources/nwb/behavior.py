@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 from pynwb import NWBFile, TimeSeries
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.names import names_of_columns, repeated
+from nwb_autolfads.sources.nwb.arrays import load_numbers
 from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, describe, shape_of, walk_series
 from nwb_autolfads.sources.nwb.timebase import read_time_base
-from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
+from nwb_autolfads.sources.opening.nwb import OpenedFile, reading_nwb
 
 MOST_SAMPLES = 200_000_000
 """Of one series; more would not fit into the memory of a laptop."""
@@ -48,7 +48,7 @@ def read_behavior(source: str | Path | NWBFile, paths: Sequence[str] | None = No
         If the file cannot be opened, a path names nothing, nothing is there, or the timing of a series that was asked
         for cannot be used.
     """
-    with open_nwb(source) as opened:
+    with reading_nwb(source) as opened:
         return _read_all(opened, "behavioural series", "--behavior", paths, lambda path, series: True)
 
 
@@ -73,7 +73,7 @@ def read_forces(source: str | Path | NWBFile, paths: Sequence[str] | None = None
     SourceError
         As `read_behavior`.
     """
-    with open_nwb(source) as opened:
+    with reading_nwb(source) as opened:
         return _read_all(opened, "series that is a force by its name or unit", "--force", paths, _is_force)
 
 
@@ -141,7 +141,7 @@ def _read(path: str, series: TimeSeries, file: str) -> xr.DataArray:
             way_out="Choose another series with --behavior PATH",
         )
     base = read_time_base(series, n_samples, file=file, obj=path)
-    values = np.asarray(series.data[:], dtype=np.float64).reshape(n_samples, n_columns)
+    values = load_numbers(series.data, file=file, obj=path).reshape(n_samples, n_columns)
     values = values * float(series.conversion or 1.0) + float(series.offset or 0.0)
     names = names_of_columns(series, n_columns)[0]
     if len(names) != n_columns or repeated(names):

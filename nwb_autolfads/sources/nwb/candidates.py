@@ -23,6 +23,7 @@ from nwb_autolfads.sources.names import (
     normalise_unit,
     pattern_of_series,
 )
+from nwb_autolfads.sources.nwb.arrays import plain_array
 from nwb_autolfads.sources.nwb.timebase import glance_rate
 
 MOST_MUSCLES = 128  # more columns than this are a probe, not muscles
@@ -178,17 +179,17 @@ def describe(path: str, series: list[TimeSeries]) -> Candidate:
 def shape_of(series: TimeSeries) -> tuple[int, int] | None:
     """Return (samples, columns) of numeric 1-D or 2-D data; None for anything else."""
     data = array_of(series)
-    shape = getattr(data, "shape", None) or np.shape(data)
-    dtype = getattr(data, "dtype", None) or np.asarray(data[:1]).dtype
-    if len(shape) not in (1, 2) or dtype.kind not in "iuf":
+    shape, dtype = getattr(data, "shape", None), getattr(data, "dtype", None)
+    if shape is None and isinstance(data, list | tuple):
+        shape, dtype = np.shape(data), np.asarray(data[:1]).dtype
+    if not shape or len(shape) > 2 or getattr(dtype, "kind", "O") not in "iuf":
         return None
     return (int(shape[0]), int(shape[1]) if len(shape) == 2 else 1)
 
 
 def array_of(series: TimeSeries) -> Any:
     """Return what holds the samples: a data set in the file, or the array that is to be written."""
-    data = series.data
-    return getattr(data, "data", data) if type(data).__name__.endswith("DataIO") else data
+    return plain_array(series.data)
 
 
 def _points(

@@ -13,8 +13,11 @@ from pynwb.ecephys import ElectricalSeries
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
+from nwb_autolfads.sources.border import border, one_line
+from nwb_autolfads.sources.limits import MAX_EMG_VALUES
 from nwb_autolfads.sources.names import VOLTS, normalise_unit
 from nwb_autolfads.sources.nwb.alignment import Alignment, Piece, align
+from nwb_autolfads.sources.nwb.arrays import load_numbers, require_stored
 from nwb_autolfads.sources.nwb.candidates import (
     CLEAR_LEAD,
     EMG_SCORE,
@@ -44,8 +47,9 @@ def open_nwb_emg(
     """Open the EMG of an NWB file; see `nwb_autolfads.open_emg`."""
     opened = open_nwb(source, outside_links=outside_links)
     try:
-        candidate = choose(opened, path)
-        return _recording(opened, candidate, muscles, unit)
+        with border(opened.name):
+            candidate = choose(opened, path)
+            return _recording(opened, candidate, muscles, unit)
     except BaseException:
         opened.close()
         raise
@@ -129,6 +133,7 @@ def _recording(
     factor = candidate.series[0].conversion
     if factor not in (1.0, None):
         unit_said += f" (after conversion {factor:g})"
+    _require_bounded(candidate, origin)
     alignment = _align(opened, candidate)
     base = alignment.base
     masks, masks_said = find_masks(opened, candidate, base)
@@ -149,12 +154,42 @@ def _recording(
             unit_said,
             naming.said,
             *masks_said,
+            *opened.notes,
         ),
         _read=read,
         _close=opened.close,
         session=_session(opened.nwbfile),
         masks=masks,
     )
+
+
+def _require_bounded(candidate: Candidate, origin: Origin) -> None:
+    """Refuse samples that are claimed and not stored, and more of them than any recording has."""
+    for series in candidate.series:
+        require_stored(series.data, file=origin.file, obj=f"{origin.object_path}/data")
+        _require_electrodes(series, origin)
+    n_values = candidate.shape[0] * candidate.shape[1]
+    if n_values > MAX_EMG_VALUES:
+        raise SourceError(
+            f"has {candidate.shape[0]} x {candidate.shape[1]} samples, more than {MAX_EMG_VALUES}",
+            file=origin.file,
+            obj=origin.object_path,
+            way_out="Cut the recording into several files",
+        )
+
+
+def _require_electrodes(series: TimeSeries, origin: Origin) -> None:
+    """Refuse electrodes that are not in the table, or more than the columns; fewer are a matter of their names."""
+    if not isinstance(series, ElectricalSeries):
+        return
+    rows, table, place = series.electrodes.data, series.electrodes.table, f"{origin.object_path}/electrodes"
+    n_columns, problem = (shape_of(series) or (0, 0))[1], ""
+    if len(rows) > n_columns:
+        problem = f"names {len(rows)} electrodes for {n_columns} columns"
+    elif wrong := [int(row) for row in rows[:] if not 0 <= row < len(table)]:
+        problem = f"names electrode {wrong[0]}, and the table of electrodes has {len(table)} rows"
+    if problem:
+        raise SourceError(problem, file=origin.file, obj=place, way_out="Name one row of the table for each column")
 
 
 def _texts(series: Sequence[TimeSeries]) -> list[str]:
@@ -198,17 +233,16 @@ def _reader(
             except Exception as error:  # HDF5, Zarr and the network each raise their own
                 raise SourceError(
                     f"samples {start} to {stop} cannot be read: the file is damaged or the connection was lost "
-                    f"({type(error).__name__}: {error})",
+                    f"({one_line(error)})",
                     file=origin.file,
                     obj=origin.object_path,
                     way_out="Try again; if it stays, copy or download the file again",
                 ) from error
-            converted = samples.reshape(stop - start, -1) * factor
-            if offset:
-                converted += offset
+            with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is judged as missing
+                converted = (samples.reshape(stop - start, -1) * factor + offset).astype(np.float32, copy=False)
             parts.append(converted)
         block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return np.ascontiguousarray(block[:, picked], dtype=np.float32)
+        return np.ascontiguousarray(block[:, picked])
 
     return read
 
@@ -237,5 +271,25 @@ def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[
     to_unit = 1.0 if unit == wanted else VOLTS[unit] / VOLTS[wanted]
     factor = to_unit * np.float64(1.0 if series.conversion is None else series.conversion)
     per_channel = getattr(series, "channel_conversion", None) if isinstance(series, ElectricalSeries) else None
-    factors = factor if per_channel is None else factor * np.asarray(per_channel[:], dtype=np.float64)
-    return np.asarray(factors, dtype=np.float32), np.float32(to_unit * (series.offset or 0.0))
+    offset = to_unit * float(series.offset or 0.0)
+    factors = np.atleast_1d(factor)
+    if per_channel is not None:
+        place = f"{origin.object_path}/channel_conversion"
+        n_columns = (shape_of(series) or (0, 0))[1]
+        factors = factor * load_numbers(per_channel, file=origin.file, obj=place)
+        if factors.shape != (n_columns,):
+            raise SourceError(
+                f"has {factors.size} conversions for {n_columns} columns",
+                file=origin.file,
+                obj=place,
+                way_out="Write one conversion per column, or none",
+            )
+    for name, values in (("conversion", factors), ("offset", np.array([offset]))):
+        if not np.isfinite(values).all() or (name == "conversion" and not values.all()):
+            raise SourceError(
+                f"its {name} is {values[~np.isfinite(values) | (values == 0)][0]:g}",
+                file=origin.file,
+                obj=origin.object_path,
+                way_out=f"Set the true {name} in the file",
+            )
+    return np.asarray(factors, dtype=np.float32), np.float32(offset)

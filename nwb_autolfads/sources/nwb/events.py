@@ -16,8 +16,9 @@ from pynwb.epoch import TimeIntervals
 from pynwb.misc import AnnotationSeries, IntervalSeries, Units
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.nwb.arrays import are_numbers, load, load_numbers
 from nwb_autolfads.sources.nwb.candidates import OWN_NAMESPACE, walk_series
-from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
+from nwb_autolfads.sources.opening.nwb import OpenedFile, reading_nwb
 
 FEWEST_EVENTS = 5  # of a table that is chosen without being asked for
 MOST_EVENTS = 10_000_000
@@ -61,7 +62,7 @@ def read_events(source: str | Path | NWBFile, place: str | None = None) -> Event
     SourceError
         If nothing is there, it holds no times, or nothing has the label; the message says what there is.
     """
-    with open_nwb(source) as opened:
+    with reading_nwb(source) as opened:
         nwbfile = opened.nwbfile
         if place is None:
             place = _longest(interval_tables(nwbfile)) or _longest(event_tables(nwbfile))
@@ -171,7 +172,7 @@ def _times_in_table(table: DynamicTable, which: str, file: str, name: str) -> tu
             obj=f"{name}:{column}",
             way_out=f"Give TABLE:COLUMN; its columns are {_listed(table.colnames)}",
         )
-    values = np.asarray(table[column][:])
+    values = load(table[column].data, file=file, obj=f"{name}:{column}", most=MOST_EVENTS)
     if values.dtype.kind not in "iuf" or values.ndim != 1:
         raise SourceError(
             "holds no times",
@@ -190,7 +191,7 @@ def _times_in_series(series: Any, which: str, file: str, name: str) -> NDArray[n
             obj=name,
             way_out="Choose another series with --events PATH",
         )
-    times = np.asarray(series.timestamps[:], dtype=np.float64)
+    times = load_numbers(series.timestamps, file=file, obj=name, most=MOST_EVENTS)
     labels = _labels(series)
     if isinstance(series, IntervalSeries):
         which = which or "start"
@@ -234,7 +235,7 @@ def _offer(nwbfile: NWBFile) -> str:
 
 
 def _is_number(table: DynamicTable, column: str) -> bool:
-    return np.asarray(table[column].data[:1]).dtype.kind in "iuf"
+    return are_numbers(table[column].data)
 
 
 def _listed(names: Any) -> str:

@@ -12,8 +12,9 @@ from pynwb import NWBFile
 from pynwb.epoch import TimeIntervals
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.nwb.arrays import load, load_numbers
 from nwb_autolfads.sources.nwb.events import FEWEST_EVENTS, INVALID, interval_tables
-from nwb_autolfads.sources.opening.nwb import open_nwb
+from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 MOST_PHASES = 10  # of a table that is chosen without being asked for
 
@@ -49,14 +50,15 @@ def read_phases(source: str | Path | NWBFile, column: str | None = None) -> Phas
     SourceError
         If the table or the column is not there.
     """
-    with open_nwb(source) as opened:
+    with reading_nwb(source) as opened:
         tables = interval_tables(opened.nwbfile)
         column = column or _default_phases(tables)
         if column is None:
             return None
         name, _, key = column.partition(":")
         start, stop = (
-            _column(tables, name, edge, opened.name).astype(np.float64) for edge in ("start_time", "stop_time")
+            load_numbers(_column(tables, name, edge, opened.name), file=opened.name, obj=f"{name}:{edge}")
+            for edge in ("start_time", "stop_time")
         )
         if not key:
             between = np.stack([stop[:-1], np.maximum(start[1:], stop[:-1])], axis=1)
@@ -83,7 +85,7 @@ def _column(tables: dict[str, TimeIntervals], name: str, key: str, file: str) ->
         raise SourceError("there is no such table of intervals", file=file, obj=name, way_out=_offer(tables))
     if key not in tables[name].colnames:
         raise SourceError("the table has no such column", file=file, obj=f"{name}:{key}", way_out=_offer(tables))
-    return np.asarray(tables[name][key][:])
+    return load(tables[name][key].data, file=file, obj=f"{name}:{key}")
 
 
 def _offer(tables: dict[str, TimeIntervals]) -> str:

@@ -12,6 +12,8 @@ from pynwb import TimeSeries
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.segments import Segment, Segments
+from nwb_autolfads.sources.limits import MAX_DURATION_S, MAX_RATE_HZ, MAX_TIME_S, MAX_TIMESTAMPS, MIN_RATE_HZ
+from nwb_autolfads.sources.nwb.arrays import are_numbers, require_numbers, require_stored
 
 _BLOCK = 1_000_000  # timestamps held in memory at once
 _HEAD = 10_000  # timestamps, at most, from which the sampling period is first guessed
@@ -48,11 +50,11 @@ def glance_rate(series: TimeSeries) -> float | None:
     """Return the rate (Hz) without reading more than the first timestamps; None where there is none."""
     if series.rate is not None:
         return float(series.rate)
-    if series.timestamps is None:
+    if series.timestamps is None or not are_numbers(series.timestamps):
         return None
     steps = np.diff(np.asarray(series.timestamps[:1000], dtype=np.float64))
     period = float(np.median(steps)) if steps.size else 0.0
-    return _tidy(1.0 / period) if period > 0 else None
+    return _tidy(1.0 / period) if 0 < period < np.inf else None
 
 
 def read_time_base(series: TimeSeries, n_samples: int, *, file: str, obj: str) -> TimeBase:
@@ -70,17 +72,15 @@ def read_time_base(series: TimeSeries, n_samples: int, *, file: str, obj: str) -
     Raises
     ------
     SourceError
-        If there is nothing to read, the rate is not positive, or the timestamps go backwards or have no steady rate.
+        If there is nothing to read, the rate, start or duration is out of the limits, or the timestamps are no numbers,
+        go backwards or have no steady rate.
     """
     if n_samples == 0:
         raise SourceError("has no samples", file=file, obj=obj, way_out="Choose another series with --emg PATH")
     if series.rate is not None:
-        if not (np.isfinite(series.rate) and series.rate > 0):
-            raise SourceError(
-                f"its rate is {series.rate:g} Hz", file=file, obj=obj, way_out="Set the true sampling rate in the file"
-            )
-        start = float(series.starting_time or 0.0)
-        return TimeBase(float(series.rate), "rate", Segments((Segment(start, 0, n_samples),), float(series.rate)))
+        rate, start = float(series.rate), float(series.starting_time or 0.0)
+        segments = Segments((Segment(start, 0, n_samples),), rate)
+        return require_plausible(TimeBase(rate, "rate", segments), file=file, obj=obj)
     timestamps = series.timestamps
     if timestamps is None or len(timestamps) != n_samples:
         raise SourceError(
@@ -89,7 +89,37 @@ def read_time_base(series: TimeSeries, n_samples: int, *, file: str, obj: str) -
             obj=obj,
             way_out="Write a rate, or one timestamp per sample, into the file",
         )
-    return _from_timestamps(timestamps, n_samples, file, obj)
+    if n_samples > MAX_TIMESTAMPS:
+        raise SourceError(
+            f"has {n_samples} timestamps, more than {MAX_TIMESTAMPS}",
+            file=file,
+            obj=obj,
+            way_out="Write a rate into the file instead, or cut the series",
+        )
+    require_numbers(timestamps, file=file, obj=f"{obj}/timestamps")
+    require_stored(timestamps, file=file, obj=f"{obj}/timestamps")
+    return require_plausible(_from_timestamps(timestamps, n_samples, file, obj), file=file, obj=obj)
+
+
+def require_plausible(base: TimeBase, *, file: str, obj: str) -> TimeBase:
+    """Refuse a rate, a start or a duration that no recording has.
+
+    Raises
+    ------
+    SourceError
+        Naming the value and the limit.
+    """
+    start, duration = base.segments[0].start_time, base.segments.n_samples / base.rate if base.rate else 0.0
+    problem, way_out = "", "Set the true sampling rate in the file"
+    if not MIN_RATE_HZ <= base.rate <= MAX_RATE_HZ:  # false for NaN too
+        problem = f"its rate is {base.rate:g} Hz, not within {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
+    elif not abs(start) <= MAX_TIME_S:
+        problem, way_out = f"it starts at {start:g} s of the session", "Set the true starting_time in the file"
+    elif duration > MAX_DURATION_S:
+        problem = f"it lasts {duration:g} s at {base.rate:g} Hz, longer than {MAX_DURATION_S:g} s"
+    if problem:
+        raise SourceError(problem, file=file, obj=obj, way_out=way_out)
+    return base
 
 
 def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> TimeBase:
@@ -102,7 +132,7 @@ def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> Ti
     previous, segment_start = np.nan, np.nan
     for start, block in _blocks(timestamps, n_samples):
         steps = np.diff(block, prepend=previous)
-        wrong = np.flatnonzero(~(steps > 0))
+        wrong = np.flatnonzero(~((steps > 0) & np.isfinite(block)))
         wrong = wrong[wrong + start > 0]  # the first sample has none before it
         if wrong.size or not np.isfinite(block[0]):
             at = int(wrong[0]) if wrong.size else 0

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pynwb import NWBFile, TimeSeries
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.nwb.arrays import load
 from nwb_autolfads.sources.nwb.timebase import read_time_base
-from nwb_autolfads.sources.opening.nwb import open_nwb
+from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 ALIGNED, WHOLE = "BinnedAlignedSpikes", "BinnedSpikes"
 
@@ -40,10 +41,10 @@ def read_binned_spikes(source: str | Path | NWBFile, path: str) -> xr.DataArray:
     SourceError
         If nothing is there, or it is none of these.
     """
-    with open_nwb(source) as opened:
+    with reading_nwb(source) as opened:
         found = _at(opened.nwbfile, path)
         if isinstance(found, TimeSeries):
-            counts = np.asarray(found.data[:])
+            counts = load(found.data, file=opened.name, obj=path)
             if counts.ndim == 2 and counts.dtype.kind in "iuf":
                 base = read_time_base(found, len(counts), file=opened.name, obj=path)
                 return _array(counts, base.segments.times + 0.5 / base.rate)
@@ -58,7 +59,7 @@ def read_binned_spikes(source: str | Path | NWBFile, path: str) -> xr.DataArray:
 
 
 def _of_extension(found: Any, file: str, path: str) -> xr.DataArray:
-    counts = np.asarray(found.data[:])
+    counts = load(found.data, file=file, obj=path)
     width = _milliseconds(found, "bin_width_in_ms", "bin_width_in_milliseconds") / 1000
     region = getattr(found, "units_region", None)
     units = None if region is None else [str(region.table.id[int(row)]) for row in region.data[:]]

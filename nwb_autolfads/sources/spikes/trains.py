@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.opening.nwb import open_nwb
+from nwb_autolfads.sources.nwb.arrays import require_numbers, require_stored
+from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 if TYPE_CHECKING:
     from spikeinterface import BaseSorting
@@ -73,13 +74,18 @@ def read_spikes(source: str | Path | NWBFile | BaseSorting) -> SpikeTrains:
     """
     if not isinstance(source, str | Path | NWBFile):
         return _of_sorting(source)
-    with open_nwb(source) as opened:
+    with reading_nwb(source) as opened:
         table = opened.nwbfile.units
         if table is None or "spike_times" not in table.colnames or len(table) == 0:
             raise SourceError(
                 "holds no spike times of sorted units", file=opened.name, way_out="Choose a file with a units table"
             )
         rows = range(len(table))
+        for column in ("spike_times", "obs_intervals"):
+            if column in table.colnames:
+                values = table[column].target if hasattr(table[column], "target") else table[column]
+                require_numbers(values.data, file=opened.name, obj=f"units/{column}")
+                require_stored(values.data, file=opened.name, obj=f"units/{column}")
         times = [np.asarray(table["spike_times"][row], dtype=np.float64) for row in rows]
         observed = [np.empty((0, 2)) for _ in rows]
         if "obs_intervals" in table.colnames:
