@@ -15,7 +15,7 @@ from hdmf import Container
 from ndx_muscle_activation import ActivationEstimate
 from pynwb import NWBHDF5IO, NWBFile
 
-from nwb_autolfads.errors import SourceError
+from nwb_autolfads.errors import SourceError, shown
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
@@ -89,9 +89,9 @@ def _read(path: str | os.PathLike[str], found: Mapping[str, ActivationEstimate],
     require_plain_storage(Path(path), name)
     try:
         estimate = found[name].to_xarray()
-    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # h5py, hdmf, numpy and xarray raise many kinds where values are not what they say
         raise SourceError(
-            f"the estimate cannot be read ({error})",
+            f"the estimate cannot be read ({shown(str(error))[1:-1]})",
             way_out="The file is damaged or was not made by this package.",
             file=str(path),
             obj=name,

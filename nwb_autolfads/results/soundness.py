@@ -11,6 +11,9 @@ import xarray as xr
 
 from nwb_autolfads.errors import SourceError, shown
 
+LATEST_S = 1e10  # three hundred years: clocks that count from 1970 are well within
+LONGEST_NAME = 256
+
 
 def require_sound(estimate: xr.Dataset, file: str, name: str) -> None:
     """Refuse an estimate that no program of this package can have written.
@@ -25,16 +28,19 @@ def require_sound(estimate: xr.Dataset, file: str, name: str) -> None:
     Raises
     ------
     SourceError
-        If its times are not finite and ascending, its rate is no positive number, a muscle's name is missing or there
-        twice, a scale is no positive number, or its configuration or preprocessing is not the JSON that it should be.
+        If activation is infinite or no numbers of time and muscle, its times are not finite, ascending and at its
+        rate, a muscle's name is missing, too long or there twice, a scale is no positive number, or its configuration
+        or preprocessing is not the JSON that it should be.
     """
-    for what, problem in (
-        ("time", _of_times(estimate)),
-        ("muscles", _of_muscles(estimate)),
-        ("configuration", _of_json(estimate.attrs.get("config"), lambda found: isinstance(found, dict))),
-        ("preprocessing", _of_json(estimate.attrs.get("preprocessing"), _are_steps)),
+    config, steps = estimate.attrs.get("config"), estimate.attrs.get("preprocessing")
+    for what, check in (
+        ("activation", lambda: _of_activation(estimate)),
+        ("time", lambda: _of_times(estimate)),
+        ("muscles", lambda: _of_muscles(estimate)),
+        ("configuration", lambda: _of_json(config, lambda found: isinstance(found, dict))),
+        ("preprocessing", lambda: _of_json(steps, _are_steps)),
     ):
-        if problem:
+        if problem := check():
             raise SourceError(
                 problem,
                 file=file,
@@ -43,24 +49,39 @@ def require_sound(estimate: xr.Dataset, file: str, name: str) -> None:
             )
 
 
+def _of_activation(estimate: xr.Dataset) -> str:
+    activation = estimate["activation"]
+    if activation.dtype.kind != "f" or activation.dims != ("time", "muscle") or min(activation.shape) < 1:
+        return f"it is {activation.dtype} of shape {shown(activation.shape)}, not numbers of time and muscle"
+    if len(activation) < 2:
+        return "it has one bin"
+    if n_infinite := int(np.isinf(activation.values).sum()):
+        return f"{n_infinite} of {activation.size} values are infinite"
+    return ""
+
+
 def _of_times(estimate: xr.Dataset) -> str:
     times, rate = estimate["time"].values, estimate.attrs.get("rate")
     if rate is not None and not (_is_number(rate) and rate > 0):
         return f"the rate is {shown(rate)} Hz"
-    if not np.issubdtype(times.dtype, np.number) or not np.isfinite(times).all():
-        return "the times are not finite"
-    if not (np.diff(times) > 0).all():
-        return "the times do not ascend"
+    unfit = ~(np.abs(times) <= LATEST_S)
+    if unfit.any():
+        return f"bin {int(unfit.argmax())} is at {times[unfit.argmax()]:g} s"
+    steps = np.diff(times)
+    if steps.min() <= 0:
+        return f"it does not ascend: a step of {steps.min():g} s"
+    if rate is not None and not np.isclose(np.median(steps) * rate, 1, rtol=0.01):
+        return f"the rate is {rate:g} Hz, but bins are {np.median(steps):g} s apart"
     return ""
 
 
 def _of_muscles(estimate: xr.Dataset) -> str:
     names = [str(each) for each in estimate["muscle"].values]
-    if not all(names) or len(set(names)) < len(names):
+    if not all(0 < len(each.strip()) <= LONGEST_NAME for each in names) or len(set(names)) < len(names):
         return f"the muscles have no names of their own: {shown(names)}"
     scales = estimate.coords["scale"].values if "scale" in estimate.coords else np.ones(1)
     if not np.issubdtype(scales.dtype, np.number) or not (np.isfinite(scales) & (scales > 0)).all():
-        return f"the scales are {shown(scales.tolist())}"
+        return f"the scales are {shown(scales.tolist())}, not positive numbers"
     return ""
 
 
