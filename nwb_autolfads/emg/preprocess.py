@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 
@@ -77,14 +76,9 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     sections, steps = _design(recording, mains, config)
 
     emg, scale, tally = _rectified_and_scaled(recording, sections, ratio, config)
-    quality = tally.result(recording, mains_share, find_duplicates(recording), config)
     lost = np.isnan(emg).sum(axis=0)
-    usable = quality["usable"].values & (scale > 0) & (lost <= config.missing_share_limit * len(emg))
-    unusable = {
-        str(muscle): str(reason) or why_nothing_is_left(n / len(emg), config)
-        for muscle, reason, n, good in zip(recording.muscles, quality["reason"].values, lost, usable, strict=True)
-        if not good
-    }
+    unusable = _unusable(recording, tally, mains_share, lost / len(emg), scale, config)
+    usable = np.array([muscle not in unusable for muscle in recording.muscles])
     say_unusable(recording, unusable)
     say_implausible(recording, usable)
     steps = [
@@ -93,7 +87,7 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         *rate_and_scale_steps(recording.rate, segments.rate, ratio, config),
         quality_step(config, unusable),
     ]
-    return xr.DataArray(
+    array = xr.DataArray(
         emg,
         name="emg",
         dims=("time", "muscle"),
@@ -103,18 +97,30 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
             "segment": ("time", segments.numbers),
             "scale": ("muscle", np.where(scale > 0, scale, 1.0)),
             "usable": ("muscle", usable),
-            **{
-                name: ("time", _resampled_mask(mask, recording, segments, ratio))
-                for name, mask in recording.masks.items()
-            },
         },
-        attrs={
-            "rate": segments.rate,
-            "unit": recording.unit,
-            "origin": recording.origin.to_json(),
-            "preprocessing": json.dumps(steps),
-        },
+        attrs={"rate": segments.rate, "unit": recording.unit, "origin": recording.origin.to_json()},
     )
+    return array.assign_coords(_masks(recording, segments, ratio)).assign_attrs(preprocessing=json.dumps(steps))
+
+
+def _unusable(
+    recording: EmgRecording,
+    tally: QualityTally,
+    mains_share: NDArray[np.float64],
+    lost_share: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    config: PreprocessingConfig,
+) -> dict[str, str]:
+    """Return the muscles that are not usable, as recorded or as the filters left them, with the reason."""
+    quality = tally.result(recording, mains_share, find_duplicates(recording), config)
+    left = (scale > 0) & (lost_share <= config.missing_share_limit)
+    return {
+        muscle: str(reason) or why_nothing_is_left(share, config)
+        for muscle, reason, share, good in zip(
+            recording.muscles, quality["reason"].values, lost_share, quality["usable"].values & left, strict=True
+        )
+        if not good
+    }
 
 
 def _rectified_and_scaled(
@@ -141,16 +147,17 @@ def _rectified_and_scaled(
     return np.maximum(emg, config.floor, out=emg), scale, tally
 
 
-def _resampled_mask(
-    mask: Callable[[int, int], NDArray[np.bool_]], recording: EmgRecording, new: Segments, ratio: Fraction
-) -> NDArray[np.bool_]:
-    """Return a mask at the new rate: each new sample has that of the old sample nearest in time."""
-    parts = []
-    for segment, count in zip(recording.segments, new.lengths, strict=True):
-        values = mask(segment.first_sample, segment.stop)
-        nearest = np.rint(np.arange(count) / float(ratio)).astype(int)
-        parts.append(values[np.minimum(nearest, segment.n_samples - 1)])
-    return np.concatenate(parts)
+def _masks(recording: EmgRecording, new: Segments, ratio: Fraction) -> dict[str, tuple[str, NDArray[np.bool_]]]:
+    """Return the masks at the new rate: each new sample has that of the old sample nearest in time."""
+    masks = {}
+    for name, mask in recording.masks.items():
+        parts = []
+        for segment, count in zip(recording.segments, new.lengths, strict=True):
+            values = mask(segment.first_sample, segment.stop)
+            nearest = np.rint(np.arange(count) / float(ratio)).astype(int)
+            parts.append(values[np.minimum(nearest, segment.n_samples - 1)])
+        masks[name] = ("time", np.concatenate(parts))
+    return masks
 
 
 def _design(

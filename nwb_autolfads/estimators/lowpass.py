@@ -158,12 +158,7 @@ def low_pass(
         When a segment is shorter than one period of the cutoff, the padding at its ends.
     """
     rate = observed.rate
-    if not 0 < cutoff < rate / 2:
-        raise ConfigError(
-            f"cutoff={cutoff:g} Hz is not below the Nyquist frequency, {rate / 2:g} Hz at {rate:g} Hz",
-            way_out="Lower the cutoff or analyse at a higher rate",
-        )
-    sections = butter(order, cutoff, fs=rate, output="sos")
+    sections = _sections(order, cutoff, rate)
     padding = _padding(rate, cutoff)
     shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
     smooth = np.empty_like(observed.values)
@@ -201,6 +196,15 @@ def _low_pass_segment(
         known = seen[:, muscle] | (both_ways(seen[:, muscle].astype(np.float64)) >= _LEAST_KNOWN)
         smooth[:, muscle] = np.where(known, column, np.nan)
     return smooth
+
+
+def _sections(order: int, cutoff: float, rate: float) -> NDArray[np.float64]:
+    if not 0 < cutoff < rate / 2:
+        raise ConfigError(
+            f"cutoff={cutoff:g} Hz is not below the Nyquist frequency, {rate / 2:g} Hz at {rate:g} Hz",
+            way_out="Lower the cutoff or analyse at a higher rate",
+        )
+    return butter(order, cutoff, fs=rate, output="sos")
 
 
 def _padding(rate: float, cutoff: float) -> int:
