@@ -179,4 +179,4 @@ def _kind(annotation: Any, bounds: Iterable[object], unit: str) -> str:
 def _range(bounds: Iterable[object]) -> str:
     limits = {sign: getattr(each, sign) for each in bounds for sign in ("gt", "ge", "lt", "le") if hasattr(each, sign)}
     words = {"gt": "above", "ge": "from", "lt": "below", "le": "up to"}
-    return "".join(f" {words[sign]} {limits[sign]:g}" for sign in words if sign in limits)
+    return "".join(f" {words[sign]} {limits[sign]:,.10g}" for sign in words if sign in limits)

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.errors import MissingFileError, NwbAutolfadsError, SourceError
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -43,7 +43,8 @@ def require_regular_file(path: str | os.PathLike[str], error: type[NwbAutolfadsE
         mode = path.stat().st_mode
     except FileNotFoundError as missing:
         problem = "is a link that leads nowhere" if path.is_symlink() else "there is no such file"
-        raise error(problem, file=str(path), way_out="Check the path") from missing
+        absent = MissingFileError if error is SourceError else error
+        raise absent(problem, file=str(path), way_out="Check the path") from missing
     except (OSError, ValueError) as reason:
         said = getattr(reason, "strerror", None) or reason
         raise error(f"cannot be looked at: {said}", file=str(path), way_out="Check the path") from reason

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from nwb_autolfads.errors import ConfigError, SourceError
+from nwb_autolfads import AutoLFADS, open_emg, read_activation
+from nwb_autolfads.errors import ConfigError, MissingFileError, SourceError
 from nwb_autolfads.files.regular import require_regular_file
 
 
@@ -59,3 +60,11 @@ def test_links_in_a_circle_and_impossible_names_are_refused(tmp_path):
     for path in (tmp_path / "link", tmp_path / ("n" * 300), tmp_path / "a\0b"):
         with pytest.raises(SourceError, match="cannot be looked at: "):
             require_regular_file(path)
+
+
+@pytest.mark.parametrize("read", [open_emg, read_activation, AutoLFADS.load], ids=lambda read: read.__name__)
+def test_a_missing_file_is_also_the_error_of_python(tmp_path, read):
+    with pytest.raises(FileNotFoundError) as caught:
+        read(tmp_path / "gone.nwb")
+    assert isinstance(caught.value, MissingFileError)
+    assert str(caught.value).startswith(f"{tmp_path / 'gone.nwb'}: there is no such file. ")

@@ -263,8 +263,9 @@ class AutoLFADS(Estimator):
         SourceError
             If the file is missing or is not such a model.
         """
+        require_regular_file(path)
         try:
-            with open(require_regular_file(path), "rb") as stream:
+            with open(path, "rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
         except OSError as error:
             raise SourceError(

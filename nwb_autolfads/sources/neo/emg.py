@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import SourceError
+from nwb_autolfads.errors import MissingFileError, SourceError
 from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
 from nwb_autolfads.sources.names import VOLTS, is_muscle, normalise_unit
 from nwb_autolfads.sources.neo.streams import Channel, channels_of_objects, open_file
@@ -50,7 +50,7 @@ def open_neo_emg(
     if isinstance(source, str | Path):
         file = str(source)
         if not Path(source).exists():
-            raise SourceError("there is no such file", file=file, way_out="Check the path")
+            raise MissingFileError("there is no such file", file=file, way_out="Check the path")
         channels, chosen = open_file(Path(source), io)
         how = f"read by Neo's {chosen}" + ("" if io else ", chosen by the file type")
     else:
