@@ -15,7 +15,8 @@ from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.neighbours import files_behind
-from nwb_autolfads.sources.contents import Contents, list_contents
+from nwb_autolfads.sources.contents import list_contents
+from nwb_autolfads.sources.found import Contents
 from nwb_autolfads.sources.recording import EmgRecording
 
 PICTURE_S = 10.0  # length of the stretch that is drawn, from the middle of the longest segment

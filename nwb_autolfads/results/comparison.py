@@ -18,7 +18,7 @@ from nwb_autolfads.errors import OutputError
 from nwb_autolfads.results.build import SOFTWARE
 from nwb_autolfads.results.inside import look_inside
 from nwb_autolfads.results.read import choose, objects_in
-from nwb_autolfads.results.version import check_name, check_taken_name, write_version
+from nwb_autolfads.results.versions.version import check_name, check_taken_name, write_version
 
 # dimension: what stands in the row of a score that does not depend on it
 _LEFT_OPEN: dict[str, Any] = {"estimator": "", "muscle": "", "target": "", "fold": -1, "lag": np.nan}

@@ -12,7 +12,7 @@ from ndx_muscle_activation import MusclesTable
 
 from nwb_autolfads.results.build import build_estimate, build_muscles_table, check_estimate
 from nwb_autolfads.results.inside import FileState, look_inside, parse_origin, same_table
-from nwb_autolfads.results.version import RESERVED, check_name, check_taken_name, choose_target, write_version
+from nwb_autolfads.results.versions.version import RESERVED, check_name, check_taken_name, choose_target, write_version
 
 
 def write_activation(

@@ -11,8 +11,8 @@ from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files import atomic
-from nwb_autolfads.results import version
 from nwb_autolfads.results.read import list_estimates
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 DISK_BYTES = 12_000_000

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from nwb_examples import make_emg, make_estimate, tree, write_session
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results import version
 from nwb_autolfads.results.read import list_estimates, read_activation
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 OURS = ("/processing/behavior/AutoLFADS", "/processing/behavior/muscles", "/specifications")

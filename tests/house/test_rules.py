@@ -133,6 +133,32 @@ def paths_to_torch(modules):
     return found
 
 
+def circles(modules):
+    """Return the groups of files that import each other, directly or by way of others (Tarjan 1972)."""
+    inside = {module: imports_that_run(source, module, modules) & modules.keys() for module, source in modules.items()}
+    order, low, stack, found = {}, {}, [], []
+
+    def visit(module):
+        order[module] = low[module] = len(order)
+        stack.append(module)
+        for other in sorted(inside[module]):
+            if other not in order:
+                visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in stack:
+                low[module] = min(low[module], order[other])
+        if low[module] == order[module]:
+            group = set(stack[stack.index(module) :])
+            del stack[stack.index(module) :]
+            if len(group) > 1 or module in inside[module]:
+                found.append(sorted(group))
+
+    for module in sorted(modules):
+        if module not in order:
+            visit(module)
+    return found
+
+
 def nwb_writes(modules):
     """Return the places outside the writing rooms that open an NWB or HDF5 file for anything but reading."""
     found = []
@@ -157,6 +183,17 @@ def test_every_room_has_its_arrows_written_down():
 
 def test_imports_between_rooms_follow_the_design():
     assert forbidden_arrows(package_sources()) == []
+
+
+def test_no_files_import_each_other():
+    assert circles(package_sources()) == []
+
+
+def test_the_circle_check_catches_two_files_and_a_longer_way_round():
+    a, b, c = (f"nwb_autolfads.emg.{name}" for name in "abc")
+    assert circles({a: f"import {b}", b: f"def f():\n    import {a}", c: ""}) == [[a, b]]
+    assert circles({a: f"import {b}", b: f"import {c}", c: f"import {a}"}) == [[a, b, c]]
+    assert circles({a: f"import {b}", b: f"import {c}", c: ""}) == []
 
 
 def test_rooms_around_the_model_never_reach_torch():

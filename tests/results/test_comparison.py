@@ -13,9 +13,9 @@ from pynwb import NWBHDF5IO
 
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.evaluation.truth import score_against_truth
-from nwb_autolfads.results import version
 from nwb_autolfads.results.comparison import read_comparison, write_comparison, write_comparisons
 from nwb_autolfads.results.read import list_estimates
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 OURS = ("/processing/behavior/cortex", "/specifications")

@@ -15,9 +15,9 @@ from nwbinspector import inspect_nwbfile
 from pynwb import NWBHDF5IO
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results import version
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.read import list_estimates, read_activation
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 

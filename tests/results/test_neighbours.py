@@ -14,9 +14,9 @@ import pytest
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results import version
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.read import list_estimates
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 DATA = "acquisition/beside/data"
@@ -90,7 +90,7 @@ def test_neighbours_that_are_protected_are_read_without_a_word(session, estimate
         session.with_name(name).chmod(0o444)
     code = (
         "import sys, pathlib; sys.path[:0] = sys.argv[2:]\n"
-        "from nwb_autolfads.results.adding import opened_to_add\n"
+        "from nwb_autolfads.results.versions.adding import opened_to_add\n"
         "path = pathlib.Path(sys.argv[1])\n"
         f"with opened_to_add(path, path) as file: print(file['{DATA}'].shape)\n"
     )

@@ -16,8 +16,9 @@ from nwbinspector import inspect_nwbfile
 from pynwb import NWBHDF5IO
 
 from nwb_autolfads.errors import OutputError, SourceError
-from nwb_autolfads.results import read, version
+from nwb_autolfads.results import read
 from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 WEIGHTS = np.random.default_rng(0).bytes(100_000)

@@ -9,8 +9,9 @@ import pytest
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError, SourceError
-from nwb_autolfads.results import read, version
+from nwb_autolfads.results import read
 from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 ESTIMATE = "processing/behavior/AutoLFADS"

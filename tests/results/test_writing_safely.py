@@ -23,9 +23,9 @@ from nwb_examples import (
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files import atomic
-from nwb_autolfads.results import version
 from nwb_autolfads.results.read import list_estimates, read_activation
-from nwb_autolfads.results.repack import repack
+from nwb_autolfads.results.versions import version
+from nwb_autolfads.results.versions.repack import repack
 from nwb_autolfads.results.write import write_activation
 
 OURS = ("/processing/behavior/AutoLFADS", "/processing/behavior/muscles", "/specifications")

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from nwb_autolfads.errors import ConfigError, SourceError
+from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
 from nwb_autolfads.estimators.autolfads.posterior import PosteriorOverTime, corrected, posterior_over_time
 from nwb_autolfads.estimators.autolfads.training import Training
-from nwb_autolfads.estimators.autolfads.weights import MAX_BYTES, TrainedModel, pack, unpack
+from nwb_autolfads.estimators.autolfads.weights import TrainedModel, pack, read_model, unpack
+from nwb_autolfads.estimators.autolfads.windows import muscles_of_model
 from nwb_autolfads.estimators.base import Estimator, Making
-from nwb_autolfads.estimators.observed import check_rectified, unfit, usable_muscles
+from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
 from nwb_autolfads.files.atomic import write_bytes
-from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.lfads.windows import chop
@@ -200,7 +200,7 @@ class AutoLFADS(Estimator):
         trained = self._require_trained()
         inferred = self._infer(emg)
         series = inferred.series
-        better = corrected(trained, self._used(emg), series["mean"]) if correct else None
+        better = corrected(trained, muscles_of_model(trained.card, emg), series["mean"]) if correct else None
         activation, std = better or (series["mean"], series["mean_sd"])
         variables: dict[str, Any] = {
             "activation": self._by_muscle(emg, activation),
@@ -233,9 +233,9 @@ class AutoLFADS(Estimator):
         ndarray, (time, muscle)
             NaN as in `estimate`, which also says what is raised.
         """
-        hidden = np.asarray(hidden)
+        trained, hidden = self._require_trained(), np.asarray(hidden)
         predicted = self._infer(emg, hidden).series["mean"]
-        activation, _ = corrected(self._require_trained(), self._used(emg), predicted, hidden) or (predicted, None)
+        activation, _ = corrected(trained, muscles_of_model(trained.card, emg), predicted, hidden) or (predicted, None)
         return self._by_muscle(emg, activation)
 
     def to_bytes(self) -> bytes:
@@ -263,15 +263,7 @@ class AutoLFADS(Estimator):
         SourceError
             If the file is missing or is not such a model.
         """
-        require_regular_file(path)
-        try:
-            with open(path, "rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise SourceError(
-                f"the model cannot be read ({error.strerror})", file=str(path), way_out="Check the path."
-            ) from error
-        return cls.from_bytes(data, file=str(path))
+        return cls.from_bytes(read_model(path), file=str(path))
 
     def _infer(self, emg: xr.DataArray, hidden: NDArray[np.bool_] | None = None) -> PosteriorOverTime:
         """Infer along a recording, with masks of what is predicted and, in all of them, of ``hidden`` bins."""
@@ -279,7 +271,9 @@ class AutoLFADS(Estimator):
         random = torch.Generator().manual_seed(self.seed)
         masking = masking_of(trained.card.config, trained.card.rate, trained.card.block_ms)
         if hidden is None:
-            return posterior_over_time(trained, self._used(emg), lambda x, _: masking.masks(x, random), random)
+            return posterior_over_time(
+                trained, muscles_of_model(trained.card, emg), lambda x, _: masking.masks(x, random), random
+            )
         masked = torch.from_numpy(hidden).float().unsqueeze(1)
 
         def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
@@ -289,33 +283,12 @@ class AutoLFADS(Estimator):
             for mask in masking.masks(windows, random, passes=1):
                 yield Mask(mask.input_mask * visible / share, torch.where(visible > 0, mask.weight, 1.0))
 
-        return posterior_over_time(trained, self._used(emg), masks, random)
+        return posterior_over_time(trained, muscles_of_model(trained.card, emg), masks, random)
 
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:
             raise ConfigError("there is no trained model yet", obj="AutoLFADS", way_out="Call fit or load first.")
         return self._trained
-
-    def _used(self, emg: xr.DataArray) -> xr.DataArray:
-        """Return the muscles of the model, in its order, of a recording that it fits."""
-        card = self._require_trained().card
-        check_rectified(emg)
-        here = emg["muscle"].values[usable_muscles(emg)].tolist()
-        missing = [muscle for muscle in card.muscles if muscle not in here]
-        if missing:
-            raise unfit(
-                emg,
-                f"the model was trained on {', '.join(card.muscles)}; {', '.join(missing)} not usable here "
-                f"(usable: {', '.join(here)})",
-                "Give a recording of the same muscles, or train on this one with `nwb-autolfads run`.",
-            )
-        if not np.isclose(float(emg.attrs["rate"]), card.rate):
-            raise unfit(
-                emg,
-                f"EMG at {emg.attrs['rate']} Hz; the model was trained at {card.rate} Hz",
-                "Preprocess to that rate.",
-            )
-        return emg.sel(muscle=list(card.muscles))
 
     def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Put columns in the model's order where the recording has them; NaN for other muscles.

@@ -10,6 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Self
 
 import safetensors.torch
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.observations import OBSERVATIONS
 from nwb_autolfads.lfads.sizes import Sizes
@@ -80,6 +82,22 @@ def pack(trained: TrainedModel) -> bytes:
     }
     tensors = {name: value.contiguous() for name, value in trained.model.state_dict().items()}
     return safetensors.torch.save(tensors, metadata=metadata)
+
+
+def read_model(path: str | Path) -> bytes:
+    """Read the bytes of a model file, unchecked but for their number.
+
+    Raises
+    ------
+    SourceError
+        If there is no such file, or it cannot be read.
+    """
+    try:
+        with open(require_regular_file(path), "rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        problem = f"the model cannot be read ({error.strerror})"
+        raise SourceError(problem, file=str(path), way_out="Check the path.") from error
 
 
 def unpack(data: bytes, file: str) -> TrainedModel:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from nwb_autolfads.estimators.observed import unfit
+from nwb_autolfads.estimators.observed import check_rectified, unfit, usable_muscles
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.segments import Segments
+
+if TYPE_CHECKING:
+    from nwb_autolfads.estimators.autolfads.weights import ModelCard
 
 SHORTEST_SHARE = 0.25
 """Of a window: in shorter segments there is too little around a bin to predict it from."""
@@ -65,3 +70,27 @@ def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: 
             "Give a longer recording, or a shorter `window_ms` in the configuration.",
         )
     return segments.at_least(SHORTEST_SHARE * at_least)
+
+
+def muscles_of_model(card: ModelCard, emg: xr.DataArray) -> xr.DataArray:
+    """Return the muscles of a model, in its order, of a recording that it fits.
+
+    Raises
+    ------
+    SignalError
+        If one of them is not usable there, or the rate is another.
+    """
+    check_rectified(emg)
+    here = emg["muscle"].values[usable_muscles(emg)].tolist()
+    if missing := [muscle for muscle in card.muscles if muscle not in here]:
+        raise unfit(
+            emg,
+            f"the model was trained on {', '.join(card.muscles)}; {', '.join(missing)} not usable here "
+            f"(usable: {', '.join(here)})",
+            "Give a recording of the same muscles, or train on this one with `nwb-autolfads run`.",
+        )
+    if not np.isclose(float(emg.attrs["rate"]), card.rate):
+        raise unfit(
+            emg, f"EMG at {emg.attrs['rate']} Hz; the model was trained at {card.rate} Hz", "Preprocess to that rate."
+        )
+    return emg.sel(muscle=list(card.muscles))

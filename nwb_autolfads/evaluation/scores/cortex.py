@@ -119,13 +119,12 @@ def score_against_cortex(
     guard = checked_guard(guard, estimator_window(estimates), reach=np.ptp(lags) + smoothing_reach(smoothing))
     decode_folds = partial(decode, time=bins.time, segments=bins.segments, n_folds=n_folds, guard=guard)
     to_muscles = decode_folds(units.rates, bins.all_targets, shifts=shifts)
-    dims = ("estimator", "muscle")
-    scores = decoding_scores(to_muscles, bins, dims, lag_sign=1.0, shifts=shifts)
+    scores = decoding_scores(to_muscles, bins, dims := ("estimator", "muscle"), lag_sign=1.0, shifts=shifts)
     if events is not None:
         scores |= trial_scores(to_muscles, bins.all_targets, bins, events, dims)
     if n_shuffles:
         rng = np.random.default_rng(seed)
-        mixed = [shuffled(units.rates, bins, rng) for _ in range(n_shuffles)]
+        mixed = (shuffled(units.rates, bins, rng) for _ in range(n_shuffles))
         controls = np.stack([decode_folds(rates, bins.all_targets, shifts=shifts).r2 for rates in mixed], axis=-1)
         scores["control_r2"] = ((*dims, "shuffle"), controls.reshape(len(bins.estimators), -1, n_shuffles))
     # Muscles lead nothing: unit rates at t follow from activation at t + lag.
@@ -155,7 +154,7 @@ def score_against_cortex(
             ),
         },
     )
-    unit_folds = xr.DataArray(by_fold, dims=("estimator", "unit", "fold"), coords={"estimator": result["estimator"]})
+    unit_folds = xr.DataArray(by_fold, {"estimator": result["estimator"]}, ("estimator", "unit", "fold"))
     return with_tests(result, "muscles_", result["r2"], result["r2_fold"], "muscle").pipe(
         with_tests, "population_", result["unit_r2"], unit_folds, "unit"
     )

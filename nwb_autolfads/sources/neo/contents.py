@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.contents import Contents, FoundEmg, FoundSeries
+from nwb_autolfads.sources.found import Contents, FoundEmg, FoundSeries
 from nwb_autolfads.sources.neo.emg import choose_channels, unit_of
 from nwb_autolfads.sources.neo.streams import Channel, open_file
 from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, Candidate

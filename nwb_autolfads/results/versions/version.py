@@ -21,11 +21,11 @@ from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.files.hdf5 import OVERHEAD_BYTES, reserve
 from nwb_autolfads.files.places import Output, check_outputs
-from nwb_autolfads.results.adding import opened_to_add
-from nwb_autolfads.results.bare import write_bare_session
 from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, remove_object
 from nwb_autolfads.results.neighbours import files_behind
-from nwb_autolfads.results.repack import repack
+from nwb_autolfads.results.versions.adding import opened_to_add
+from nwb_autolfads.results.versions.bare import write_bare_session
+from nwb_autolfads.results.versions.repack import repack
 from nwb_autolfads.sources.border import border
 
 RESERVED = "muscles"
