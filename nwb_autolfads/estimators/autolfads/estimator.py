@@ -103,9 +103,8 @@ class AutoLFADS(Estimator):
             If there is no such preset or number, or it is out of its range.
         """
         if making.preset not in PRESETS:
-            raise ConfigError(
-                f"preset is {making.preset!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(PRESETS)}."
-            )
+            way_out = f"Use one of {', '.join(PRESETS)}."
+            raise ConfigError(f"preset is {making.preset!r}", obj="AutoLFADS", way_out=way_out)
         try:
             config = PRESETS[making.preset].with_changes(settings)
         except ValidationError as error:
@@ -270,10 +269,9 @@ class AutoLFADS(Estimator):
         trained = self._require_trained()
         random = torch.Generator().manual_seed(self.seed)
         masking = masking_of(trained.card.config, trained.card.rate, trained.card.block_ms)
+        used = muscles_of_model(trained.card, emg)
         if hidden is None:
-            return posterior_over_time(
-                trained, muscles_of_model(trained.card, emg), lambda x, _: masking.masks(x, random), random
-            )
+            return posterior_over_time(trained, used, lambda x, _: masking.masks(x, random), random)
         masked = torch.from_numpy(hidden).float().unsqueeze(1)
 
         def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
@@ -283,7 +281,7 @@ class AutoLFADS(Estimator):
             for mask in masking.masks(windows, random, passes=1):
                 yield Mask(mask.input_mask * visible / share, torch.where(visible > 0, mask.weight, 1.0))
 
-        return posterior_over_time(trained, muscles_of_model(trained.card, emg), masks, random)
+        return posterior_over_time(trained, used, masks, random)
 
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:
