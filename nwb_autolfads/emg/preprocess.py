@@ -27,9 +27,12 @@ from nwb_autolfads.emg.steps import (
     say_unusable,
     why_nothing_is_left,
 )
+from nwb_autolfads.errors import SignalError
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.recording import EmgRecording
 
+SHORTEST_S = 0.2
+"""Of EMG: in less, neither rest nor bursts tell how large it is."""
 _MOST_FOR_QUANTILES = 2_000_000  # samples of each muscle
 
 
@@ -60,7 +63,7 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     Raises
     ------
     SignalError
-        If no muscle is usable, or the rate is too low for the high-pass.
+        If no muscle is usable, the rate is too low for the high-pass, or there is next to no EMG.
 
     Warns
     -----
@@ -69,7 +72,9 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         plausible in the recording's unit; all are kept as columns.
     """
     config = config or PreprocessingConfig()
-    recording = absurd_as_infinite(as_configured(recording, config))
+    recorded = as_configured(recording, config)
+    _require_some_length(recorded)
+    recording = absurd_as_infinite(recorded)
     ratio = resampling_ratio(recording.rate, config.analysis_rate_hz)
     segments = recording.segments.resampled(ratio)
     mains, mains_share = find_mains(recording, config)
@@ -83,7 +88,7 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     say_implausible(recording, usable)
     steps = [
         *steps,
-        *missing_step(recording, tally, lost),
+        *missing_step(recorded, tally, lost),
         *rate_and_scale_steps(recording.rate, segments.rate, ratio, config),
         quality_step(config, unusable),
     ]
@@ -101,6 +106,16 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         attrs={"rate": segments.rate, "unit": recording.unit, "origin": recording.origin.to_json()},
     )
     return array.assign_coords(_masks(recording, segments, ratio)).assign_attrs(preprocessing=json.dumps(steps))
+
+
+def _require_some_length(recording: EmgRecording) -> None:
+    if recording.duration < SHORTEST_S:
+        raise SignalError(
+            f"is {recording.duration:g} s long, too short to filter and scale",
+            file=recording.origin.file,
+            obj=recording.origin.object_path,
+            way_out=f"Give at least {SHORTEST_S:g} s of EMG",
+        )
 
 
 def _unusable(

@@ -55,15 +55,26 @@ def rate_and_scale_steps(from_hz: float, to_hz: float, ratio: Fraction, config: 
 
 
 def missing_step(recording: EmgRecording, tally: QualityTally, lost: NDArray[np.intp]) -> list[Step]:
-    """Return the step that says what was missing, and warn of it; none where nothing was."""
+    """Return the step that says what was missing of a recording as it is in its file, and warn; none where nothing was.
+
+    Parameters
+    ----------
+    recording : EmgRecording
+        With its own values, absurd ones too.
+    tally : QualityTally
+        What was counted.
+    lost : ndarray of int, (muscle,)
+        Bins that are missing after the filters.
+    """
     having = np.flatnonzero(tally.n_missing)
     if not having.size:
         return []
     said = []
     for muscle in having:
         absurd = f", {tally.n_infinite[muscle]} of them infinite or absurdly large" if tally.n_infinite[muscle] else ""
-        at = recording.segments.time_of(int(tally.first_missing[muscle]))
-        said.append(f"{recording.muscles[muscle]} {tally.n_missing[muscle]}{absurd}, the first at {at:g} s")
+        first = int(tally.first_missing[muscle])
+        value, at = recording.read(first, first + 1)[0, muscle], recording.segments.time_of(first)
+        said.append(f"{recording.muscles[muscle]} {tally.n_missing[muscle]}{absurd}, the first ({value:g}) at {at:g} s")
     warnings.warn(
         f"{recording.origin.object_path}: of {tally.n_samples} samples some are missing, and are left out: "
         + "; ".join(said),

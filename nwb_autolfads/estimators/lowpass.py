@@ -114,6 +114,7 @@ def feasible_cutoffs(observed: ObservedEmg) -> list[float]:
         raise SignalError(
             f"a segment of {shortest} bins at {observed.rate:g} Hz is too short for every "
             f"cutoff up to {CUTOFFS_HZ[-1]} Hz",
+            file=observed.file,
             way_out="Leave out segments that short",
         )
     return fits
@@ -158,7 +159,7 @@ def low_pass(
         When a segment is shorter than one period of the cutoff, the padding at its ends.
     """
     rate = observed.rate
-    sections = _sections(order, cutoff, rate)
+    sections = _sections(order, cutoff, rate, observed.file)
     padding = _padding(rate, cutoff)
     shown = np.ones(len(observed.values)) if visible is None else visible.astype(np.float64)
     smooth = np.empty_like(observed.values)
@@ -167,6 +168,7 @@ def low_pass(
             raise SignalError(
                 f"a segment of {segment.n_samples} bins at {rate:g} Hz is not longer than the padding of the "
                 f"low-pass at {cutoff:g} Hz, {padding} bins",
+                file=observed.file,
                 way_out="Raise the cutoff or leave out segments that short",
             )
         both_ways = partial(sosfiltfilt, sections, axis=0, padtype="even", padlen=padding)
@@ -198,10 +200,11 @@ def _low_pass_segment(
     return smooth
 
 
-def _sections(order: int, cutoff: float, rate: float) -> NDArray[np.float64]:
+def _sections(order: int, cutoff: float, rate: float, file: str) -> NDArray[np.float64]:
     if not 0 < cutoff < rate / 2:
         raise ConfigError(
             f"cutoff={cutoff:g} Hz is not below the Nyquist frequency, {rate / 2:g} Hz at {rate:g} Hz",
+            file=file,
             way_out="Lower the cutoff or analyse at a higher rate",
         )
     return butter(order, cutoff, fs=rate, output="sos")

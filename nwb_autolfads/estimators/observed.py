@@ -34,12 +34,15 @@ class ObservedEmg:
         Where there are no gaps.
     usable : array of bool, (muscle,)
         Which columns of the source ``values`` holds.
+    file : str
+        Where the EMG is from, for messages.
     """
 
     values: NDArray[np.float64]
     rate: float
     segments: Segments
     usable: NDArray[np.bool_]
+    file: str = ""
 
     @cached_property
     def seen(self) -> NDArray[np.bool_]:
@@ -100,7 +103,7 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
             NwbAutolfadsWarning,
             stacklevel=3,
         )
-    return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), Segments.of(emg), usable)
+    return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), Segments.of(emg), usable, file_of(emg))
 
 
 def usable_muscles(emg: xr.DataArray) -> NDArray[np.bool_]:
@@ -110,12 +113,21 @@ def usable_muscles(emg: xr.DataArray) -> NDArray[np.bool_]:
 
 def unfit(emg: xr.DataArray, problem: str, way_out: str, *, obj: str = "") -> SignalError:
     """Return an error that names where the EMG comes from, and the muscle (``obj``) where it is one."""
+    origin = _origin(emg)
+    return SignalError(problem, file=origin.get("file", ""), obj=obj or origin.get("object_path", ""), way_out=way_out)
+
+
+def file_of(emg: xr.DataArray) -> str:
+    """Return the file that EMG is from, "" where it does not say."""
+    return str(_origin(emg).get("file", ""))
+
+
+def _origin(emg: xr.DataArray) -> dict[str, str]:
     try:
         origin = json.loads(emg.attrs.get("origin", "{}"))
     except (TypeError, ValueError):
-        origin = {}
-    origin = origin if isinstance(origin, dict) else {}
-    return SignalError(problem, file=origin.get("file", ""), obj=obj or origin.get("object_path", ""), way_out=way_out)
+        return {}
+    return origin if isinstance(origin, dict) else {}
 
 
 def check_rectified(emg: xr.DataArray) -> None:

@@ -192,3 +192,11 @@ def test_settings_are_bounded_and_unknown_ones_refused():
     for wrong in ({"mains_hz": 55}, {"highpass_hz": 0}, {"clip_quantile": 1.5}, {"cutoff": 3}):
         with pytest.raises(ValidationError):
             PreprocessingConfig(**wrong)
+
+
+def test_next_to_no_emg_is_refused():
+    with pytest.raises(SignalError) as caught:
+        preprocess(recording_of(raw_emg(100)))
+    assert str(caught.value) == (
+        "session.nwb, acquisition/EMG: is 0.1 s long, too short to filter and scale. Give at least 0.2 s of EMG"
+    )

@@ -8,7 +8,7 @@ from emg_examples import RATE, rectified_emg
 from plain_hmm import plain_loop
 from scipy import stats
 
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
 from nwb_autolfads.estimators.bayes.side_by_side import infer
@@ -232,6 +232,8 @@ def test_a_refusal_names_the_file_that_the_emg_is_from():
     emg = described(time=TIME[::-1]).assign_attrs(origin=origin)
     with pytest.raises(SignalError, match=r"^session\.nwb, acquisition/EMG: the times of the EMG are not finite"):
         LowPass(10.0).fit(emg)
+    with pytest.raises(ConfigError, match=r"^session\.nwb: cutoff=300 Hz is not below the Nyquist frequency"):
+        LowPass(300.0).estimate(described().assign_attrs(origin=origin))
     emg = described(values=holed(example()[0], slice(None))).assign_attrs(origin=origin)
     with pytest.raises(SignalError, match=r"^session\.nwb, muscle 'muscle 1': all of 4000 values are missing"):
         LowPass(10.0).fit(emg)
