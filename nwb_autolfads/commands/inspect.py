@@ -16,6 +16,7 @@ from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.sources.contents import list_contents
+from nwb_autolfads.sources.excerpt import within_budget
 from nwb_autolfads.sources.found import Contents
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -125,10 +126,11 @@ def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None 
         return Overview(contents, (), None, "")
     try:
         with source.open() as recording:
-            quality = assess_quality(recording, settings.preprocessing)
+            judged, said = within_budget(recording)
+            quality = assess_quality(judged, settings.preprocessing)
             if picture is not None:
                 _draw(recording, quality, picture)
-            return Overview(contents, recording.assumptions, quality, "")
+            return Overview(contents, (*recording.assumptions, *said), quality, "")
     except (SourceError, SignalError) as error:
         return Overview(contents, (), None, str(error))
 

@@ -128,12 +128,12 @@ def _recording(
         object_path=candidate.path,
         object_id=",".join(series.object_id for series in candidate.series),
     )
+    _require_bounded(candidate, origin)
     naming = name_muscles(origin, list(candidate.muscles), candidate.named_by, candidate.shape[1], muscles)
     settled, unit_said = settle_unit(origin, candidate.unit, unit)
     factor = candidate.series[0].conversion
     if factor not in (1.0, None):
         unit_said += f" (after conversion {factor:g})"
-    _require_bounded(candidate, origin)
     alignment = _align(opened, candidate)
     base = alignment.base
     masks, masks_said = find_masks(opened, candidate, base)
