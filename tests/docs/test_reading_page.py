@@ -10,6 +10,7 @@ from nwb_autolfads import simulate_session
 from nwb_autolfads.config import read_settings
 from nwb_autolfads.emg import advice, missing
 from nwb_autolfads.emg.config import PRESETS, PreprocessingConfig
+from nwb_autolfads.sources import limits
 
 PAGE = "docs/reading-emg.md"
 
@@ -47,3 +48,24 @@ def test_its_limits_of_missing_and_implausible_samples_are_those_of_the_code():
     assert [each for each in limits if each not in text] == []
     assert PreprocessingConfig().missing_share_limit == 0.5
     assert "more than half of a muscle is missing" in text
+
+
+def test_its_limits_when_reading_are_those_of_the_code():
+    text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
+    table = "\n".join(line.rpartition(" | ")[2] for line in text.splitlines() if line.startswith("| "))
+    for limit in (
+        f"{limits.MAX_OBJECTS:,} |",
+        f"{limits.MAX_DEPTH} |",
+        f"{limits.MAX_FILES} |",
+        f"{limits.MAX_NAME_BYTES:,} bytes",
+        f"{limits.MAX_COMPRESSION:,}, and {limits.FREE_BYTES // 10**6} MB more",
+        f"{limits.MAX_CHUNK_BYTES // 10**6} MB |",
+        f"{limits.MAX_ELEMENT_BYTES // 10**6} MB |",
+        f"{limits.MAX_EMG_VALUES:,} |",
+        f"{limits.MAX_LOADED_VALUES:,} |",
+        f"{limits.MAX_TIMESTAMPS:,} |",
+        f"{limits.MIN_RATE_HZ:g} Hz to {limits.MAX_RATE_HZ:,.0f} Hz |",
+        f"{limits.MAX_DURATION_S / 86400:g} days |",
+        f"{limits.INSPECT_BYTES // 10**6} MB and {limits.INSPECT_S:g} s |",
+    ):
+        assert limit in table

@@ -10,9 +10,10 @@ import sys
 import numcodecs.pickles
 import numpy as np
 import pytest
-from builders import file_with_electrical_series, raw_emg
+from builders import emg_series, file_with_electrical_series, new_nwbfile, raw_emg, save
 from pynwb import NWBHDF5IO
 
+from nwb_autolfads.cli import main
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.opening.nwb import open_nwb
@@ -80,3 +81,61 @@ def test_a_folder_without_zarr_and_a_missing_package_are_said(zarr_file, tmp_pat
     assert "is a folder. Give the path of an NWB file (HDF5 or Zarr)" in message_of(tmp_path)
     monkeypatch.setitem(sys.modules, "hdmf_zarr.nwb", None)
     assert 'Install it with pip install "nwb-autolfads[zarr]"' in message_of(path)
+
+
+def test_a_result_of_zarr_takes_session_and_subject_from_it(tmp_path):
+    nwbfile = new_nwbfile()
+    nwbfile.add_acquisition(emg_series(raw_emg(2000), comments="columns: TA, SOL, MG"))
+    with (
+        NWBHDF5IO(save(nwbfile, tmp_path / "a.nwb"), "r") as source,
+        nwb_zarr.NWBZarrIO(str(tmp_path / "a.nwb.zarr"), mode="w") as target,
+    ):
+        target.export(src_io=source, write_args={"link_data": False})
+    out = tmp_path / "out.nwb"
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(tmp_path / "a.nwb.zarr"), "--estimator", "lowpass", "--out", str(out)])
+    assert ended.value.code == 0
+    with open_nwb(out) as opened:
+        subject, given = opened.nwbfile.subject, nwbfile.subject
+        assert opened.nwbfile.session_start_time == nwbfile.session_start_time
+        assert (subject.subject_id, subject.species, subject.sex) == (given.subject_id, given.species, given.sex)
+        assert "LowPass" in opened.nwbfile.processing["behavior"].data_interfaces
+
+
+@pytest.mark.parametrize("file", [".zmetadata", "acquisition/.zattrs", "acquisition/EMG/data/.zarray"])
+def test_metadata_that_are_no_json_are_refused(zarr_file, file):
+    path, _ = zarr_file
+    (path / file).write_text("{")
+    assert "is no JSON metadata of Zarr (JSONDecodeError" in message_of(path)
+
+
+def test_chunks_that_lie_elsewhere_and_pipes_in_their_place_are_refused(zarr_file, tmp_path):
+    path, _ = zarr_file
+    chunk = next(each for each in (path / "acquisition/EMG/data").iterdir() if not each.name.startswith("."))
+    folder = tmp_path / "session"
+    folder.mkdir()
+    path = path.rename(folder / "a.nwb.zarr")
+    chunk = path / "acquisition/EMG/data" / chunk.name
+    (tmp_path / "secret").write_bytes(chunk.read_bytes())
+    chunk.unlink()
+    chunk.symlink_to(tmp_path / "secret")
+    assert f"acquisition/EMG/data/{chunk.name}: is a link out of the folder of the file" in message_of(path)
+    chunk.unlink()
+    os.mkfifo(chunk)
+    assert f"acquisition/EMG/data/{chunk.name}: is a pipe, not a file" in message_of(path)
+
+
+def test_zarr_beside_it_that_reads_from_elsewhere_is_refused(zarr_file):
+    path, _ = zarr_file
+    beside = path.parent / "beside.zarr"
+    beside.mkdir()
+    (beside / ".zgroup").write_text('{"zarr_format": 2}')
+    link = {"name": "more", "source": "../beside.zarr", "path": "/"}
+    (path / "acquisition" / ".zattrs").write_text(json.dumps({"zarr_link": [link]}))
+    further = {"name": "far", "source": "../../elsewhere.zarr", "path": "/"}
+    (beside / ".zattrs").write_text(json.dumps({"zarr_link": [further]}))
+    assert "far: reads its data from" in message_of(path)
+    assert "elsewhere.zarr, outside the folder of the file" in message_of(path)
+    further["source"] = "https://example.org/a.zarr"
+    (beside / ".zattrs").write_text(json.dumps({"zarr_link": [further]}))
+    assert "reads its data from https://example.org/a.zarr, outside the folder" in message_of(path)
