@@ -35,6 +35,9 @@ def test_euler_kernel_is_the_first_order_step_and_is_refused_where_unstable():
     kernel = transition_kernel(20, 0.1, 1 / RATE, 0.5, 2.0, "euler")
     step = np.eye(20) + generator(20, 0.1, 0.5, 0) / RATE
     np.testing.assert_allclose(kernel, (1 - 2 / RATE) * step + 2 / RATE / 20, atol=1e-14)
+    np.testing.assert_allclose(transition_kernel(20, 0.1, 1 / RATE, 0.5, RATE, "euler"), 1 / 20)  # it always jumps
+    with pytest.raises(ConfigError, match=r"jump=501.* and jump to 500"):
+        transition_kernel(20, 0.1, 1 / RATE, 0.5, RATE + 1, "euler")
     with pytest.raises(ConfigError, match=r"diffusion=3.* is limited to 2\.5"):
         transition_kernel(20, 0.1, 1 / RATE, 3.0, 2.0, "euler")
 

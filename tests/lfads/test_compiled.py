@@ -138,6 +138,16 @@ def test_gamma_likelihood_of_what_is_no_number_is_none(fast_path):
     assert torch.equal(nll[0, 0].isnan(), expected)
 
 
+def test_threads_are_what_they_were_after_training(monkeypatch):
+    monkeypatch.setattr(compiled, "threads", 7)
+    before = torch.get_num_threads()
+    with recurrence.on_threads(2):
+        assert compiled.thread_count() == 2
+        assert torch.get_num_threads() == (1 if compiled.load().functions else 2)
+    assert compiled.threads == 7
+    assert torch.get_num_threads() == before
+
+
 def test_each_path_runs_its_own_time_loops(monkeypatch, fast_path):
     taken = []
     for name, module in (("compiled", by_kernel), ("torch", by_torch)):
