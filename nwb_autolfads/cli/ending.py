@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from types import FrameType
 from typing import Any
 
@@ -97,8 +98,10 @@ def message_of(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, NwbAutolfadsError):
         return str(error)
     subject = printable(" ".join(arguments[:2]), 200)
-    if isinstance(error, MemoryError):
-        return f"{subject}: more memory is needed than there is. Close other programs, or read fewer muscles"
+    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+        from_file = [f" ({printable(each, 200)})" for flag, each in pairwise(arguments) if flag == "--config"]
+        way_out = f"Close other programs, read fewer muscles, or set a smaller model{''.join(from_file)}"
+        return f"{subject}: more memory is needed than there is. {way_out}"
     if isinstance(error, OSError) and error.strerror:
         place = subject if error.filename is None else printable(os.fsdecode(error.filename), 200)
         return f"{place}: {error.strerror}. Check the path and the disk"

@@ -140,7 +140,16 @@ def make_estimators(
     """
     _require_abilities(entries, options)
     making = Making(options.seed, options.preset, options.minutes, options.resume, progress)
-    return [entry.make(settings.estimators.get(entry.key, {}), making) for entry in entries]
+    return [_made(entry, settings, making) for entry in entries]
+
+
+def _made(entry: registry.Entry, settings: RunSettings, making: Making) -> Estimator:
+    """Make one estimator; what is wrong with its settings names where they are from."""
+    try:
+        return entry.make(settings.estimators.get(entry.key, {}), making)
+    except ConfigError as error:
+        problem, file = error.problem.removeprefix(f"{entry.key}."), str(settings.file or "")
+        raise ConfigError(problem, way_out=error.way_out, file=file, obj=entry.key) from error
 
 
 def _require_abilities(entries: Sequence[registry.Entry], options: RunOptions) -> None:

@@ -167,7 +167,7 @@ def test_wrong_training_settings_are_named(refusal, session, tmp_path):
     settings = tmp_path / "settings.yaml"
     for text, said in (
         ("autolfads: {training: {members: 0}}", "training.members"),
-        ("autolfads: {training: 3}", "autolfads.training is 3, no settings"),
+        ("autolfads: {training: 3}", "autolfads: training is 3, no settings"),
         ("autolfads: {nothing: 3}", "nothing"),
     ):
         settings.write_text(text)
@@ -194,3 +194,23 @@ def test_debug_shows_where_an_error_comes_from(tmp_path):
 
 def test_control_characters_of_a_file_do_not_reach_the_terminal(refusal, tmp_path):
     assert "\x1b" not in refusal("run", tmp_path / "\x1b[2Jmissing.nwb")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "text", "said"),
+    [
+        ("lowpass", "lowpass: {cutoff: .nan}", "lowpass: cutoff=nan is out of range. Give a number from 0.01 up to"),
+        ("bayes", "bayes: {grid: 1}", "bayes: grid=1 is out of range. Give a whole number from 3 up to 2,000"),
+        (
+            "autolfads",
+            "autolfads: {training: {members: 0}}",
+            "autolfads: training.members=0 is out of range. Give a whole number from 1 up to 1,024",
+        ),
+    ],
+)
+def test_wrong_settings_of_an_estimator_name_the_file_the_key_and_the_range(
+    refusal, session, tmp_path, estimator, text, said
+):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(text)
+    assert f"{settings}, {said}" in refusal("run", session, "--estimator", estimator, "--config", settings)

@@ -46,6 +46,10 @@ def test_warnings_of_libraries_are_not_shown_and_ours_are():
     [
         (SourceError("is empty", file="a.nwb", way_out="Give another"), "a.nwb: is empty. Give another"),
         (MemoryError(), "run a.nwb: more memory is needed than there is. "),
+        (
+            RuntimeError("DefaultCPUAllocator: Cannot allocate memory"),
+            "run a.nwb: more memory is needed than there is. ",
+        ),
         (OSError(36, "File name too long", "b.nwb"), "b.nwb: File name too long. "),
         (KeyError("x" * 5000), f"run a.nwb: {UNFORESEEN} (KeyError: xxx"),
     ],
@@ -54,6 +58,11 @@ def test_every_error_is_one_short_message_that_names_what_it_is_about(error, sai
     message = message_of(error, ["run", "a.nwb", "--seed", "1"])
     assert message.startswith(said)
     assert len(message) < 500
+
+
+def test_settings_that_ask_for_too_much_memory_are_named():
+    said = message_of(MemoryError(), ["run", "a.nwb", "--config", "b.yaml"])
+    assert said.endswith("read fewer muscles, or set a smaller model (b.yaml)")
 
 
 def test_what_nobody_foresaw_is_no_traceback_unless_asked_for(monkeypatch, capsys):
