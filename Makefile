@@ -31,7 +31,7 @@ interop: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,interop]"
 	$(BIN)/pytest tests/interop/test_read_by_others.py tests/sources/test_binned.py
 
-# A hundred writers killed at random moments, and thirty stopped by Ctrl-C, in a file of 60 MB.
+# Of each kind of output, a hundred writers killed at random moments, thirty stopped by Ctrl-C and thirty by SIGTERM.
 faults: .venv/ready
 	$(BIN)/python tests/faults/writers.py --kills 100 --interrupts 30
 

@@ -58,7 +58,7 @@ def compare(
     console = Console(as_json=as_json)
     found = compare_estimates(
         file,
-        ScoreFiles(write, csv, netcdf, overwrite),
+        ScoreFiles(write, csv, netcdf, overwrite, config),
         tell=console.tell,
         show=lambda comparison: _show_comparison(console, comparison),
         counts=spikes,

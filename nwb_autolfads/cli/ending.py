@@ -71,6 +71,9 @@ _ENDING = (signal.SIGTERM, getattr(signal, "SIGHUP", None))
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    for each in _ENDING:  # asked again, it is ending already: what is half-written is still removed
+        if each is not None:
+            signal.signal(each, signal.SIG_IGN)
     raise Stopped(number)
 
 

@@ -13,12 +13,16 @@ from nwb_autolfads.evaluation import Comparison, check_outputs, compare_file, wr
 
 @dataclass(frozen=True)
 class ScoreFiles:
-    """Where scores go besides the screen: into the file of the estimates, a table, one netCDF file for each."""
+    """Where scores go besides the screen: into the file of the estimates, a table, one netCDF file for each.
+
+    ``settings`` is the file that the comparison's settings are read from, which no score may replace.
+    """
 
     write: bool = False
     csv: Path | None = None
     netcdf: Path | None = None
     overwrite: bool = False
+    settings: Path | None = None
 
 
 def compare(file: Path, to: ScoreFiles, *, tell: Tell, show: Callable[[Comparison], None], **asked: Any) -> Comparison:
@@ -46,7 +50,8 @@ def compare(file: Path, to: ScoreFiles, *, tell: Tell, show: Callable[[Compariso
     NwbAutolfadsError
         If the file cannot be read or a place cannot take what is written.
     """
-    check_outputs(file, to.csv, to.netcdf, overwrite=to.overwrite)
+    read = [] if to.settings is None else [to.settings]
+    check_outputs(file, to.csv, to.netcdf, write=to.write, overwrite=to.overwrite, read=read)
     found = compare_file(file, **asked)
     show(found)
     if to.write:

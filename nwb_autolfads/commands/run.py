@@ -100,8 +100,7 @@ def run(
     entries = registry.chosen(options.estimator)
     estimators = make_estimators(entries, options, settings, progress)
     names = [target.name or entry.name for entry in entries]
-    model_file = [] if options.save_model is None else [Output(options.save_model, target.overwrite)]
-    check_target(source, target, names, also=model_file, read=[settings.file])
+    check_target(source, target, names, also=_other_outputs(options, target), read=[settings.file])
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
             seen = FileState.of(file)
@@ -123,6 +122,16 @@ def run(
         write_estimates(estimates, file, place, seen=seen, weights=models if options.weights else {})
     tell(f"Wrote {', '.join(names)} to {target.file}")
     return Result(target.file, estimates, emg, recording.assumptions)
+
+
+def _other_outputs(options: RunOptions, target: Target) -> list[Output]:
+    """Return what a run writes besides estimates: the model, and the files of a run directory that is there."""
+    outputs = [] if options.save_model is None else [Output(options.save_model, target.overwrite)]
+    if options.resume is not None and options.resume.is_dir():
+        from nwb_autolfads.search.checkpoint import CONFIG, HISTORY, STATE
+
+        outputs += [Output(options.resume / name, overwrite=True) for name in (STATE, HISTORY, CONFIG)]
+    return outputs
 
 
 def make_estimators(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.errors import SourceError
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.files import places
@@ -55,8 +55,29 @@ def _fitting(score: Score, scores: xr.Dataset) -> xr.Dataset:
     return scores[names].assign_attrs(description=score.description)
 
 
-def check_outputs(source: Path, csv: Path | None, netcdf: Path | None, *, overwrite: bool) -> None:
+def check_outputs(
+    source: Path,
+    csv: Path | None,
+    netcdf: Path | None,
+    *,
+    write: bool = False,
+    overwrite: bool = False,
+    read: Sequence[Path] = (),
+) -> None:
     """Refuse, before anything is computed, to write over what is read, or where something stands already.
+
+    Parameters
+    ----------
+    source : Path
+        The file with the estimates.
+    csv, netcdf : Path or None
+        As `write_csv` and `write_netcdf` will be given them.
+    write : bool
+        Whether `write_tables` will add to ``source``.
+    overwrite : bool
+        Whether an existing file is replaced.
+    read : sequence of Path
+        What else is read, such as settings.
 
     Raises
     ------
@@ -66,7 +87,12 @@ def check_outputs(source: Path, csv: Path | None, netcdf: Path | None, *, overwr
     files = [] if csv is None else [csv]
     if netcdf is not None and netcdf.is_dir():
         files += [netcdf / f"{score.key}.nc" for score in registry.SCORES]
-    places.check_outputs([places.Output(file, overwrite) for file in files], files_behind(source))
+    elif netcdf is not None:
+        places.require_replaceable(netcdf, may_exist=False)
+    outputs = [places.Output(file, overwrite) for file in files]
+    if write and source.is_file():
+        outputs.append(places.Output(source.resolve(), in_place=True))
+    places.check_outputs(outputs, [*files_behind(source), *read])
 
 
 def score_rows(scores: xr.Dataset) -> Iterator[dict[str, Any]]:
@@ -110,12 +136,7 @@ def write_netcdf(scores: Mapping[str, xr.Dataset], folder: Path, *, overwrite: b
         If a file exists already, or cannot be written.
     """
     files = {key: folder / f"{key}.nc" for key in scores}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"the folder cannot be made: {error.strerror}", way_out="Choose another folder", file=str(folder)
-        ) from error
+    places.make_folder(folder)
     places.check_outputs([places.Output(file, overwrite) for file in files.values()])
     for key, file in files.items():
         write_bytes(file, bytes(scores[key].to_netcdf(engine="scipy")), may_exist=overwrite)

@@ -23,13 +23,21 @@ def found():
     return json.loads(done.stdout)
 
 
-def test_a_killed_writer_leaves_the_old_file_or_the_new_one_and_the_next_one_works(found):
-    assert found["killed"].get("old", 0) + found["killed"].get("new", 0) == KILLS
+WRITTEN = ["estimates in place", "scores in place", "model", "table", "page"]
 
 
-def test_ctrl_c_leaves_the_old_file_or_the_new_one_and_nothing_beside_it(found):
-    assert found["interrupted"].get("old", 0) + found["interrupted"].get("new", 0) == INTERRUPTS
-    assert set(found["interrupted"]["left_before_retry"]) == {"nothing"}
+@pytest.mark.parametrize("what", WRITTEN)
+def test_a_killed_writer_leaves_the_old_file_or_the_new_one_and_the_next_one_works(found, what):
+    killed = found[what]["SIGKILL"]
+    assert killed.get("old", 0) + killed.get("new", 0) == KILLS
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_and_a_signal_to_end_leave_the_old_file_or_the_new_one_and_nothing_beside_it(found, what, kind):
+    stopped = found[what][kind]
+    assert stopped.get("old", 0) + stopped.get("new", 0) == INTERRUPTS
+    assert set(stopped["left_before_retry"]) == {"nothing"}
 
 
 def test_of_two_writers_of_one_file_one_wins_and_the_other_is_told(found):
