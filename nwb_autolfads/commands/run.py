@@ -12,7 +12,7 @@ import xarray as xr
 
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified, trials_of
 from nwb_autolfads.config import RunOptions, RunSettings, Source
-from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.errors import ConfigError, OutputError
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.base import Making
 from nwb_autolfads.files.atomic import write_bytes
@@ -115,13 +115,25 @@ def run(
             estimates[name] = estimate.assign_attrs(options=asked.to_json())
             if entry.can.saves_model:
                 models[name] = estimator.to_bytes()
-        if options.save_model is not None:
-            for model in models.values():
-                write_bytes(options.save_model, model, may_exist=target.overwrite)
-            tell(f"Wrote the trained model to {options.save_model}")
+        not_kept = _keep_model(options, target, models, tell)
         write_estimates(estimates, file, place, seen=seen, weights=models if options.weights else {})
     tell(f"Wrote {', '.join(names)} to {target.file}")
+    if not_kept is not None:
+        raise not_kept
     return Result(target.file, estimates, emg, recording.assumptions)
+
+
+def _keep_model(options: RunOptions, target: Target, models: Mapping[str, bytes], tell: Tell) -> OutputError | None:
+    """Write the model where that was asked for; return what went wrong, which must not cost the estimates too."""
+    if options.save_model is None:
+        return None
+    try:
+        for model in models.values():
+            write_bytes(options.save_model, model, may_exist=target.overwrite)
+    except OutputError as error:
+        return error
+    tell(f"Wrote the trained model to {options.save_model}")
+    return None
 
 
 def _other_outputs(options: RunOptions, target: Target) -> list[Output]:

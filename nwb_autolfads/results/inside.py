@@ -14,6 +14,7 @@ import numpy as np
 from hdmf.common import DynamicTable
 
 from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.files.regular import require_regular_file
 
 MODULE = "processing/behavior"
 MAX_ORIGIN_CHARACTERS = 65_536
@@ -155,8 +156,7 @@ def look_inside(path: Path) -> SourceFacts:
     OutputError
         If there is no such file, it is open for writing elsewhere, or it is not an NWB file.
     """
-    if not path.is_file():
-        raise OutputError("there is no such file", way_out="Give the path of an NWB file.", file=str(path))
+    require_regular_file(path, OutputError)
     not_nwb = OutputError("is not an NWB file in HDF5 form", way_out="Give an NWB file.", file=str(path))
     try:
         with h5py.File(path, "r") as file:

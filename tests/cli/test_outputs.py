@@ -118,7 +118,7 @@ def test_two_outputs_of_one_command_are_two_files(folder, capsys):
 def test_a_run_directory_with_the_settings_in_it_does_not_replace_them(folder, capsys):
     os.mkdir("run")
     shutil.copy("settings.yaml", "run/config.json")
-    said = refused(folder, capsys, "run", "walk.nwb", "--config", "run/config.json", "--resume", "run")
+    said = refused(folder, capsys, "run", "walk.nwb", "--config", "run/config.json", "--resume", "run", "--overwrite")
     assert "run/config.json: is read by this command" in said
 
 

@@ -6,14 +6,18 @@ import shutil
 import subprocess
 
 import h5py
+import numpy as np
 import pytest
+import xarray as xr
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
-from nwb_autolfads.files import atomic
+from nwb_autolfads.evaluation import write_csv, write_netcdf
+from nwb_autolfads.files.atomic import write_bytes, write_text
 from nwb_autolfads.results.read import list_estimates
 from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
+from nwb_autolfads.simulate import simulate_session
 
 DISK_BYTES = 12_000_000
 
@@ -45,7 +49,7 @@ def disk(tmp_path):
 def _room_is_overestimated(monkeypatch):
     """As when another program fills the disk after the room was checked."""
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda _: usage._replace(free=10**12))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**12))
 
 
 @pytest.mark.usefixtures("_room_is_overestimated")
@@ -88,3 +92,61 @@ def test_a_limit_on_the_size_of_files_leaves_everything_as_it_was(tmp_path, esti
     assert os.listdir(tmp_path) == ["session.nwb"]
     with h5py.File(write_activation(estimate, session)) as file:
         assert "AutoLFADS" in file["processing/behavior"]
+
+
+def write_model(folder):
+    write_bytes(folder / "written", np.random.default_rng(0).bytes(2_000_000))
+
+
+def write_table(folder):
+    scores = xr.Dataset({"r2": (("estimator", "fold"), np.random.default_rng(0).normal(size=(2, 20_000)))})
+    scores = scores.assign_coords(estimator=["AutoLFADS", "LowPass"], fold=np.arange(20_000))
+    write_csv({"cortex": scores}, folder / "written", overwrite=True)
+
+
+def write_netcdfs(folder):
+    scores = xr.Dataset({"r2": (("estimator", "fold"), np.random.default_rng(0).normal(size=(2, 100_000)))})
+    write_netcdf({"written": scores}, folder, overwrite=True)
+
+
+def write_page(folder):
+    write_text(folder / "written", "<p>" * 500_000)
+
+
+def simulate(folder):
+    simulate_session(folder / "written", duration=10, overwrite=True)
+
+
+OTHERS = [write_model, write_table, write_netcdfs, write_page, simulate]
+
+
+@pytest.mark.usefixtures("_room_is_overestimated")
+@pytest.mark.parametrize("write", OTHERS)
+def test_a_full_disk_keeps_what_was_there_of_every_other_output(disk, write):
+    old = disk / ("written.nc" if write is write_netcdfs else "written")
+    old.write_bytes(b"old")
+    filler = disk / "filler"
+    filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - 500_000))
+    with pytest.raises(OutputError, match=r"written(\.nc)?: the disk is full\. Make room"):
+        write(disk)
+    assert old.read_bytes() == b"old"
+    assert sorted(os.listdir(disk)) == ["filler", old.name]
+    filler.unlink()
+    write(disk)
+    assert os.listdir(disk) == [old.name]
+    assert old.stat().st_size > 500_000
+
+
+@pytest.mark.parametrize("write", OTHERS)
+def test_a_limit_on_the_size_of_files_keeps_what_was_there_of_every_other_output(tmp_path, write):
+    old = tmp_path / ("written.nc" if write is write_netcdfs else "written")
+    old.write_bytes(b"old")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, usual[1]))
+    try:
+        with pytest.raises(OutputError, match=r"the file would be larger than is allowed here .* Raise the limit"):
+            write(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert old.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == [old.name]

@@ -14,6 +14,7 @@ from builders import file_with_2d_series, raw_emg
 
 from nwb_autolfads import LowPass, read_activation
 from nwb_autolfads.cli import main
+from nwb_autolfads.errors import OutputError
 from nwb_autolfads.results.read import list_estimates, read_weights
 from nwb_autolfads.results.write import write_activation
 
@@ -131,3 +132,14 @@ def test_link_and_in_place_are_wrong_usage(trained):
     before = sorted(os.listdir(trained))
     call("run", trained / "walk.nwb", "--link", "--in-place", code=2)
     assert sorted(os.listdir(trained)) == before
+
+
+def test_a_model_that_cannot_be_written_costs_no_estimate(trained, tmp_path, monkeypatch, capsys):
+    def full(file, *_, **__):
+        raise OutputError("the disk is full", way_out="Make room", file=str(file))
+
+    monkeypatch.setattr("nwb_autolfads.commands.run.write_bytes", full)
+    session = shutil.copy(trained / "walk.nwb", tmp_path)
+    call("run", session, "--config", trained / "tiny.yaml", "--save-model", tmp_path / "model", code=1)
+    assert "model: the disk is full" in capsys.readouterr().err
+    assert list_estimates(tmp_path / "walk_activation.nwb") == ["AutoLFADS"]
