@@ -103,7 +103,11 @@ def odd(folder: Path) -> None:
     (folder / "dangling").symlink_to("../elsewhere/made_by_a_link")
     (folder / "round").symlink_to("round")
     (folder / "a_folder").mkdir()
-    (folder / "null").symlink_to("/dev/null")
+    try:  # one of its own: what is tested here must not be able to replace a device of this machine
+        os.mknod(folder / "device", 0o020600, os.makedev(1, 3))
+    except PermissionError:
+        os.mkfifo(folder / "device")  # only root makes devices
+    (folder / "null").symlink_to("device")
 
 
 ODD = {
@@ -112,7 +116,7 @@ ODD = {
     "a link to itself": "round",
     "a folder": "a_folder",
     "a link to a device": "null",
-    "a device": "/dev/null",
+    "a device": "device",
     "nothing": "",
     "no folder": "gone/out",
     "a file as folder": "tiny.yaml/out",
@@ -122,7 +126,7 @@ ODD = {
 SIMULATE = {"simulate": ("simulate", "--duration", "6", *OVERWRITE)}
 for _option, _arguments in (OUTPUTS | SIMULATE).items():
     for _what, _name in ODD.items():
-        if _option not in ("run --out", "report --out", "simulate") and _name not in ("pipe", "dangling", "/dev/null"):
+        if _option not in ("run --out", "report --out", "simulate") and _name not in ("pipe", "dangling", "device"):
             continue
         case(f"{_option} is {_what}", refused((*_arguments, _name)))(odd)
 case("compare --netcdf is a file", refused((*COMPARE, *OVERWRITE, "--netcdf", FILE), FILE))(odd)
