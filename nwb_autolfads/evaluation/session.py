@@ -16,7 +16,7 @@ from pynwb import NWBFile
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
-from nwb_autolfads.errors import MissingFileError, SignalError, SourceError
+from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.asked import settings_of, source_of
@@ -128,8 +128,6 @@ def opened_file(file: Path) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile]]:
     SourceError
         If the file cannot be read or holds no estimate.
     """
-    if not file.exists():
-        raise MissingFileError("there is no such file", way_out="Give the path of an NWB file", file=str(file))
     with open_nwb(require_regular_file(file)) as opened:
         named = read_activations(opened.nwbfile)
         if not named:
