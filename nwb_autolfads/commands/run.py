@@ -140,9 +140,9 @@ def _other_outputs(options: RunOptions, target: Target) -> list[Output]:
     """Return what a run writes besides estimates: the model, and the files of a run directory that is there."""
     outputs = [] if options.save_model is None else [Output(options.save_model, target.overwrite)]
     if options.resume is not None and options.resume.is_dir():
-        from nwb_autolfads.search.checkpoint import CONFIG, HISTORY, STATE
+        from nwb_autolfads.estimators.autolfads.training import KEPT
 
-        outputs += [Output(options.resume / name, overwrite=True) for name in (STATE, HISTORY, CONFIG)]
+        outputs += [Output(options.resume / name, overwrite=True) for name in KEPT]
     return outputs
 
 

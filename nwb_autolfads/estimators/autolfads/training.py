@@ -17,10 +17,13 @@ from nwb_autolfads.estimators.autolfads.weights import ModelCard, TrainedModel, 
 from nwb_autolfads.estimators.autolfads.windows import bins, long_segments, padded
 from nwb_autolfads.lfads.observations import OBSERVATIONS
 from nwb_autolfads.search.budget import keep_to_budget
-from nwb_autolfads.search.checkpoint import RunDirectory, fingerprint
+from nwb_autolfads.search.checkpoint import CONFIG, HISTORY, STATE, RunDirectory, fingerprint
 from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.progress import Progress, ProgressCallback
+
+KEPT = (STATE, HISTORY, CONFIG)
+"""Files of a run directory."""
 
 
 @dataclass
