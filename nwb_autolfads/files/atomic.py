@@ -72,8 +72,8 @@ def write_bytes(file: Path, content: bytes, *, may_exist: bool = True) -> None:
 
 
 def write_text(file: Path, text: str, *, may_exist: bool = True) -> None:
-    """Write a text file in UTF-8, whole or not at all; see `new_version`."""
-    write_bytes(file, text.encode("utf-8"), may_exist=may_exist)
+    """Write a text file in UTF-8, whole or not at all; see `new_version`. Names that are no text become numbers."""
+    write_bytes(file, text.encode("utf-8", "backslashreplace"), may_exist=may_exist)
 
 
 def _remove_partials(partial: Path) -> None:

@@ -193,3 +193,8 @@ def test_long_names_that_begin_alike_have_each_their_own_writer(tmp_path):
     one, other = (tmp_path / ("x" * 245 + end) for end in ("a.nwb", "b.nwb"))
     assert places.partial_name(one) != places.partial_name(other)
     assert places.lock_name(one) != places.lock_name(other)
+
+
+def test_a_page_that_names_a_file_whose_name_is_no_text_is_written(tmp_path):
+    atomic.write_text(tmp_path / "page.html", "of caf\udce9.nwb")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "of caf\\udce9.nwb"
