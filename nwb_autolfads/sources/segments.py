@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.segments import Segment, Segments
+from nwb_autolfads.sources.limits import MAX_DURATION_S, MAX_RATE_HZ, MIN_RATE_HZ
 
 
 def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file: str, obj: str) -> Segments:
@@ -18,6 +19,13 @@ def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file
     """
     if sum(counts) == 0:
         raise SourceError("has no samples", file=file, obj=obj, way_out="Choose other channels with --emg PATH")
+    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ or sum(counts) / rate > MAX_DURATION_S:
+        raise SourceError(
+            f"its rate is {rate:g} Hz, at which it lasts {sum(counts) / rate if rate else 0:g} s",
+            file=file,
+            obj=obj,
+            way_out=f"A recording has {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz and at most {MAX_DURATION_S:g} s",
+        )
     segments: list[Segment] = []
     first = 0
     for number, (start, count) in enumerate(zip(starts, counts, strict=True)):

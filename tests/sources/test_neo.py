@@ -12,6 +12,7 @@ from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources.segments import lay_out
 
 
 def message_of(source, **options) -> str:
@@ -234,3 +235,9 @@ def test_a_file_type_of_several_readers_or_none_asks_for_one(tmp_path):
     for name in ("a.pkl", "a.xyz"):
         assert "is neither NWB nor of a type that Neo knows" in message_of(tmp_path / name)
     assert "there is no such file" in message_of(tmp_path / "gone.smr")
+
+
+@pytest.mark.parametrize("rate", [1e-304, 0.5, 2e6])
+def test_rates_that_no_recording_has_are_refused(rate):
+    with pytest.raises(SourceError, match=rf"its rate is {rate:g} Hz".replace("+", r"\+")):
+        lay_out([0.0], [1000], rate, file="a.edf", obj="EMG")

@@ -10,7 +10,7 @@ import h5py
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.regular import require_regular_file
-from nwb_autolfads.sources.border import one_line
+from nwb_autolfads.sources.border import one_line, short
 from nwb_autolfads.sources.limits import MAX_DEPTH, MAX_FILES
 from nwb_autolfads.sources.opening.walk import SOFT, STORAGE, VIRTUAL, Link, Walk, walk_file
 
@@ -202,4 +202,6 @@ def _too_deep(name: str, obj: str) -> SourceError:
 
 
 def _refused(problem: str, way_out: str, link: Link, name: str) -> SourceError:
-    return SourceError(problem, file=name, obj=link.obj, way_out=way_out)
+    return SourceError(
+        problem.replace(link.file, short(link.file)) if link.file else problem, file=name, obj=link.obj, way_out=way_out
+    )
