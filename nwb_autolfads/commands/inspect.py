@@ -90,10 +90,15 @@ class Overview:
             "events": [asdict(found) for found in self.contents.events],
             "units": self.contents.n_units,
             "assumptions": self.assumptions,
-            "quality": [dict(zip(QUALITY_COLUMNS, row, strict=True)) for row in self.muscle_rows()],
+            "quality": [_by_name(row) for row in self.muscle_rows()],
             "problem": self.problem,
             "note": self.contents.note,
         }
+
+
+def _by_name(row: tuple[str, ...]) -> dict[str, str]:
+    values = dict(zip(QUALITY_COLUMNS, row, strict=True))
+    return {**values, "share not finite": values["share missing"]}  # its name in version 0.1.0
 
 
 def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None = None) -> Overview:

@@ -98,7 +98,7 @@ def _read(path: str | os.PathLike[str], found: Mapping[str, ActivationEstimate],
             obj=name,
         ) from error
     require_sound(estimate, str(path), name)
-    return estimate
+    return estimate.drop_dims([dim for dim in ("search_row", "window") if estimate.sizes.get(dim) == 0])
 
 
 def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes:
