@@ -6,8 +6,10 @@ import contextlib
 import errno
 import os
 import shutil
+import signal
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,17 +107,45 @@ def _flush_to_disk(path: Path) -> None:
 def _only_writer(target: Path) -> Iterator[None]:
     """Hold a lock on ``target`` that the system frees when the process ends, however it ends."""
     path = target.with_name(lock_name(target))
-    descriptor = _locked(path, target)
+    descriptor: int | None = None
+    try:
+        with _undisturbed():
+            descriptor = _locked(path, target)
+        yield
+    finally:
+        with _undisturbed():
+            if descriptor is not None:
+                _unlock(descriptor, path)
+
+
+def _unlock(descriptor: int, path: Path) -> None:
+    if sys.platform == "win32":  # an open file cannot be removed there
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            path.unlink()
+    else:  # removed while still locked, so that nobody's fresh lock file is removed
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Within this context a signal to end waits, so that no file is made that nobody knows of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are for the main thread
+        return
+    waiting: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: waiting.append(number)) for number in _ENDING}
     try:
         yield
     finally:
-        if sys.platform == "win32":  # an open file cannot be removed there
-            os.close(descriptor)
-            with contextlib.suppress(OSError):
-                path.unlink()
-        else:  # removed while still locked, so that nobody's fresh lock file is removed
-            path.unlink(missing_ok=True)
-            os.close(descriptor)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: set by another language
+        for number in waiting[:1]:
+            signal.raise_signal(number)
+
+
+_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def _locked(path: Path, target: Path) -> int:

@@ -9,8 +9,8 @@ import pytest
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.results import version
 from nwb_autolfads.results.read import read_activation
+from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 ESTIMATE = "processing/behavior/AutoLFADS"

@@ -92,8 +92,9 @@ def read_model(path: str | Path) -> bytes:
     SourceError
         If there is no such file, or it cannot be read.
     """
+    require_regular_file(path)
     try:
-        with open(require_regular_file(path), "rb") as stream:
+        with open(path, "rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except OSError as error:
         problem = f"the model cannot be read ({error.strerror})"
