@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 WRITERS = Path(__file__).with_name("writers.py")
-KILLS, INTERRUPTS = 4, 2
+KILLS, INTERRUPTS = 2, 1
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="writers are forked, which Windows cannot")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="writers are forked, which Windows cannot"),
+]
 
 
 @pytest.fixture(scope="module")
 def found():
     """What is left after a few of each, which is looked at in there: the script fails where a file is neither."""
-    few = ["--kills", str(KILLS), "--interrupts", str(INTERRUPTS), "--seed", "1", "--megabytes", "20", "--unvalidated"]
+    few = ["--kills", str(KILLS), "--interrupts", str(INTERRUPTS), "--seed", "1", "--megabytes", "5", "--unvalidated"]
     done = subprocess.run([sys.executable, str(WRITERS), *few], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
