@@ -78,7 +78,7 @@ save(nwbfile, Path(sys.argv[2]))
 def test_files_of_ndx_binned_spikes_are_read_without_it(tmp_path):
     path = tmp_path / "binned.nwb"
     # In a process of its own: here the types must come from the file.
-    subprocess.run([sys.executable, "-c", WRITE, Path(__file__).parent, path], check=True)
+    subprocess.run([sys.executable, "-c", WRITE, Path(__file__).parents[1], path], check=True)
     found = read_binned_spikes(path, "processing/ecephys/around_events")
     assert found["unit"].values.tolist() == ["13", "11"]
     np.testing.assert_allclose(found["time"], np.add.outer([0.95, 2.95, 4.95], 0.01 + 0.02 * np.arange(4)).ravel())
