@@ -172,13 +172,13 @@ class SimulationConfig(BaseModel):
     )
     mains_hz: Literal[50, 60] = Field(default=60, description="Mains frequency.")
     mains_uv: float = Field(
-        default=20.0, ge=0, le=1000, description="Median amplitude of the mains; harmonic k has 1/k (chosen)."
+        default=20.0, ge=0, le=500, description="Median amplitude of the mains; harmonic k has 1/k (chosen)."
     )
     mains_harmonics: int = Field(default=7, ge=1, le=40, description="Multiples of its frequency up to this (chosen).")
     movement_artifact_uv: float = Field(
         default=300.0,
         ge=0,
-        le=5000,
+        le=10000,
         description="Median over muscles of the spread of wire artefacts at foot strikes and reaches (chosen).",
     )
     movement_artifact_hz: float = Field(

@@ -1,0 +1,160 @@
+"""The statistics of signals are those of signals made to have them; scores of worlds are kept, and not made twice."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+from scipy import ndimage, signal
+
+from nwb_autolfads.simulate.worlds import draw_worlds
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+RATE = 2000.0
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Import one of the benchmarks by its name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return lambda name: __import__(name)
+
+
+@pytest.fixture
+def statistics(module):
+    return lambda emg, rate=RATE: module("signal_statistics").signal_statistics(emg, rate)
+
+
+def white(seed, seconds=40, n=1):
+    return default_rng(seed).standard_normal((round(seconds * RATE), n))
+
+
+def test_white_noise_is_gaussian_flat_and_gone_after_two_bins(statistics):
+    found = statistics(white(0))
+    assert found["kurtosis"][0] == pytest.approx(3, abs=0.15)
+    assert found["median_hz"][0] == pytest.approx(235, abs=8)  # the middle of 20 to 450 Hz
+    assert found["bandwidth_hz"][0] == pytest.approx(0.8 * 430, abs=12)
+    assert 2 <= found["noise_ms"][0] < 2.5
+    assert abs(found["late_correlation"][0]) < 0.05
+    assert np.isnan(found["across"][0])
+
+
+def test_the_noise_of_a_narrow_band_lasts_though_it_swings(statistics):
+    sections = signal.butter(2, (85, 135), "bandpass", fs=RATE, output="sos")
+    found = statistics(signal.sosfilt(sections, white(1), axis=0))
+    # Rectified Gaussian noise of correlation r has that of sqrt(1 - r^2) + r asin(r) - 1, over its value at r = 1.
+    response = np.abs(signal.sosfreqz(sections, 2**14, fs=RATE)[1]) ** 2
+    r = np.fft.irfft(response)[: round(0.1 * RATE) : 4] / np.fft.irfft(response)[0]
+    expected = (np.sqrt(np.maximum(0, 1 - r**2)) + r * np.arcsin(np.clip(r, -1, 1)) - 1) / (np.pi / 2 - 1)
+    assert found["median_hz"][0] == pytest.approx(110, abs=4)
+    assert found["bandwidth_hz"][0] < 80
+    assert found["noise_ms"][0] == pytest.approx(2 * (2 * np.sum(expected**2) - 1), rel=0.25)
+    assert found["noise_ms"][0] > 1.8 * 2  # ms, of white noise
+
+
+def test_regular_pulses_are_found_at_their_interval(statistics):
+    train = np.zeros(round(40 * RATE))
+    train[:: round(0.03 * RATE)] = 1
+    emg = np.convolve(train, np.diff(signal.windows.gaussian(21, 2)), mode="same")[:, None]
+    assert statistics(emg + 0.01 * white(2))["late_correlation"][0] > 0.5
+    irregular = np.convolve(default_rng(3).permutation(train), np.diff(signal.windows.gaussian(21, 2)), mode="same")
+    assert statistics(irregular[:, None] + 0.01 * white(2))["late_correlation"][0] < 0.2
+
+
+def test_channels_share_what_is_mixed_into_them(statistics):
+    alone = white(4, n=3)
+    assert np.abs(statistics(alone)["across"]).max() < 0.03
+    shared = alone + 2 * white(5)
+    found = statistics(shared)["across"]
+    # Rectified Gaussian noise of correlation r is correlated by nearly r squared.
+    np.testing.assert_allclose(found, 0.8**2, atol=0.08)
+
+
+def test_bursts_last_as_long_as_made_and_stand_out_as_much(statistics):
+    on = (np.arange(round(40 * RATE)) / RATE) % 1.0 < 0.3
+    amplitude = np.where(on, 1.0, 0.1)
+    found = statistics(ndimage.gaussian_filter1d(amplitude, 10)[:, None] * white(6))
+    assert found["burst_ms"][0] == pytest.approx(320, abs=40)
+    assert found["signal_to_noise_db"][0] == pytest.approx(20, abs=1.5)
+
+
+def test_mains_are_taken_out_before_anything_is_measured(statistics):
+    time = np.arange(round(40 * RATE)) / RATE
+    hum = sum(np.sin(2 * np.pi * 60 * k * time + k) for k in range(1, 6))[:, None]
+    clean, noisy = statistics(white(7)), statistics(white(7) + 3 * hum)
+    for name in ("kurtosis", "median_hz", "noise_ms", "late_correlation"):
+        assert noisy[name][0] == pytest.approx(clean[name][0], rel=0.1, abs=0.03), name
+
+
+def test_what_lies_outside_the_worlds_is_named(module):
+    signals = module("world_signals")
+    names = list(module("signal_statistics").STATISTICS)
+
+    def channels(*values):
+        return {name: list(values) for name in names}
+
+    found = {
+        "recordings": {"inside": channels(2.0, 3.0, 9.0), "below": channels(0.5), "unknown": channels(np.nan)},
+        "development": {"one": channels(1.0, 2.0), "two": channels(4.0)},
+        "test": {"three": channels(0.4, 5.0)},
+    }
+    assert signals.outside(found, "development", "kurtosis") == ["below"]
+    assert signals.outside(found, "test", "kurtosis") == []
+    assert signals.table(found).count("| below (development) |") == len(names)
+
+
+def test_a_channel_at_rest_is_left_out(module):
+    time = np.arange(round(20 * RATE)) / RATE
+    one, other = (np.where(time % period < 0.3, 1.0, 0.1) for period in (1.0, 0.7))
+    emg = white(8, 20, 3) * np.stack((one, np.ones_like(time), other), axis=1)
+    found = module("world_signals").channels(emg, RATE)
+    assert all(len(values) == 2 for values in found.values())
+    assert abs(found["across"][0]) < 0.1  # the two left are not like the one at rest, and not like each other
+
+
+def test_a_recording_is_seen_in_trials_where_its_world_has_them(module, tmp_path):
+    worlds = module("worlds")
+    continuous, in_trials = (
+        next(world for world in draw_worlds(15) if bool(world.trial_ms) == trials).shortened(12) for trials in (0, 1)
+    )
+    emg, truth = worlds.recording(continuous, 0, tmp_path / "a.nwb")
+    assert len(np.unique(emg["segment"])) == 1
+    assert set(emg["muscle"].values) == set(truth["muscle"].values)
+    emg, _ = worlds.recording(in_trials, 0, tmp_path / "a.nwb")
+    assert len(np.unique(emg["segment"])) >= 10
+    assert emg.attrs["trial_ms"] == pytest.approx(in_trials.trial_ms, abs=4)
+
+
+def test_scores_are_kept_and_only_what_is_missing_is_run(module, tmp_path, monkeypatch, capsys):
+    worlds, signals = module("worlds"), module("world_signals")
+    monkeypatch.setitem(
+        signals.SETS, "development", lambda seconds: [w.shortened(seconds) for w in draw_worlds(15)[:2]]
+    )
+    page = tmp_path / "w.md"
+    page.write_text("before\n<!-- development: made by benchmarks/worlds.py -->\nold\n"
+                    "<!-- development: made by benchmarks/worlds.py -->\nafter\n")  # fmt: skip
+    command = ["--set", "development", "--seeds", "0", "--seconds", "6", "--json", str(tmp_path / "w.json")]
+    worlds.main([*command, "--estimators", "low-pass 20 Hz"])
+    scored = []
+    monkeypatch.setattr(worlds, "score", lambda name, *rest: scored.append(name) or {"r2": 0.99, "seconds": 0.0})
+    both = ["--estimators", "low-pass 20 Hz", "Bayesian filter exact", "--markdown", str(page)]
+    worlds.main([*command, *both])
+    assert scored == 2 * ["Bayesian filter exact"]
+    rows = json.loads((tmp_path / "w.json").read_text())["accuracy"]
+    assert len(rows) == 4
+    assert all(0 < row["r2"] < 1 for row in rows)
+    assert "| Bayesian filter exact | 0.990 | 0.990 |" in page.read_text()
+    assert page.read_text().startswith("before\n")
+    assert page.read_text().endswith("after\n")
+    assert "old" not in page.read_text()
+    worlds.main([*command[:-4], "--seconds", "8", *command[-2:], *both])  # another length is another world
+    assert len(scored) == 2 + 4
+    capsys.readouterr()
+
+
+def test_the_table_tells_mean_worst_and_wins(module):
+    made = module("worlds").table({"a": {"w 1": 0.9, "w 2": 0.1}, "b": {"w 1": 0.5, "w 2": 0.6}})
+    assert "| a | 0.500 | 0.100 | w 2 | 50% |" in made
+    assert "| b | 0.550 | 0.500 | w 1 | 50% |" in made
+    assert "| w 2 | 0.100 | 0.600 |" in made
