@@ -79,8 +79,10 @@ def session(world: World) -> tuple[NDArray, float]:
 
 def channels(emg: NDArray, rate: float) -> Channels:
     """Return the statistics of the channels that are not at rest."""
-    amplitudes = signal_statistics(emg, rate)["signal_to_noise_db"]
-    statistics = signal_statistics(emg[:, amplitudes >= AT_REST_DB], rate)
+    moving = signal_statistics(emg, rate)["signal_to_noise_db"] >= AT_REST_DB
+    if not moving.any():
+        return {name: [] for name in STATISTICS}
+    statistics = signal_statistics(emg[:, moving], rate)
     return {name: [float(f"{value:.4g}") for value in values] for name, values in statistics.items()}
 
 

@@ -35,7 +35,7 @@ class SimulationConfig(BaseModel):
     cycle_duration_s: float = Field(
         default=0.35,
         ge=0.2,
-        le=2,
+        le=3,
         description="Mean step cycle; rats walk and trot at about 2 to 4 steps a second (chosen).",
     )
     cycle_duration_cv: float = Field(default=0.08, ge=0, le=0.3, description="Its coefficient of variation (chosen).")
@@ -44,7 +44,7 @@ class SimulationConfig(BaseModel):
     )
     brief_burst_ms: float = Field(default=40.0, ge=10, le=300, description="Mean width of a brief burst (chosen).")
     reach_duration_s: float = Field(
-        default=0.6, ge=0.2, le=2, description="Mean time of a reach; a pause as long follows (chosen)."
+        default=0.6, ge=0.2, le=3, description="Mean time of a reach; a pause as long follows (chosen)."
     )
     pulse_width_scale: float = Field(
         default=1.0, ge=0.3, le=3, description="Factor on the pulses of steps; 1: 15-30 % of a cycle (chosen)."

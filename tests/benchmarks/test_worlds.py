@@ -110,6 +110,7 @@ def test_a_channel_at_rest_is_left_out(module):
     emg = white(8, 20, 3) * np.stack((one, np.ones_like(time), other), axis=1)
     found = module("world_signals").channels(emg, RATE)
     assert all(len(values) == 2 for values in found.values())
+    assert module("world_signals").channels(emg[:, 1:2], RATE)["kurtosis"] == []
     assert abs(found["across"][0]) < 0.1  # the two left are not like the one at rest, and not like each other
 
 
