@@ -114,14 +114,16 @@ def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray, sess
 def coverage(estimate: xr.Dataset, truth: xr.DataArray) -> float | None:
     """Return the share of the truth within 1.645 standard deviations of the estimate; None where it gives none.
 
-    The estimate is first put on the scale of the truth by least squares.
+    The estimate is first put on the scale of the truth by least squares. What was not estimated is left out.
     """
     if "activation_std" not in estimate:
         return None
     inside = []
-    at = estimate.sel(time=truth["time"])
-    for e, sd, t in zip(at["activation"].values.T, at["activation_std"].values.T, truth.values.T, strict=True):
-        slope, offset = np.polyfit(e.astype(float), t, 1)
+    for muscle in estimate["muscle"].values:
+        of = estimate.sel(muscle=muscle).dropna("time", subset=["activation", "activation_std"])
+        e, sd = of["activation"].values.astype(float), of["activation_std"].values
+        t = np.interp(of["time"].values, truth["time"].values, truth.sel(muscle=muscle).values)
+        slope, offset = np.polyfit(e, t, 1)
         inside.append(np.mean(np.abs(slope * e + offset - t) <= IN_90_PERCENT * slope * sd))
     return float(np.mean(inside))
 

@@ -43,7 +43,7 @@ STATISTICS = {
     "bandwidth_hz": "bandwidth, 10 to 90 % of power (Hz)",
     "across": "noise: mean correlation with other channels",
     "burst_ms": "median duration of bursts (ms)",
-    "signal_to_noise_db": "95 % over 5 % quantile of amplitude (dB)",
+    "signal_to_noise_db": "amplitude, 95 % over 5 % (dB)",
 }
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.random import default_rng
 from scipy import ndimage, signal
 
+from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.simulate.worlds import draw_worlds
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -135,17 +137,19 @@ def test_scores_are_kept_and_only_what_is_missing_is_run(module, tmp_path, monke
     page = tmp_path / "w.md"
     page.write_text("before\n<!-- development: made by benchmarks/worlds.py -->\nold\n"
                     "<!-- development: made by benchmarks/worlds.py -->\nafter\n")  # fmt: skip
-    command = ["--set", "development", "--seeds", "0", "--seconds", "6", "--json", str(tmp_path / "w.json")]
-    worlds.main([*command, "--estimators", "low-pass 20 Hz"])
+    command = ["--worlds", "development", "--seeds", "0", "--seconds", "6", "--json", str(tmp_path / "w.json")]
+    worlds.main([*command, "--estimators", "lowpass"])
     scored = []
-    monkeypatch.setattr(worlds, "score", lambda name, *rest: scored.append(name) or {"r2": 0.99, "seconds": 0.0})
-    both = ["--estimators", "low-pass 20 Hz", "Bayesian filter exact", "--markdown", str(page)]
+    monkeypatch.setattr(
+        worlds, "score", lambda name, *rest: scored.append(name) or {"r2": 0.99, "covered": 0.9, "seconds": 0.0}
+    )
+    both = ["--estimators", "lowpass", "bayes:smooth=false", "--markdown", str(page)]
     worlds.main([*command, *both])
-    assert scored == 2 * ["Bayesian filter exact"]
+    assert scored == 2 * ["bayes:smooth=false"]
     rows = json.loads((tmp_path / "w.json").read_text())["accuracy"]
     assert len(rows) == 4
     assert all(0 < row["r2"] < 1 for row in rows)
-    assert "| Bayesian filter exact | 0.990 | 0.990 |" in page.read_text()
+    assert "| bayes:smooth=false | 0.990 | 0.990 |" in page.read_text()
     assert page.read_text().startswith("before\n")
     assert page.read_text().endswith("after\n")
     assert "old" not in page.read_text()
@@ -154,8 +158,54 @@ def test_scores_are_kept_and_only_what_is_missing_is_run(module, tmp_path, monke
     capsys.readouterr()
 
 
-def test_the_table_tells_mean_worst_and_wins(module):
-    made = module("worlds").table({"a": {"w 1": 0.9, "w 2": 0.1}, "b": {"w 1": 0.5, "w 2": 0.6}})
-    assert "| a | 0.500 | 0.100 | w 2 | 50% |" in made
-    assert "| b | 0.550 | 0.500 | w 1 | 50% |" in made
+def row(estimator, world, r2, covered=None, **more):
+    return {"estimator": estimator, "world": world, "seed": 0, "r2": r2, "covered": covered, "seconds": 2.0} | more
+
+
+def test_the_table_tells_mean_worst_wins_and_coverage(module):
+    of_a = [row("a", "w 1", 0.8, 0.8), row("a", "w 1", 1.0, 1.0), row("a", "w 2", 0.1, 0.7)]
+    made = module("worlds").table([*of_a, row("b", "w 1", 0.5), row("b", "w 2", 0.6)])
+    assert "| a | 0.500 | 0.100 | w 2 | 50% | 80% | 70% | 4 |" in made
+    assert "| b | 0.550 | 0.500 | w 1 | 50% |  |  | 4 |" in made
     assert "| w 2 | 0.100 | 0.600 |" in made
+    assert "Refused" not in made
+
+
+def test_an_estimator_that_refuses_a_world_does_not_end_the_run(module, tmp_path):
+    worlds = module("worlds")
+    emg, truth = worlds.recording(draw_worlds(15)[0].shortened(6), 0, tmp_path / "a.nwb")
+    assert 0 < worlds.score("lowpass", emg, truth, 0)["r2"] < 1
+    found = worlds.score("lowpass:cutoff=0.02", emg, truth, 0)
+    assert found["r2"] == 0
+    assert "not longer than the padding" in found["error"]
+    made = worlds.table([row("a", "w 1", 0.5), row("b", "w 1", 0.0, error="too short")])
+    assert made.endswith("- w 1, seed 0, b: too short")
+
+
+def test_options_of_an_estimator_are_its_settings(module):
+    make = module("worlds").make
+    assert make("lowpass:cutoff=auto,order=2", 0).config == {
+        "cutoff": "auto", "cutoff_hz": None, "order": 2, "block_ms": None
+    }  # fmt: skip
+    model = make("autolfads:preset=paper,training.budget_s=null,factors=7", 3)
+    assert model.seed == 3
+    assert model.config["factors"] == 7
+    assert model.config["training"]["budget_s"] is None
+    with pytest.raises(ConfigError, match="cutof"):
+        make("lowpass:cutof=3", 0)
+    with pytest.raises(ConfigError, match="name=value"):
+        make("lowpass:cutoff", 0)
+    with pytest.raises(ConfigError, match="no estimator"):
+        make("lowpas", 0)
+
+
+def test_the_coverage_is_the_share_of_truth_in_the_interval(module):
+    time = np.arange(4000) / 500
+    truth = xr.DataArray(np.sin(time)[:, None], dims=("time", "muscle"), coords={"time": time, "muscle": ["m"]})
+    std = 0.1
+    noisy = 5 + 2 * (truth.values + std * default_rng(0).standard_normal(truth.shape))
+    noisy[:100] = np.nan
+    estimate = truth.copy(data=noisy).to_dataset(name="activation")
+    estimate["activation_std"] = xr.full_like(truth, 2 * std)
+    assert module("accuracy").coverage(estimate, truth) == pytest.approx(0.9, abs=0.02)
+    assert module("accuracy").coverage(estimate.drop_vars("activation_std"), truth) is None
