@@ -176,7 +176,7 @@ class RunSettings(BaseModel):
     def given(self) -> dict[str, Any]:
         """Return what was set, as a settings file says it; JSON-serialisable."""
         values = self.model_dump(mode="json", exclude_unset=True)
-        return {part: said for part, said in {**values, **values.pop("estimators", {})}.items() if said}
+        return {part: asked for part, asked in {**values, **values.pop("estimators", {})}.items() if asked}
 
     def with_session(self, **given: str | None) -> RunSettings:
         """Return these settings with what is given of `SessionSettings` put over what they say.

@@ -149,8 +149,10 @@ def unit_of(name: str, field: FieldInfo) -> str:
 def taken(name: str, field: FieldInfo) -> str:
     """Say what a setting takes: kind, range, unit and choices."""
     unit = unit_of(name, field)
-    said = " or ".join(_kind(each, field.metadata, f" ({unit})" if unit else "") for each in _members(field.annotation))
-    return f"{said}, or nothing" if NoneType in get_args(field.annotation) else said
+    kinds = " or ".join(
+        _kind(each, field.metadata, f" ({unit})" if unit else "") for each in _members(field.annotation)
+    )
+    return f"{kinds}, or nothing" if NoneType in get_args(field.annotation) else kinds
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

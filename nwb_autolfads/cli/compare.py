@@ -36,7 +36,7 @@ def compare(
     bin_width: Annotated[
         float, typer.Option(parser=options.number(0.001, 1.0), metavar="SECONDS", help="Bins in which all is averaged.")
     ] = 0.01,
-    folds: Annotated[int, typer.Option(help="Blocks of time held out in turn.", min=3, max=100)] = 10,
+    folds: Annotated[int, typer.Option(help="Parts of the time that are held out in turn.", min=3, max=100)] = 10,
     shuffles: Annotated[int, typer.Option(help="Controls with one side in random order.", min=0, max=100)] = 1,
     seed: options.Seed = 0,
     config: options.Config = None,

@@ -108,5 +108,5 @@ def message_of(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = subject if error.filename is None else printable(os.fsdecode(error.filename), 200)
         return f"{place}: {error.strerror}. Check the path and the disk"
-    said = shown(str(error)).strip("'\"")
-    return f"{subject}: {UNFORESEEN} ({type(error).__name__}: {said}). --debug shows where; please report it"
+    text = shown(str(error)).strip("'\"")
+    return f"{subject}: {UNFORESEEN} ({type(error).__name__}: {text}). --debug shows where; please report it"

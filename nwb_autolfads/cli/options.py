@@ -1,4 +1,4 @@
-"""Arguments and options, each said once: what several commands take, and what becomes of it."""
+"""Arguments and options that several commands take, each in one place, and what becomes of it."""
 
 from __future__ import annotations
 

@@ -131,11 +131,11 @@ def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None 
         return Overview(contents, (), None, "")
     try:
         with source.open() as recording:
-            judged, said = within_budget(recording)
+            judged, assumptions = within_budget(recording)
             quality = assess_quality(judged, settings.preprocessing)
             if picture is not None:
                 _draw(recording, quality, picture)
-            return Overview(contents, (*recording.assumptions, *said), quality, "")
+            return Overview(contents, (*recording.assumptions, *assumptions), quality, "")
     except (SourceError, SignalError) as error:
         return Overview(contents, (), None, str(error))
 

@@ -48,11 +48,11 @@ def unit_advice(peak: float, unit: str) -> str:
     if LEAST_V <= in_volts <= LARGEST_V:
         return ""
     wrong = "more than a muscle gives" if in_volts > LARGEST_V else "less than the noise of an amplifier"
-    said = f"values up to {peak:.3g} in {unit}, {wrong}"
+    observed = f"values up to {peak:.3g} in {unit}, {wrong}"
     better = [other for other, factor in _IN_VOLTS.items() if LEAST_V <= peak * factor <= LARGEST_V]
     if better:
-        return f"{said}: are these {better[0]}? --unit {better[0]}"
-    return f"{said}: is a conversion missing in the file? If they have no unit, --unit a.u."
+        return f"{observed}: are these {better[0]}? --unit {better[0]}"
+    return f"{observed}: is a conversion missing in the file? If they have no unit, --unit a.u."
 
 
 def advise(quality: xr.Dataset, peak: NDArray[np.float64]) -> list[str]:
@@ -83,9 +83,9 @@ def _advice(muscle: xr.Dataset, peak: float) -> str:
         found.append((f"{_percent(values['mains_share'])} of its power is mains hum", WHAT_TO_DO["mains"]))
     if values["duplicate_of"]:
         found.append((f"it is the same signal as {values['duplicate_of']}", WHAT_TO_DO["duplicate"]))
-    said = [f"{what}: {to_do}" for what, to_do in found]
+    sentences = [f"{what}: {to_do}" for what, to_do in found]
     unit = unit_advice(peak, str(muscle.attrs.get("unit", "")))
-    return ". ".join([*said, unit] if unit else said)
+    return ". ".join([*sentences, unit] if unit else sentences)
 
 
 def _percent(share: float) -> str:

@@ -54,7 +54,7 @@ def memory_of(sections: NDArray) -> int:
 
 
 def filter_both_ways(samples: NDArray, sections: NDArray) -> NDArray[np.float64]:
-    """Filter one muscle forward and backward, so that nothing is delayed; short stretches are padded by less."""
+    """Filter one muscle forward and backward, so that nothing is delayed; short segments are padded by less."""
     n_zeros = min((sections[:, 2] == 0).sum(), (sections[:, 5] == 0).sum())
     usual = 3 * (2 * len(sections) + 1 - int(n_zeros))  # scipy's own choice
     return signal.sosfiltfilt(sections, samples, padlen=min(usual, len(samples) - 1))

@@ -1,4 +1,4 @@
-"""Raw EMG to rectified, scaled EMG at the analysis rate: in blocks, without delay, gap-free segments apart."""
+"""Raw EMG to rectified, scaled EMG at the analysis rate: in chunks, without delay, gap-free segments apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nwb_autolfads.emg.blocks import rectified_blocks
+from nwb_autolfads.emg.chunks import rectified_chunks
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import find_duplicates
 from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencies, resample, resampling_ratio
@@ -41,7 +41,7 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
 
     Notch at the mains and its harmonics, high-pass, rectify, resample with anti-aliasing, absolute value again (the
     resampling rings below zero), clip and scale each muscle, and lift it off zero. All filters run in both directions,
-    so nothing is delayed; the result in blocks equals that of filtering each segment at once. EMG that is rectified
+    so nothing is delayed; the result in chunks equals that of filtering each segment at once. EMG that is rectified
     already skips notch, high-pass and rectification; EMG slower than the analysis rate keeps its rate. Samples that are
     missing (not finite, or absurdly large: `nwb_autolfads.emg.missing`) stay missing: bins in which they are, or that
     the filters cannot tell because of them, are NaN.
@@ -150,9 +150,9 @@ def _rectified_and_scaled(
     emg = np.empty((segments.n_samples, len(recording.muscles)), dtype=np.float32)
     for segment, rows in zip(recording.segments, segments.slices, strict=True):
         part = emg[rows]
-        for block, muscle, samples in rectified_blocks(recording, segment, sections, ratio, tally):
+        for chunk, muscle, samples in rectified_chunks(recording, segment, sections, ratio, tally):
             np.minimum(samples, clip[muscle], out=samples)
-            part[block.new, muscle] = np.abs(averaged(partial(resample, ratio=ratio), samples)[block.new_inner])
+            part[chunk.new, muscle] = np.abs(averaged(partial(resample, ratio=ratio), samples)[chunk.new_inner])
         if config.lowpass_hz is not None:
             part[:] = np.abs(averaged(partial(lowpass, rate=segments.rate, cutoff=config.lowpass_hz), part))
     if config.clip_first:
@@ -196,8 +196,8 @@ def _limits_before(
     tally = QualityTally(len(recording.muscles))
     seen: list[list[NDArray[np.float32]]] = [[] for _ in recording.muscles]
     for segment in recording.segments:
-        for block, muscle, samples in rectified_blocks(recording, segment, sections, Fraction(1), tally):
-            seen[muscle].append(samples[block.inner][::stride].astype(np.float32))
+        for chunk, muscle, samples in rectified_chunks(recording, segment, sections, Fraction(1), tally):
+            seen[muscle].append(samples[chunk.inner][::stride].astype(np.float32))
     values = [np.concatenate(parts) for parts in seen]
     clip, scale = np.concatenate(
         [quantiles_of_known(each[:, None], (config.clip_quantile, config.scale_quantile)) for each in values], axis=1

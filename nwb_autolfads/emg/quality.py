@@ -15,7 +15,7 @@ from nwb_autolfads.emg.mains import find_mains, movement_share
 from nwb_autolfads.emg.missing import absurd_as_infinite
 from nwb_autolfads.sources.recording import EmgRecording
 
-_BLOCK_VALUES = 4_000_000  # values (samples x muscles) read at once
+_CHUNK_VALUES = 4_000_000  # values (samples x muscles) read at once
 
 
 def as_configured(recording: EmgRecording, config: PreprocessingConfig) -> EmgRecording:
@@ -24,7 +24,7 @@ def as_configured(recording: EmgRecording, config: PreprocessingConfig) -> EmgRe
 
 
 class QualityTally:
-    """Counts what tells the quality of each muscle while blocks of samples pass by."""
+    """Counts what tells the quality of each muscle while chunks of samples pass by."""
 
     def __init__(self, n_muscles: int) -> None:
         self.n_samples = 0
@@ -36,9 +36,9 @@ class QualityTally:
         self.at_lowest = np.zeros(n_muscles, dtype=int)
         self.at_highest = np.zeros(n_muscles, dtype=int)
 
-    def add(self, block: NDArray) -> None:
-        """Count one block, (samples, muscles); no sample may be given twice."""
-        samples = np.ascontiguousarray(block.T)  # several times faster than across rows of few muscles
+    def add(self, chunk: NDArray) -> None:
+        """Count one chunk, (samples, muscles); no sample may be given twice."""
+        samples = np.ascontiguousarray(chunk.T)  # several times faster than across rows of few muscles
         finite = np.isfinite(samples)
         lower = upper = samples
         if not finite.all():
@@ -55,29 +55,29 @@ class QualityTally:
             extreme[new] = of[new]
             count[new] = 0
             count += ((samples == extreme[:, None]) & finite).sum(axis=1)
-        self.n_samples += len(block)
+        self.n_samples += len(chunk)
 
     def result(
         self, recording: EmgRecording, mains_share: NDArray, duplicate_of: list[str], config: PreprocessingConfig
     ) -> xr.Dataset:
-        """Judge what was counted, and what spectrum and likeness say; see `assess_quality`."""
+        """Judge what was counted, and what spectrum and correlations say; see `assess_quality`."""
         flat = ~(self.highest > self.lowest)
         # Zero is no rail of rectified EMG, so its floor is not counted.
         at_rails = self.at_highest - 1 + (0 if recording.rectified else self.at_lowest - 1)
         saturated = np.where(flat, 0.0, at_rails / max(self.n_samples, 1))
         missing_share = self.n_missing / max(self.n_samples, 1)
         reasons: list[list[str]] = [[] for _ in recording.muscles]
-        for muscle, said in enumerate(reasons):
+        for muscle, found in enumerate(reasons):
             if missing_share[muscle] > config.missing_share_limit:
-                said.append(f"{missing_share[muscle]:.1%} of samples missing")
+                found.append(f"{missing_share[muscle]:.1%} of samples missing")
             elif flat[muscle]:
-                said.append("flat")
+                found.append("flat")
             if saturated[muscle] > config.saturated_share_limit:
-                said.append(f"{saturated[muscle]:.1%} of samples at a rail")
+                found.append(f"{saturated[muscle]:.1%} of samples at a rail")
             if mains_share[muscle] > config.mains_share_limit:
-                said.append(f"{mains_share[muscle]:.0%} of its power is mains")
+                found.append(f"{mains_share[muscle]:.0%} of its power is mains")
             if duplicate_of[muscle]:
-                said.append(f"the same signal as {duplicate_of[muscle]}")
+                found.append(f"the same signal as {duplicate_of[muscle]}")
         return xr.Dataset(
             {
                 "flat": ("muscle", flat),
@@ -87,8 +87,8 @@ class QualityTally:
                 "saturated_share": ("muscle", saturated),
                 "mains_share": ("muscle", mains_share),
                 "duplicate_of": ("muscle", np.array(duplicate_of)),
-                "usable": ("muscle", np.array([not said for said in reasons])),
-                "reason": ("muscle", np.array(["; ".join(said) for said in reasons])),
+                "usable": ("muscle", np.array([not found for found in reasons])),
+                "reason": ("muscle", np.array(["; ".join(found) for found in reasons])),
             },
             coords={"muscle": list(recording.muscles)},
             attrs={"origin": recording.origin.to_json(), "unit": recording.unit},
@@ -96,7 +96,7 @@ class QualityTally:
 
 
 def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None = None) -> xr.Dataset:
-    """Judge every muscle of a recording, reading it once in blocks.
+    """Judge every muscle of a recording, reading it once in chunks.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def assess_quality(recording: EmgRecording, config: PreprocessingConfig | None =
     config = config or PreprocessingConfig()
     recording = absurd_as_infinite(as_configured(recording, config))
     tally = QualityTally(len(recording.muscles))
-    step = max(1, _BLOCK_VALUES // len(recording.muscles))
+    step = max(1, _CHUNK_VALUES // len(recording.muscles))
     for start in range(0, recording.n_samples, step):
         tally.add(recording.read(start, min(start + step, recording.n_samples)))
     _, mains_share = find_mains(recording, config)

@@ -69,15 +69,17 @@ def missing_step(recording: EmgRecording, tally: QualityTally, lost: NDArray[np.
     having = np.flatnonzero(tally.n_missing)
     if not having.size:
         return []
-    said = []
+    found = []
     for muscle in having:
         absurd = f", {tally.n_infinite[muscle]} of them infinite or absurdly large" if tally.n_infinite[muscle] else ""
         first = int(tally.first_missing[muscle])
         value, at = recording.read(first, first + 1)[0, muscle], recording.segments.time_of(first)
-        said.append(f"{recording.muscles[muscle]} {tally.n_missing[muscle]}{absurd}, the first ({value:g}) at {at:g} s")
+        found.append(
+            f"{recording.muscles[muscle]} {tally.n_missing[muscle]}{absurd}, the first ({value:g}) at {at:g} s"
+        )
     warnings.warn(
         f"{recording.origin.object_path}: of {tally.n_samples} samples some are missing, and are left out: "
-        + "; ".join(said),
+        + "; ".join(found),
         stacklevel=3,
     )
     counts = {"samples": tally.n_missing, "absurd": tally.n_infinite, "bins": lost}
@@ -112,16 +114,16 @@ def say_unusable(recording: EmgRecording, unusable: dict[str, str]) -> None:
     SignalError
         If none is left.
     """
-    said = "; ".join(f"{muscle} ({reason})" for muscle, reason in unusable.items())
+    reasons = "; ".join(f"{muscle} ({reason})" for muscle, reason in unusable.items())
     if len(unusable) == len(recording.muscles):
         raise SignalError(
-            f"no muscle is usable: {said}",
+            f"no muscle is usable: {reasons}",
             file=recording.origin.file,
             obj=recording.origin.object_path,
             way_out="Check the recording, or choose another series with --emg PATH",
         )
     if unusable:
-        warnings.warn(f"{recording.origin.object_path}: left out as not usable: {said}", stacklevel=3)
+        warnings.warn(f"{recording.origin.object_path}: left out as not usable: {reasons}", stacklevel=3)
 
 
 def say_implausible(recording: EmgRecording, usable: NDArray[np.bool_]) -> None:

@@ -1,4 +1,4 @@
-"""Stretches of EMG around events, one window of AutoLFADS each."""
+"""Trials: windows of EMG around events, one window of AutoLFADS each."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ def cut_trials(
     to_ms = to_ms if to_ms is not None else 400.0 if until is None else 0.0
     length = round((to_ms - from_ms) * rate / 1000)
     if until is None and length < 2:
-        said = f"trials from {from_ms:g} to {to_ms:g} ms have no length"
-        raise ConfigError(said, obj=name, way_out="Let them end after they begin")
+        problem = f"trials from {from_ms:g} to {to_ms:g} ms have no length"
+        raise ConfigError(problem, obj=name, way_out="Let them end after they begin")
     time = emg["time"].values
     firsts = _bin_at(time, events + from_ms / 1000, rate)
     stops = firsts + length if until is None else _bin_at(time, _first_after(events, until) + to_ms / 1000, rate)
     trials = _apart(Segments.of(emg), firsts, stops)
     if len(trials) < FEWEST_TRIALS:
-        said = f"{from_ms:g} to {to_ms:g} ms" if until is None else f"{from_ms:g} ms to {to_ms:g} ms after {until_name}"
-        raise _too_few(emg, f"{len(trials)} of {len(events)} events leave a trial of {said}", name)
+        span = f"{from_ms:g} to {to_ms:g} ms" if until is None else f"{from_ms:g} ms to {to_ms:g} ms after {until_name}"
+        raise _too_few(emg, f"{len(trials)} of {len(events)} events leave a trial of {span}", name)
     cut = emg.isel(time=np.concatenate([np.arange(first, first + length) for first, length in trials]))
     cut["segment"] = ("time", np.repeat(np.arange(len(trials)), [length for _, length in trials]))
     step = {"step": "trials", "events": name, "from_ms": from_ms, "to_ms": to_ms, "n_trials": len(trials)}
@@ -82,9 +82,9 @@ def cut_trials(
     return cut.assign_attrs(preprocessing=json.dumps(steps), trial_ms=1000 * longest / rate)
 
 
-def _too_few(emg: xr.DataArray, said: str, name: str) -> SignalError:
+def _too_few(emg: xr.DataArray, what: str, name: str) -> SignalError:
     return SignalError(
-        f"{said} that lies in the recording and apart from the one before",
+        f"{what} that lies in the recording and apart from the one before",
         file=json.loads(emg.attrs.get("origin", "{}")).get("file", ""),
         obj=name,
         way_out=f"Give at least {FEWEST_TRIALS} such events, or shorter trials",

@@ -72,7 +72,7 @@ class LowPass(Estimator):
         """Choose the cutoff when it is "auto"; otherwise only check the EMG."""
         observed = observe(emg)
         if self.cutoff == "auto":
-            block_ms = self.block_ms or block_for_choice(observed)
+            block_ms = self.block_ms or block_for_tuning(observed)
             self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff, block_ms))
         return self
 
@@ -97,7 +97,7 @@ class LowPass(Estimator):
         return float(score["nll"].mean())
 
 
-def block_for_choice(observed: ObservedEmg) -> float:
+def block_for_tuning(observed: ObservedEmg) -> float:
     """Return the length (ms) of the hidden blocks by which a cutoff is chosen.
 
     It is longer than that of the noise: at the edges of a block noise is predicted from its neighbours, which speaks

@@ -12,7 +12,7 @@ from sklearn.decomposition import NMF, PCA
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import held_out_likelihood
-from nwb_autolfads.estimators.lowpass import block_for_choice, feasible_cutoffs, low_pass
+from nwb_autolfads.estimators.lowpass import block_for_tuning, feasible_cutoffs, low_pass
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe
 from nwb_autolfads.estimators.settings import LowPassSubspaceSettings, Method
 from nwb_autolfads.validation import checked
@@ -88,7 +88,7 @@ class LowPassSubspace(Estimator):
         observed = observe(emg)
         n_muscles = observed.values.shape[1]
         self._check_components(n_muscles)
-        block_ms = self.block_ms or block_for_choice(observed)
+        block_ms = self.block_ms or block_for_tuning(observed)
 
         def best(cutoffs: list[float], counts: list[int]) -> tuple[float, int]:
             pairs = [(cutoff, count) for cutoff in cutoffs for count in counts]

@@ -62,9 +62,9 @@ def new_version(target: Path, *, may_exist: bool = True) -> Iterator[Path]:
     except OutputError:
         raise
     except Exception as error:
-        if (said := _in_plain_words(error, target)) is None:
+        if (refusal := _in_plain_words(error, target)) is None:
             raise
-        raise said from error
+        raise refusal from error
 
 
 def write_bytes(file: Path, content: bytes, *, may_exist: bool = True) -> None:

@@ -67,6 +67,6 @@ def reserve(path: Path, n_bytes: int) -> None:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), path.stat().st_size, n_bytes)
         else:
-            block = bytes(1 << 20)
-            for start in range(0, n_bytes, len(block)):
-                file.write(block[: n_bytes - start])
+            chunk = bytes(1 << 20)
+            for start in range(0, n_bytes, len(chunk)):
+                file.write(chunk[: n_bytes - start])

@@ -84,8 +84,8 @@ def require_replaceable(file: Path, *, may_exist: bool) -> os.stat_result | None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise _refused(file, f"cannot be written ({said})", "Choose another name") from error
+        why = getattr(error, "strerror", None) or error
+        raise _refused(file, f"cannot be written ({why})", "Choose another name") from error
     if stat.S_ISLNK(found.st_mode):
         raise _refused(file, f"is a link to {os.readlink(file)}", "Give the name of the file itself, or another name")
     if not stat.S_ISREG(found.st_mode):
@@ -133,8 +133,8 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise _refused(folder, f"the folder cannot be made: {said}", "Choose another folder") from error
+        why = getattr(error, "strerror", None) or error
+        raise _refused(folder, f"the folder cannot be made: {why}", "Choose another folder") from error
 
 
 def _short(name: str) -> str:

@@ -46,8 +46,8 @@ def require_regular_file(path: str | os.PathLike[str], error: type[NwbAutolfadsE
         absent = MissingFileError if error is SourceError else error
         raise absent(problem, file=str(path), way_out="Check the path") from missing
     except (OSError, ValueError) as reason:
-        said = getattr(reason, "strerror", None) or reason
-        raise error(f"cannot be looked at: {said}", file=str(path), way_out="Check the path") from reason
+        why = getattr(reason, "strerror", None) or reason
+        raise error(f"cannot be looked at: {why}", file=str(path), way_out="Check the path") from reason
     if not stat.S_ISREG(mode):
         raise error(f"is {kind_of(mode)}, not a file", file=str(path), way_out="Give the path of a regular file")
     return path

@@ -26,7 +26,7 @@ EMG_PATH = "acquisition/EMG"
 
 _REQUIRED = {"subject_id": "the subject's id", "species": "its species (such as Homo sapiens)"}
 _VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6}
-_BLOCK_VALUES = 4_000_000  # values (samples x muscles) read at once
+_CHUNK_VALUES = 4_000_000  # values (samples x muscles) read at once
 _CHUNK_SAMPLES = 16_384
 
 
@@ -52,7 +52,7 @@ def require_session(
         If anything is missing, the time has no zone, or a name holds a comma.
     """
     missing = [] if start is not None else ["when the session started (such as 2024-05-01T09:30:00+02:00)"]
-    missing += [said for key, said in _REQUIRED.items() if not subject.get(key)]
+    missing += [description for key, description in _REQUIRED.items() if not subject.get(key)]
     if all(name == f"muscle {number}" for number, name in enumerate(recording.muscles, start=1)):
         missing.append("the names of the muscles")
     if missing:
@@ -178,7 +178,7 @@ def _to_be_filled(dtype: type, n_columns: int | None = None) -> H5DataIO:
 
 def _fill(stored: h5py.Dataset, read: Callable[[int, int], NDArray], n_samples: int) -> None:
     stored.resize(n_samples, axis=0)
-    step = max(_CHUNK_SAMPLES, _BLOCK_VALUES // int(np.prod(stored.shape[1:])) // _CHUNK_SAMPLES * _CHUNK_SAMPLES)
+    step = max(_CHUNK_SAMPLES, _CHUNK_VALUES // int(np.prod(stored.shape[1:])) // _CHUNK_SAMPLES * _CHUNK_SAMPLES)
     for start in range(0, n_samples, step):
         stop = min(start + step, n_samples)
         stored[start:stop] = read(start, stop)

@@ -41,7 +41,8 @@ def open_emg(
     unit : str, optional
         V, mV, uV or a.u., where the source gives a wrong unit or one that is not known here.
     io : str, optional
-        The Neo class that reads the file, such as ``"Spike2IO"``; by default chosen by the file type, and said.
+        The Neo class that reads the file, such as ``"Spike2IO"``; by default chosen by the file type; the
+        recording's assumptions name it.
     outside_links : bool
         Whether an NWB file may read from outside its own folder; only for files that you trust.
 

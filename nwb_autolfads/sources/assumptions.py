@@ -19,7 +19,7 @@ class Naming:
 
     names: tuple[str, ...]
     columns: NDArray[np.intp]
-    said: str
+    note: str
 
 
 def name_muscles(

@@ -56,8 +56,8 @@ def border(file: str, obj: str = "", *, problem: str = "cannot be read", way_out
 
 def one_line(error: BaseException) -> str:
     """Return the kind of an error and the first line of what it says, never a dump of an object."""
-    said = error.args[-1] if error.args else ""  # hdmf puts the object, with all that is in it, before its reason
-    text = short(said if isinstance(said, str) else str(error))
+    reason = error.args[-1] if error.args else ""  # hdmf puts the object, with all that is in it, before its reason
+    text = short(reason if isinstance(reason, str) else str(error))
     where = getattr(error.args[0], "path", "") if len(error.args) > 1 else ""
     where = f" at {short(where)}" if isinstance(where, str) and where else ""
     return f"{type(error).__name__}{where}: {text}" if text else f"{type(error).__name__}{where}"
@@ -71,8 +71,8 @@ def short(text: str) -> str:
 
 
 def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    said = dict.fromkeys(short(str(each.message)) for each in caught if issubclass(each.category, UserWarning))
-    kept = [each for each in said if not each.lower().startswith(_HARMLESS)]
+    sentences = dict.fromkeys(short(str(each.message)) for each in caught if issubclass(each.category, UserWarning))
+    kept = [each for each in sentences if not each.lower().startswith(_HARMLESS)]
     more = [f"the reader of the file warns of {len(kept) - _MOST_NOTES} more things"] if len(kept) > _MOST_NOTES else []
     return [f"the reader of the file warns: {each}" for each in kept[:_MOST_NOTES]] + more
 

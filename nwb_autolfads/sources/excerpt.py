@@ -33,7 +33,7 @@ def within_budget(
     -------
     recording : EmgRecording
         The one given where it has no more bytes.
-    said : tuple of str
+    assumptions : tuple of str
         Empty where it is read as a whole.
     """
     n_muscles = len(recording.muscles)
@@ -52,6 +52,6 @@ def within_budget(
     lengths, starts = [each.n_samples for each in kept], [each.start_time for each in kept]
     segments = Segments.of_lengths(lengths, recording.rate, starts)
     seconds_read = len(samples) / recording.rate
-    said = f"quality is judged on {len(kept)} excerpts, {seconds_read:.0f} s of {recording.duration:.0f} s"
+    sentence = f"quality is judged on {len(kept)} excerpts, {seconds_read:.0f} s of {recording.duration:.0f} s"
     excerpts = replace(recording, segments=segments, masks={}, _read=lambda start, stop: samples[start:stop])
-    return excerpts, (said,)
+    return excerpts, (sentence,)

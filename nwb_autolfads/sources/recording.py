@@ -1,4 +1,4 @@
-"""EMG as a source hands it over: lazy, in blocks, with where it came from."""
+"""EMG as a source hands it over: lazy, in chunks, with where it came from."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def open_spikeinterface_emg(
     origin = Origin("", "", f"{name}: {','.join(names)}", "")
     naming = name_muscles(origin, names, "the channels", len(names), muscles)
     scaled = bool(source.has_scaleable_traces())
-    settled, unit_said = settle_unit(origin, "uV" if scaled else normalise_unit(_physical_unit(source)), unit)
+    settled, unit_from = settle_unit(origin, "uV" if scaled else normalise_unit(_physical_unit(source)), unit)
     rate = float(source.get_sampling_frequency())
     counts = [int(source.get_num_samples(segment_index=at)) for at in range(source.get_num_segments())]
     starts = [_start(source, at, rate, count, origin) for at, count in enumerate(counts)]
@@ -92,7 +92,7 @@ def open_spikeinterface_emg(
         rectified=rectified,
         segments=segments,
         origin=origin,
-        assumptions=(f"EMG is the {name} given", sign, f"{rate:g} Hz (from the recording)", unit_said, naming.said),
+        assumptions=(f"EMG is the {name} given", sign, f"{rate:g} Hz (from the recording)", unit_from, naming.note),
         _read=read,
     )
 

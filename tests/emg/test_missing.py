@@ -160,14 +160,14 @@ def test_presets_keep_what_is_missing_missing(preset):
     assert (emg.values[~lost, 1] > 0).all()
 
 
-def test_blocks_treat_holes_as_one_pass_does(monkeypatch, whole):
-    from nwb_autolfads.emg import blocks
+def test_chunks_treat_holes_as_one_pass_does(monkeypatch, whole):
+    from nwb_autolfads.emg import chunks
 
     holed = whole.copy()
     holed[[100, 7999, 8000, 8001, 15000], 1] = np.nan
     once = preprocessed(holed)
-    monkeypatch.setattr(blocks, "_BLOCK_VALUES", 12000)
-    monkeypatch.setattr(blocks, "memory_of", lambda _: 1000)
+    monkeypatch.setattr(chunks, "_CHUNK_VALUES", 12000)
+    monkeypatch.setattr(chunks, "memory_of", lambda _: 1000)
     np.testing.assert_allclose(preprocessed(holed).values, once.values, atol=2e-3)
 
 

@@ -12,7 +12,7 @@ from builders import raw_emg
 from pydantic import ValidationError
 from scipy import signal
 
-from nwb_autolfads.emg import blocks as blocks_module
+from nwb_autolfads.emg import chunks as chunks_module
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SignalError
@@ -67,13 +67,13 @@ def test_real_recordings_come_out_as_from_plain_scipy(shared_data, file):
 
 
 @pytest.mark.parametrize(("rate", "up", "down"), [(2000.0, 1, 4), (30000.0, 1, 60), (1926.0, 250, 963)])
-def test_blocks_meet_as_if_filtered_in_one_shot(monkeypatch, rate, up, down):
+def test_chunks_meet_as_if_filtered_in_one_shot(monkeypatch, rate, up, down):
     generator = np.random.default_rng(0)
     n_samples = int(25 * rate)
     hum = 3 * np.sin(2 * np.pi * 60 * np.arange(n_samples) / rate)[:, None]
     drift = 50 * np.cumsum(generator.standard_normal((n_samples, 2)), axis=0) / np.sqrt(n_samples)
     data = (generator.standard_normal((n_samples, 2)) + hum + drift).astype(np.float32)
-    monkeypatch.setattr(blocks_module, "_BLOCK_VALUES", 2)  # blocks as short as the margins allow
+    monkeypatch.setattr(chunks_module, "_CHUNK_VALUES", 2)  # chunks as short as the margins allow
     reads = []
     recording = recording_of(data, rate=rate)
 
@@ -87,9 +87,9 @@ def test_blocks_meet_as_if_filtered_in_one_shot(monkeypatch, rate, up, down):
     np.testing.assert_allclose(emg.values, expected, rtol=1e-5, atol=2e-6)
 
 
-def test_blocks_of_rectified_emg_meet_too(monkeypatch):
+def test_chunks_of_rectified_emg_meet_too(monkeypatch):
     data = np.abs(raw_emg(20000, 2)).astype(np.float32)
-    monkeypatch.setattr(blocks_module, "_BLOCK_VALUES", 2)
+    monkeypatch.setattr(chunks_module, "_CHUNK_VALUES", 2)
     emg = preprocess(recording_of(data, rate=2000.0, rectified=True), PreprocessingConfig(clip_quantile=1.0))
     slower = np.abs(signal.resample_poly(data.astype(np.float64), 1, 4, axis=0, padtype="symmetric"))
     expected = np.maximum(slower / np.quantile(slower, 0.95, axis=0), 1e-4)

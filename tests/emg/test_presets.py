@@ -11,7 +11,7 @@ from emg.test_preprocess import recording_of, steps_of
 from pydantic import ValidationError
 from scipy import signal
 
-from nwb_autolfads.emg import blocks as blocks_module
+from nwb_autolfads.emg import chunks as chunks_module
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SignalError
@@ -24,7 +24,7 @@ def test_falcon_m1_comes_out_as_from_plain_scipy(monkeypatch):
         np.float32
     )
     segments = (Segment(0.0, 0, 25000), Segment(60.0, 25000, 15000))
-    monkeypatch.setattr(blocks_module, "_BLOCK_VALUES", 2)
+    monkeypatch.setattr(chunks_module, "_CHUNK_VALUES", 2)
     emg = preprocess(recording_of(data, rate=rate, segments=segments), PreprocessingConfig(preset="falcon-m1"))
 
     notches = [signal.tf2sos(*signal.iirnotch(each, each / 2.0, fs=rate)) for each in (60, 180, 200, 300, 400)]

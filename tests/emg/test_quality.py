@@ -24,7 +24,7 @@ def with_hum(mains: float, size: float, n_samples: int = 20000) -> np.ndarray:
 
 
 def test_each_fault_is_counted_for_its_own_muscle(monkeypatch):
-    monkeypatch.setattr(quality_module, "_BLOCK_VALUES", 999)  # counts must carry over from block to block
+    monkeypatch.setattr(quality_module, "_CHUNK_VALUES", 999)  # counts must carry over from chunk to chunk
     data = raw_emg(10000, 4).astype(np.float32)
     data[:, 0] = 3.0
     data[:6000, 1] = np.nan

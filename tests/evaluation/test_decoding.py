@@ -138,12 +138,12 @@ def test_sums_over_lags_are_those_of_the_design_matrix(rows, shifts):
     np.testing.assert_allclose(lagged_map(x, rows, shifts, weights), design @ weights, atol=1e-12)
 
 
-def test_pieces_of_folds_make_up_every_fold_whole():
+def test_spans_of_folds_make_up_every_fold_whole():
     folds = contiguous_folds(np.arange(900) * STEP, 5, 0.2)
-    pieces, of_pieces = folds.spans()
-    assert np.concatenate(pieces).tolist() == list(range(900))
+    spans, of_pieces = folds.spans()
+    assert np.concatenate(spans).tolist() == list(range(900))
     for whole, cut in ((folds.test, of_pieces.test), (folds.near, of_pieces.near)):
-        assert np.repeat(cut, [len(piece) for piece in pieces], axis=1).tolist() == whole.tolist()
+        assert np.repeat(cut, [len(piece) for piece in spans], axis=1).tolist() == whole.tolist()
 
 
 def test_bins_with_an_unknown_target_are_left_out_and_nothing_else_changes():

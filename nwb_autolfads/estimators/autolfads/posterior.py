@@ -26,7 +26,7 @@ Masks = Callable[[Tensor, Sequence[int]], Iterable[Mask]]
 
 
 @dataclass(frozen=True)
-class PosteriorOverTime:
+class RecordingPosterior:
     """What a model infers along a recording.
 
     Attributes
@@ -44,9 +44,9 @@ class PosteriorOverTime:
     window_start: NDArray[np.float64]
 
 
-def posterior_over_time(
+def posterior_of_recording(
     trained: TrainedModel, emg: xr.DataArray, masks: Masks, random: torch.Generator
-) -> PosteriorOverTime:
+) -> RecordingPosterior:
     """Infer in overlapping windows and merge them, each gap-free segment apart.
 
     Parameters
@@ -60,7 +60,7 @@ def posterior_over_time(
 
     Returns
     -------
-    PosteriorOverTime
+    RecordingPosterior
 
     Raises
     ------
@@ -90,7 +90,7 @@ def posterior_over_time(
             merged = merge(values, starts, settings.merge_power)[:length].numpy()
             whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
             whole[segment.rows] = merged
-    return PosteriorOverTime(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
+    return RecordingPosterior(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
 
 
 def corrected(

@@ -66,7 +66,7 @@ def open_neo_emg(
         origin, [channel.name for channel in chosen_channels], "the channels", len(chosen_channels), muscles
     )
     in_file, factors = _common_unit(chosen_channels)
-    settled, unit_said = settle_unit(origin, in_file, unit)
+    settled, unit_from = settle_unit(origin, in_file, unit)
     kept = [chosen_channels[column] for column in naming.columns]
     read = _reader(kept, factors[naming.columns], _common_counts(chosen_channels), origin)
     sign, rectified = judge_sign(read, segments.n_samples, segments.rate, [obj])
@@ -86,8 +86,8 @@ def open_neo_emg(
             f"{first.rate:g} Hz (from the channels' headers)",
             *starts,
             *gaps,
-            unit_said,
-            naming.said,
+            unit_from,
+            naming.note,
         ),
         _read=read,
     )
@@ -208,7 +208,7 @@ def _reader(
     ends = np.cumsum(counts)
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
-        block = np.empty((stop - start, len(channels)), dtype=np.float32)
+        chunk = np.empty((stop - start, len(channels)), dtype=np.float32)
         for segment, end in enumerate(ends):
             begin = int(end) - counts[segment]
             low, high = max(start, begin), min(stop, int(end))
@@ -224,7 +224,7 @@ def _reader(
                         obj=origin.object_path,
                         way_out="Get a complete copy of the file",
                     ) from error
-                block[low - start : high - start, column] = samples * factor
-        return block
+                chunk[low - start : high - start, column] = samples * factor
+        return chunk
 
     return read

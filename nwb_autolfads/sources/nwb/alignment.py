@@ -15,7 +15,7 @@ _APART = 0.5  # samples by which clocks of one rate lie apart at most, when the 
 
 
 @dataclass(frozen=True)
-class Piece:
+class Span:
     """Samples that follow each other in the recording and in a series: where they are in each, and how many."""
 
     in_recording: int
@@ -25,11 +25,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Alignment:
-    """The shared time base, the pieces that each series gives to it, and a sentence where something was cut."""
+    """The shared time base, the spans that each series gives to it, and a sentence where something was cut."""
 
     base: TimeBase
-    pieces: tuple[tuple[Piece, ...], ...]
-    said: tuple[str, ...]
+    spans: tuple[tuple[Span, ...], ...]
+    notes: tuple[str, ...]
 
 
 def align(names: Sequence[str], bases: Sequence[TimeBase], *, file: str, obj: str) -> Alignment:
@@ -52,7 +52,7 @@ def align(names: Sequence[str], bases: Sequence[TimeBase], *, file: str, obj: st
     first = bases[0]
     if all(_same(first, base) for base in bases[1:]):
         n_samples = first.segments.n_samples
-        return Alignment(first, tuple((Piece(0, 0, n_samples),) for _ in bases), ())
+        return Alignment(first, tuple((Span(0, 0, n_samples),) for _ in bases), ())
     shared = _on_clock(first, first.segments[0].start_time, first.rate)
     for name, base in zip(names[1:], bases[1:], strict=True):
         if abs(base.rate - first.rate) > 1e-6 * first.rate:
@@ -75,18 +75,18 @@ def _lay_out(bases: Sequence[TimeBase], shared: list[tuple[int, int]]) -> Alignm
     zero, rate = first.segments[0].start_time, first.rate
     counts = [stop - start for start, stop in shared]
     firsts = [0, *np.cumsum(counts).tolist()]
-    pieces: list[list[Piece]] = [[] for _ in bases]
+    spans: list[list[Span]] = [[] for _ in bases]
     segments = []
     for (start, stop), at in zip(shared, firsts, strict=False):
         for number, base in enumerate(bases):
             segment, begin = _holding(base, zero, rate, start)
-            pieces[number].append(Piece(at, segment.first_sample + start - begin, stop - start))
+            spans[number].append(Span(at, segment.first_sample + start - begin, stop - start))
             if number == 0:
                 segments.append(Segment(segment.start_time + (start - begin) / rate, at, stop - start))
     longest = max(base.segments.n_samples for base in bases)
     lost = longest - firsts[-1]
-    said = (f"the series are cut to the time they share, {lost} samples less than the longest",) if lost else ()
-    return Alignment(TimeBase(rate, first.said_by, Segments(tuple(segments), rate)), tuple(map(tuple, pieces)), said)
+    notes = (f"the series are cut to the time they share, {lost} samples less than the longest",) if lost else ()
+    return Alignment(TimeBase(rate, first.rate_from, Segments(tuple(segments), rate)), tuple(map(tuple, spans)), notes)
 
 
 def _holding(base: TimeBase, zero: float, rate: float, sample: int) -> tuple[Segment, int]:

@@ -16,7 +16,7 @@ from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
 from nwb_autolfads.sources.border import border, one_line
 from nwb_autolfads.sources.limits import MAX_EMG_VALUES
 from nwb_autolfads.sources.names import VOLTS, normalise_unit
-from nwb_autolfads.sources.nwb.alignment import Alignment, Piece, align
+from nwb_autolfads.sources.nwb.alignment import Alignment, Span, align
 from nwb_autolfads.sources.nwb.arrays import load_numbers, require_stored
 from nwb_autolfads.sources.nwb.candidates import (
     CLEAR_LEAD,
@@ -130,14 +130,14 @@ def _recording(
     )
     _require_bounded(candidate, origin)
     naming = name_muscles(origin, list(candidate.muscles), candidate.named_by, candidate.shape[1], muscles)
-    settled, unit_said = settle_unit(origin, candidate.unit, unit)
+    settled, unit_from = settle_unit(origin, candidate.unit, unit)
     factor = candidate.series[0].conversion
     if factor not in (1.0, None):
-        unit_said += f" (after conversion {factor:g})"
+        unit_from += f" (after conversion {factor:g})"
     alignment = _align(opened, candidate)
     base = alignment.base
-    masks, masks_said = find_masks(opened, candidate, base)
-    read = _reader(candidate.series, alignment.pieces, naming.columns, origin)
+    masks, mask_notes = find_masks(opened, candidate, base)
+    read = _reader(candidate.series, alignment.spans, naming.columns, origin)
     sign, rectified = judge_sign(read, base.segments.n_samples, base.rate, _texts(candidate.series))
     return EmgRecording(
         muscles=naming.names,
@@ -150,10 +150,10 @@ def _recording(
             f"EMG is {candidate.path}",
             sign,
             *base.describe(),
-            *alignment.said,
-            unit_said,
-            naming.said,
-            *masks_said,
+            *alignment.notes,
+            unit_from,
+            naming.note,
+            *mask_notes,
             *opened.notes,
         ),
         _read=read,
@@ -218,7 +218,7 @@ def _align(opened: OpenedFile, candidate: Candidate) -> Alignment:
 
 
 def _reader(
-    series: Sequence[TimeSeries], pieces: Sequence[Sequence[Piece]], columns: NDArray[np.intp], origin: Origin
+    series: Sequence[TimeSeries], spans: Sequence[Sequence[Span]], columns: NDArray[np.intp], origin: Origin
 ) -> Callable[[int, int], NDArray[np.float32]]:
     """Return a function that reads a range of samples of some columns, converted to the unit of the first series."""
     arrays = [array_of(each) for each in series]
@@ -227,7 +227,7 @@ def _reader(
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
         parts = []
-        for array, of_series, (factor, offset) in zip(arrays, pieces, scales, strict=True):
+        for array, of_series, (factor, offset) in zip(arrays, spans, scales, strict=True):
             try:
                 samples = _samples(array, of_series, start, stop)
             except Exception as error:  # HDF5, Zarr and the network each raise their own
@@ -241,19 +241,19 @@ def _reader(
             with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is judged as missing
                 converted = (samples.reshape(stop - start, -1) * factor + offset).astype(np.float32, copy=False)
             parts.append(converted)
-        block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return np.ascontiguousarray(block[:, picked])
+        chunk = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return np.ascontiguousarray(chunk[:, picked])
 
     return read
 
 
-def _samples(array: Any, pieces: Sequence[Piece], start: int, stop: int) -> NDArray:
+def _samples(array: Any, spans: Sequence[Span], start: int, stop: int) -> NDArray:
     """Return samples of the recording from what a series gives to it."""
     parts = []
-    for piece in pieces:
-        low, high = max(start, piece.in_recording), min(stop, piece.in_recording + piece.n_samples)
-        if low < high or len(pieces) == 1:
-            shift = piece.in_series - piece.in_recording
+    for span in spans:
+        low, high = max(start, span.in_recording), min(stop, span.in_recording + span.n_samples)
+        if low < high or len(spans) == 1:
+            shift = span.in_series - span.in_recording
             parts.append(np.asarray(array[low + shift : high + shift]))
     return parts[0] if len(parts) == 1 else np.concatenate(parts or [np.asarray(array[:0])])
 

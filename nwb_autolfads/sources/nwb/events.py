@@ -75,8 +75,8 @@ def read_events(source: str | Path | NWBFile, place: str | None = None) -> Event
             times = _times_in_series(found, which, opened.name, name)
         times = times[np.isfinite(times)]
         if not len(times):
-            raise SourceError("holds no times", file=opened.name, obj=_said(name, which), way_out=_offer(nwbfile))
-        return EventTimes(_said(name, which), np.sort(times))
+            raise SourceError("holds no times", file=opened.name, obj=_label(name, which), way_out=_offer(nwbfile))
+        return EventTimes(_label(name, which), np.sort(times))
 
 
 def interval_tables(nwbfile: NWBFile) -> dict[str, TimeIntervals]:
@@ -244,5 +244,5 @@ def _listed(names: Any) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _said(name: str, which: str) -> str:
+def _label(name: str, which: str) -> str:
     return f"{name}:{which}" if which else name

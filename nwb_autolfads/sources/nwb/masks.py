@@ -22,24 +22,24 @@ def find_masks(opened: OpenedFile, candidate: Candidate, base: TimeBase) -> tupl
     A mask is a series with "mask" in its name and one true or false (1 or 0) per sample of the EMG.
     """
     masks: dict[str, Mask] = {}
-    said = []
+    notes = []
     for path, series in walk_series(opened.nwbfile):
         data = array_of(series)
         if "mask" not in series.name.lower() or series in candidate.series or np.ndim(data) != 1:
             continue
         if np.asarray(data[:1]).dtype.kind not in "biu" or len(data) != candidate.shape[0]:
-            said.append(f"{path} was left aside: it has not one true or false for each sample of the EMG")
+            notes.append(f"{path} was left aside: it has not one true or false for each sample of the EMG")
             continue
         try:
             same = _same_clock(read_time_base(series, len(data), file=opened.name, obj=path), base)
         except SourceError:
             same = False
         if not same:
-            said.append(f"{path} was left aside: it has not the clock of the EMG")
+            notes.append(f"{path} was left aside: it has not the clock of the EMG")
             continue
         masks[series.name] = _reader(data)
-        said.append(f"{path} is carried along as the mask {series.name!r}, and not applied")
-    return masks, said
+        notes.append(f"{path} is carried along as the mask {series.name!r}, and not applied")
+    return masks, notes
 
 
 def _same_clock(one: TimeBase, other: TimeBase) -> bool:

@@ -26,12 +26,12 @@ class TimeBase:
     """Sampling rate (Hz), where it was read, and the gap-free segments."""
 
     rate: float
-    said_by: str
+    rate_from: str
     segments: Segments
 
     def describe(self) -> list[str]:
         """Say the rate, the start and the gaps, one sentence each."""
-        sentences = [f"{self.rate:g} Hz (from the series' {self.said_by})"]
+        sentences = [f"{self.rate:g} Hz (from the series' {self.rate_from})"]
         if self.segments[0].start_time:
             sentences.append(f"starts at {self.segments[0].start_time:g} s of the session")
         if len(self.segments) > 1:
@@ -130,26 +130,26 @@ def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> Ti
 
     first, spans = [0], []  # first sample and first to last timestamp of each segment
     previous, segment_start = np.nan, np.nan
-    for start, block in _blocks(timestamps, n_samples):
-        steps = np.diff(block, prepend=previous)
-        wrong = np.flatnonzero(~((steps > 0) & np.isfinite(block)))
+    for start, chunk in _chunks(timestamps, n_samples):
+        steps = np.diff(chunk, prepend=previous)
+        wrong = np.flatnonzero(~((steps > 0) & np.isfinite(chunk)))
         wrong = wrong[wrong + start > 0]  # the first sample has none before it
-        if wrong.size or not np.isfinite(block[0]):
+        if wrong.size or not np.isfinite(chunk[0]):
             at = int(wrong[0]) if wrong.size else 0
-            before = block[at - 1] if at else previous
+            before = chunk[at - 1] if at else previous
             raise SourceError(
                 f"its timestamps go backwards, stand still or are missing at sample {start + at} "
-                f"({block[at]:g} s after {before:g} s)",
+                f"({chunk[at]:g} s after {before:g} s)",
                 file=file,
                 obj=obj,
                 way_out=way_out,
             )
         if start == 0:
-            segment_start = block[0]
+            segment_start = chunk[0]
         for at in np.flatnonzero(steps > _GAP * period).tolist() if period > 0 else ():
-            spans.append((segment_start, block[at - 1] if at else previous))
+            spans.append((segment_start, chunk[at - 1] if at else previous))
             first.append(start + at)
-            segment_start = block[at]
+            segment_start = chunk[at]
             if len(first) > 2 * _SHORTEST and (start + at) / len(first) < _SHORTEST:
                 tail = np.diff(np.asarray(timestamps[-glance:], dtype=np.float64))
                 raise SourceError(
@@ -159,7 +159,7 @@ def _from_timestamps(timestamps: Any, n_samples: int, file: str, obj: str) -> Ti
                     obj=obj,
                     way_out=way_out,
                 )
-        previous = block[-1]
+        previous = chunk[-1]
     spans.append((segment_start, previous))
 
     counts = np.diff([*first, n_samples])
@@ -176,14 +176,14 @@ def _require_steady(
     timestamps: Any, n_samples: int, rate: float, first: NDArray, starts: NDArray, file: str, obj: str
 ) -> None:
     """Refuse a series whose timestamps leave the steady clock of their segment by more than one sample."""
-    for start, block in _blocks(timestamps, n_samples):
-        index = np.arange(start, start + len(block))
+    for start, chunk in _chunks(timestamps, n_samples):
+        index = np.arange(start, start + len(chunk))
         segment = np.searchsorted(first, index, side="right") - 1
-        deviation = np.abs(block - (starts[segment] + (index - first[segment]) / rate))
+        deviation = np.abs(chunk - (starts[segment] + (index - first[segment]) / rate))
         worst = int(deviation.argmax())
         if deviation[worst] * rate > 1.0:
             raise SourceError(
-                f"has no steady rate: at {block[worst]:g} s its timestamps are {deviation[worst]:g} s off "
+                f"has no steady rate: at {chunk[worst]:g} s its timestamps are {deviation[worst]:g} s off "
                 f"a clock of {rate:g} Hz",
                 file=file,
                 obj=obj,
@@ -191,7 +191,7 @@ def _require_steady(
             )
 
 
-def _blocks(timestamps: Any, n_samples: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _chunks(timestamps: Any, n_samples: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
     for start in range(0, n_samples, _BLOCK):
         yield start, np.asarray(timestamps[start : start + _BLOCK], dtype=np.float64)
 

@@ -18,7 +18,7 @@ TRIES = 4  # of the first request; remfile tries each later one again by itself
 _PATIENCE_S = 30.0  # without a byte for so long, a connection counts as lost
 _BLOCK_BYTES = 64 * 1024  # what is fetched at least
 _AHEAD_BYTES = 1024 * 1024  # what is fetched at most beyond what was asked
-_MEMORY_BYTES = 64 * 1024 * 1024  # blocks held in memory; all that was fetched is held in a temporary folder
+_MEMORY_BYTES = 64 * 1024 * 1024  # chunks held in memory; all that was fetched is held in a temporary folder
 
 
 def open_address(address: str) -> tuple[h5py.File, Callable[[], None]]:

@@ -1,4 +1,4 @@
-"""Rectified EMG in blocks with margins wide enough that each is what filtering the segment at once would give."""
+"""Rectified EMG in chunks with margins wide enough that each is what filtering the segment at once would give."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nwb_autolfads.emg.quality import QualityTally
 from nwb_autolfads.segments import Segment
 from nwb_autolfads.sources.recording import EmgRecording
 
-_BLOCK_VALUES = 16_000_000  # values (samples x muscles) read at once, margins not counted
+_CHUNK_VALUES = 16_000_000  # values (samples x muscles) read at once, margins not counted
 
 
 @dataclass(frozen=True)
-class Block:
+class Chunk:
     """Part of a segment, at its own rate and at the new one.
 
     Attributes
@@ -29,9 +29,9 @@ class Block:
     inner : slice
         What of the samples read is no margin.
     new : slice
-        Where the block lies in the resampled segment.
+        Where the chunk lies in the resampled segment.
     new_inner : slice
-        What of the block, resampled with its margins, lies there.
+        What of the chunk, resampled with its margins, lies there.
     """
 
     first: int
@@ -41,10 +41,10 @@ class Block:
     new_inner: slice
 
 
-def rectified_blocks(
+def rectified_chunks(
     recording: EmgRecording, segment: Segment, sections: NDArray | None, ratio: Fraction, tally: QualityTally
-) -> Iterator[tuple[Block, int, NDArray[np.float64]]]:
-    """Yield, for each block of a segment and each muscle, the filtered and rectified samples with their margins.
+) -> Iterator[tuple[Chunk, int, NDArray[np.float64]]]:
+    """Yield, for each chunk of a segment and each muscle, the filtered and rectified samples with their margins.
 
     Samples are NaN where they are missing, or so near to missing ones that the filter cannot tell them.
 
@@ -61,23 +61,23 @@ def rectified_blocks(
         Counts every raw sample once.
     """
     margin = resampling_memory(ratio) + (0 if sections is None else memory_of(sections))
-    for block in _cut(segment.n_samples, len(recording.muscles), margin, ratio):
-        raw = recording.read(segment.first_sample + block.first, segment.first_sample + block.last)
-        tally.add(raw[block.inner])
+    for chunk in _cut(segment.n_samples, len(recording.muscles), margin, ratio):
+        raw = recording.read(segment.first_sample + chunk.first, segment.first_sample + chunk.last)
+        tally.add(raw[chunk.inner])
         for muscle in range(raw.shape[1]):
-            yield block, muscle, _rectified(raw[:, muscle].astype(np.float64), sections)
+            yield chunk, muscle, _rectified(raw[:, muscle].astype(np.float64), sections)
 
 
-def _cut(n_samples: int, n_muscles: int, margin: int, ratio: Fraction) -> Iterator[Block]:
+def _cut(n_samples: int, n_muscles: int, margin: int, ratio: Fraction) -> Iterator[Chunk]:
     """Cut a segment where old and new samples coincide."""
-    step = -(-max(_BLOCK_VALUES // n_muscles, 4 * margin) // ratio.denominator) * ratio.denominator
+    step = -(-max(_CHUNK_VALUES // n_muscles, 4 * margin) // ratio.denominator) * ratio.denominator
     margin = -(-margin // ratio.denominator) * ratio.denominator
     for start in range(0, n_samples, step):
         stop = min(start + step, n_samples)
         first = max(0, start - margin)
         new = slice(_new_index(start, ratio), _new_index(stop, ratio))
         skipped = new.start - _new_index(first, ratio)
-        yield Block(
+        yield Chunk(
             first,
             min(stop + margin, n_samples),
             slice(start - first, stop - first),
