@@ -16,14 +16,12 @@ from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.files.address import is_address
+from nwb_autolfads.files.limits import MAX_SETTINGS_BYTES, MAX_SETTINGS_DEPTH
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.search.renamed import with_names_of_today
 from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.recording import EmgRecording
 from nwb_autolfads.validation import checked, require_known_keys, unknown
-
-MAX_BYTES = 64 * 1024
-MAX_DEPTH = 8
 
 
 @dataclass(frozen=True)
@@ -216,12 +214,14 @@ def read_settings(path: Path | None) -> RunSettings:
     try:
         require_regular_file(path, ConfigError)
         with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            content = stream.read(MAX_SETTINGS_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", way_out="Check the path", file=str(path)) from error
-    if len(content) > MAX_BYTES:
+    if len(content) > MAX_SETTINGS_BYTES:
         raise ConfigError(
-            f"is larger than {MAX_BYTES} bytes", way_out="Settings take a few lines; check the path", file=str(path)
+            f"is larger than {MAX_SETTINGS_BYTES} bytes",
+            way_out="Settings take a few lines; check the path",
+            file=str(path),
         )
     try:
         text = content.decode("utf-8")
@@ -257,7 +257,7 @@ def _refuse_what_unfolds(text: str, path: Path) -> None:
         if isinstance(event, AliasEvent):
             raise ConfigError("uses YAML aliases", way_out="Write the values out", file=str(path))
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if depth > MAX_DEPTH:
+        if depth > MAX_SETTINGS_DEPTH:
             raise ConfigError(
-                f"nests deeper than {MAX_DEPTH} levels", way_out="See docs/getting-started.md", file=str(path)
+                f"nests deeper than {MAX_SETTINGS_DEPTH} levels", way_out="See docs/getting-started.md", file=str(path)
             )

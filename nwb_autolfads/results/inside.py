@@ -14,14 +14,10 @@ import numpy as np
 from hdmf.common import DynamicTable
 
 from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.files.limits import MAX_DATASET_BYTES, MAX_ORIGIN_CHARACTERS, most_bytes
 from nwb_autolfads.files.regular import require_regular_file
 
 MODULE = "processing/behavior"
-MAX_ORIGIN_CHARACTERS = 65_536
-
-# A day of 16 channels at 500 Hz has 2.8 GB; deflate, which gzip is made of, cannot compress more than 1032 times.
-MAX_DATASET_BYTES = 16_000_000_000
-MAX_COMPRESSION = 1032
 
 
 @dataclass(frozen=True)
@@ -228,7 +224,7 @@ def _not_plain(group: h5py.Group, seen: set[int]) -> Iterator[tuple[str, str]]:
             if item.external or item.is_virtual:
                 yield place, "the values are in another file"
             stored = item.id.get_storage_size()
-            if item.nbytes > min(MAX_DATASET_BYTES, stored * MAX_COMPRESSION + 1_000_000):
+            if item.nbytes > min(MAX_DATASET_BYTES, most_bytes(stored)):
                 yield place, f"{item.nbytes / 1e6:.0f} MB are claimed, of which {stored / 1e6:.3f} MB are stored"
 
 

@@ -11,9 +11,14 @@ from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.sources.opening.walk import walk_file
 
+_WRITTEN = (".nwb", ".safetensors")
+
 
 def files_behind(source: str | Path) -> list[Path]:
     """Return a file on this machine with all that it links to, stores in or maps, at any depth.
+
+    Recordings of other formats than NWB are often made of several files, whose names only their readers know. So
+    everything beside such a file counts, but for what this package writes there: results and models.
 
     Parameters
     ----------
@@ -27,14 +32,23 @@ def files_behind(source: str | Path) -> list[Path]:
     """
     if is_address(str(source)):
         return []
-    found = {Path(source): None}
-    waiting = list(found)
+    found = dict.fromkeys([Path(source), *_companions(Path(source))])
+    waiting = [Path(source)]
     while waiting:
         for file in _next_to(waiting.pop()):
             if file not in found:
                 found[file] = None
                 waiting.append(file)
     return list(found)
+
+
+def _companions(file: Path) -> list[Path]:
+    try:
+        if not file.is_file() or h5py.is_hdf5(file):
+            return []
+        return [each for each in file.parent.iterdir() if each.suffix not in _WRITTEN]
+    except (OSError, ValueError):
+        return []
 
 
 def _next_to(file: Path) -> list[Path]:

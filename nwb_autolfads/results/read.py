@@ -16,6 +16,7 @@ from ndx_muscle_activation import ActivationEstimate
 from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import SourceError, shown
+from nwb_autolfads.files.limits import MAX_WEIGHTS_BYTES
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
@@ -23,9 +24,6 @@ from nwb_autolfads.sources.border import border
 from nwb_autolfads.sources.opening.walk import walk_file
 
 Kind = TypeVar("Kind", bound=Container)
-
-MAX_WEIGHTS_BYTES = 2_000_000_000
-"""More than any model of this package has; a file that claims more is refused before it is read."""
 
 
 def list_estimates(path: str | os.PathLike[str]) -> list[str]:
@@ -119,7 +117,7 @@ def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes
     Raises
     ------
     SourceError
-        If no weights are there, or they are larger than `MAX_WEIGHTS_BYTES`.
+        If no weights are there, or they are larger than `nwb_autolfads.files.limits` allows.
     """
     with objects_in(path, ActivationEstimate) as found:
         with_weights = [key for key in sorted(found) if found[key].weights is not None]

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.files.atomic import write_bytes, write_text
+from nwb_autolfads.files.limits import MAX_HEADER_BYTES
 from nwb_autolfads.files.places import make_folder
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.search.engines.base import Engine, EngineState
@@ -29,7 +30,6 @@ from nwb_autolfads.search.renamed import RENAMED, tensor_name_of_today, with_nam
 
 FORMAT = "nwb-autolfads run 2"
 STATE, HISTORY, CONFIG = "state.safetensors", "history.csv", "config.json"
-MAX_HEADER_BYTES = 1 << 24
 
 
 class RunDirectory:
@@ -130,7 +130,7 @@ class RunDirectory:
                 raise ValueError(f"its format is {metadata.get('format')!r}")
             tensors = safetensors.torch.load(data)
             return metadata, {tensor_name_of_today(name): tensor for name, tensor in tensors.items()}
-        except (OSError, SourceError, ValueError, AttributeError, SafetensorError) as error:
+        except (OSError, SourceError, ValueError, AttributeError, RecursionError, SafetensorError) as error:
             raise self._refuse(f"{STATE} is not the state of a run ({error})") from error
 
     def _refuse(self, problem: str) -> SourceError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError
 
@@ -20,7 +21,7 @@ _HARMLESS = ("ignoring the following cached namespace", "ignoring cached namespa
 
 @contextmanager
 def border(file: str, obj: str = "", *, problem: str = "cannot be read", way_out: str = WAY_OUT) -> Iterator[list[str]]:
-    """Turn whatever a reader raises into a `SourceError`, and keep its warnings off the terminal.
+    """Turn whatever a reader raises into a `SourceError`, and keep what it warns of and prints off the terminal.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def border(file: str, obj: str = "", *, problem: str = "cannot be read", way_out
         For every exception that is not one of this package.
     """
     notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught, _silent(READERS):
+    with warnings.catch_warnings(record=True) as caught, _silent(READERS), redirect_stdout(StringIO()):
         warnings.simplefilter("always")
         try:
             yield notes

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nwb_autolfads.files.limits import INSPECT_BYTES, INSPECT_S
 from nwb_autolfads.segments import Segments
-from nwb_autolfads.sources.limits import INSPECT_BYTES, INSPECT_S
 from nwb_autolfads.sources.recording import EmgRecording
 
 _EXCERPTS = 32

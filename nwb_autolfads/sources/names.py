@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pynwb import TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
-from nwb_autolfads.sources.limits import MAX_OBJECTS
+from nwb_autolfads.files.limits import MAX_OBJECTS
 
 _STEMS = re.compile(
     "bicep|tricep|delto|gastroc|soleus|tibial|vast|rectus|semiten|semimem|glute|trapez|pector|latiss|flexor|extens"

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.segments import Segments
+from nwb_autolfads.sources.border import border
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,25 @@ class Session:
     start: datetime | None = None
     description: str = ""
     subject: Mapping[str, str] = field(default_factory=dict)
+
+
+Reader = Callable[[int, int], NDArray[Any]]
+"""Called with a first and a last sample it returns those from the one to before the other."""
+
+
+def guarded(read: Reader, origin: Origin) -> Reader:
+    """Return a reader whose failures, whatever library they come from, are a `SourceError` that names the samples."""
+
+    def read_or_say(start: int, stop: int) -> NDArray[Any]:
+        with border(
+            origin.file,
+            origin.object_path,
+            problem=f"samples {start} to {stop} cannot be read: the file is damaged or the connection was lost",
+            way_out="Try again; if it stays, copy or download the file again",
+        ):
+            return read(start, stop)
+
+    return read_or_say
 
 
 @dataclass(frozen=True)
@@ -80,10 +101,10 @@ class EmgRecording:
     segments: Segments
     origin: Origin
     assumptions: tuple[str, ...]
-    _read: Callable[[int, int], NDArray[np.float32]] = field(repr=False)
+    _read: Reader = field(repr=False)
     _close: Callable[[], None] = field(repr=False, default=lambda: None)
     session: Session = field(repr=False, default_factory=Session)
-    masks: Mapping[str, Callable[[int, int], NDArray[np.bool_]]] = field(repr=False, default_factory=dict)
+    masks: Mapping[str, Reader] = field(repr=False, default_factory=dict)
 
     @property
     def n_samples(self) -> int:
@@ -112,10 +133,12 @@ class EmgRecording:
         ------
         IndexError
             If the range lies outside the recording.
+        SourceError
+            If the source does not give them: the file is damaged, or the connection was lost.
         """
         if not 0 <= start <= stop <= self.n_samples:
             raise IndexError(f"samples {start}..{stop} asked of {self.n_samples}")
-        return self._read(start, stop)
+        return guarded(self._read, self.origin)(start, stop)
 
     def close(self) -> None:
         """Close the file behind the recording; `read` fails afterwards."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.limits import MAX_DURATION_S, MAX_RATE_HZ, MIN_RATE_HZ
 from nwb_autolfads.segments import Segment, Segments
-from nwb_autolfads.sources.limits import MAX_DURATION_S, MAX_RATE_HZ, MIN_RATE_HZ
 
 
 def lay_out(starts: Sequence[float], counts: Sequence[int], rate: float, *, file: str, obj: str) -> Segments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,18 @@ from numpy.typing import NDArray
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
+from nwb_autolfads.sources.border import border
 from nwb_autolfads.sources.names import normalise_unit
 from nwb_autolfads.sources.nwb.candidates import MOST_MUSCLES
-from nwb_autolfads.sources.recording import EmgRecording, Origin
+from nwb_autolfads.sources.recording import EmgRecording, Origin, guarded
 from nwb_autolfads.sources.segments import lay_out
 from nwb_autolfads.sources.sign import judge_sign
 
 if TYPE_CHECKING:
     import xarray as xr
     from spikeinterface import BaseRecording, NumpyRecording
+
+_WAY_OUT = "Give a recording whose files are there and whole"
 
 
 def open_spikeinterface_emg(
@@ -43,6 +47,14 @@ def open_spikeinterface_emg(
         If no channel is called so, there are too many for muscles, its segments share no clock, or its times have gaps.
     """
     name = type(source).__name__
+    with border("", name, problem="SpikeInterface does not give what it has", way_out=_WAY_OUT) as notes:
+        recording = _recording(source, name, path, muscles, unit)
+    return replace(recording, assumptions=(*recording.assumptions, *notes))
+
+
+def _recording(
+    source: BaseRecording, name: str, path: str | None, muscles: Sequence[str] | None, unit: str | None
+) -> EmgRecording:
     names = _channel_names(source)
     patterns = [part.strip() for part in (path or "*").split(",")]
     columns = [at for pattern in patterns for at, each in enumerate(names) if fnmatchcase(each, pattern)]
@@ -84,7 +96,7 @@ def open_spikeinterface_emg(
                 )
         return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
 
-    sign, rectified = judge_sign(read, sum(counts), rate)
+    sign, rectified = judge_sign(guarded(read, origin), sum(counts), rate)
     return EmgRecording(
         muscles=naming.names,
         rate=rate,

@@ -10,7 +10,7 @@ from nwb_autolfads import simulate_session
 from nwb_autolfads.config import read_settings
 from nwb_autolfads.emg import advice, missing
 from nwb_autolfads.emg.config import PRESETS, PreprocessingConfig
-from nwb_autolfads.sources import limits
+from nwb_autolfads.files import limits
 
 PAGE = "docs/reading-emg.md"
 

@@ -10,7 +10,8 @@ import pytest
 from builders import file_with_2d_series, raw_emg
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources import limits, open_emg
+from nwb_autolfads.files import limits
+from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.opening import links, walk
 
 DATA = "acquisition/EMG/data"

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.files.limits import MAX_HEADER_BYTES, MAX_MODEL_BYTES
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.observations import OBSERVATIONS
@@ -28,8 +29,6 @@ from nwb_autolfads.search.renamed import tensor_name_of_today, with_names_of_tod
 from nwb_autolfads.validation import MAX_SEED, explained
 
 FORMAT = "nwb-autolfads model 1"
-MAX_BYTES = 1 << 30
-MAX_HEADER_BYTES = 1 << 20
 
 
 class ModelCard(BaseModel):
@@ -95,7 +94,7 @@ def read_model(path: str | Path) -> bytes:
     require_regular_file(path)
     try:
         with open(path, "rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_MODEL_BYTES + 1)
     except OSError as error:
         problem = f"the model cannot be read ({error.strerror})"
         raise SourceError(problem, file=str(path), way_out="Check the path.") from error
@@ -125,8 +124,8 @@ def unpack(data: bytes, file: str) -> TrainedModel:
             problem, file=file, way_out="Give a model saved by AutoLFADS.save, or train one with `nwb-autolfads run`."
         )
 
-    if len(data) > MAX_BYTES:
-        raise refuse(f"the model has {len(data)} bytes, more than the {MAX_BYTES} that are read")
+    if len(data) > MAX_MODEL_BYTES:
+        raise refuse(f"the model has {len(data)} bytes, more than the {MAX_MODEL_BYTES} that are read")
     header_bytes = int.from_bytes(data[:8], "little")
     if len(data) < 8 or header_bytes > min(MAX_HEADER_BYTES, len(data) - 8):
         raise refuse("this is not a safetensors file")

@@ -11,6 +11,8 @@ import h5py
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.file import Subject
 
+from nwb_autolfads.sources.opening.nwb import reading_nwb
+
 _SESSION = (
     "session_description",
     "session_start_time",
@@ -39,8 +41,9 @@ def write_bare_session(source: Path, target: Path) -> None:
     target : Path
         The file to make.
     """
-    with NWBHDF5IO(str(source), "r") as io:
-        known = io.read()
+    # Outside links were allowed or refused when the EMG was read.
+    with reading_nwb(source, outside_links=True) as opened:
+        known = opened.nwbfile
         session = NWBFile(identifier=str(uuid4()), **_known(known, _SESSION))
         if known.subject is not None:
             subject = _known(known.subject, _SUBJECT)

@@ -22,7 +22,10 @@ def list_channels(path: Path, io: str | None) -> Contents:
     """
     if not path.exists():
         raise SourceError("there is no such file", file=str(path), way_out="Check the path")
-    channels, chosen = open_file(path, io)
+    channels, chosen, notes = open_file(path, io)
+    if not channels:
+        way_out = "Check that the file is complete and, if it is of another type, name its reader with --io"
+        raise SourceError(f"Neo's {chosen} finds no signals in it", file=str(path), way_out=way_out)
     try:
         emg = choose_channels(channels, None, str(path))
     except SourceError:
@@ -33,7 +36,9 @@ def list_channels(path: Path, io: str | None) -> Contents:
         for each in channels
         if each not in emg
     )
-    return Contents(str(path), "", "", found, (), tuple(others), (), 0, note=f"read by Neo's {chosen}")
+    return Contents(
+        str(path), "", "", found, (), tuple(others), (), 0, note="; ".join((f"read by Neo's {chosen}", *notes))
+    )
 
 
 def _found_channel(channel: Channel) -> FoundEmg:

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.errors import MissingFileError, SourceError
 from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
+from nwb_autolfads.sources.border import border
 from nwb_autolfads.sources.names import VOLTS, is_muscle, normalise_unit
 from nwb_autolfads.sources.neo.streams import Channel, channels_of_objects, open_file
 from nwb_autolfads.sources.nwb.candidates import MOST_MUSCLES
-from nwb_autolfads.sources.recording import EmgRecording, Origin
+from nwb_autolfads.sources.recording import EmgRecording, Origin, guarded
 from nwb_autolfads.sources.segments import lay_out
 from nwb_autolfads.sources.sign import judge_sign
 
+_WAY_OUT = "Give an object that Neo has read or made, and that is whole"
 _SEGMENT = re.compile(r"segment (\d+)(?:/(.+))?")
 
 
@@ -47,29 +49,38 @@ def open_neo_emg(
     SourceError
         If the file cannot be read, no channel is EMG, or the channels were not sampled together.
     """
-    if isinstance(source, str | Path):
-        file = str(source)
-        if not Path(source).exists():
-            raise MissingFileError("there is no such file", file=file, way_out="Check the path")
-        channels, chosen = open_file(Path(source), io)
-        how = f"read by Neo's {chosen}" + ("" if io else ", chosen by the file type")
-    else:
+    if not isinstance(source, str | Path):
         file = str(getattr(source, "file_origin", None) or "")
-        channels, how = channels_of_objects(source), "given as Neo objects"
-    chosen_channels = choose_channels(channels, path, file)
-    first = chosen_channels[0]
-    obj = ",".join(channel.name for channel in chosen_channels)
+        with border(file, type(source).__name__, problem="Neo cannot read it", way_out=_WAY_OUT) as notes:
+            channels = channels_of_objects(source)
+        return _recording(channels, file, ("given as Neo objects", *notes), path, muscles, unit)
+    if not Path(source).exists():
+        raise MissingFileError("there is no such file", file=str(source), way_out="Check the path")
+    channels, chosen, warned = open_file(Path(source), io)
+    how = f"read by Neo's {chosen}" + ("" if io else ", chosen by the file type")
+    return _recording(channels, str(source), (how, *warned), path, muscles, unit)
+
+
+def _recording(
+    channels: list[Channel],
+    file: str,
+    how: tuple[str, ...],
+    path: str | None,
+    muscles: Sequence[str] | None,
+    unit: str | None,
+) -> EmgRecording:
+    chosen = choose_channels(channels, path, file)
+    first = chosen[0]
+    obj = ",".join(channel.name for channel in chosen)
     origin = Origin(file, "", obj, "")
-    require_together(chosen_channels, file)
-    segments = lay_out(first.starts, _common_counts(chosen_channels), first.rate, file=file, obj=obj)
-    naming = name_muscles(
-        origin, [channel.name for channel in chosen_channels], "the channels", len(chosen_channels), muscles
-    )
-    in_file, factors = _common_unit(chosen_channels)
+    require_together(chosen, file)
+    segments = lay_out(first.starts, _common_counts(chosen), first.rate, file=file, obj=obj)
+    naming = name_muscles(origin, [channel.name for channel in chosen], "the channels", len(chosen), muscles)
+    in_file, factors = _common_unit(chosen)
     settled, unit_from = settle_unit(origin, in_file, unit)
-    kept = [chosen_channels[column] for column in naming.columns]
-    read = _reader(kept, factors[naming.columns], _common_counts(chosen_channels), origin)
-    sign, rectified = judge_sign(read, segments.n_samples, segments.rate, [obj])
+    kept = [chosen[column] for column in naming.columns]
+    read = _reader(kept, factors[naming.columns], _common_counts(chosen))
+    sign, rectified = judge_sign(guarded(read, origin), segments.n_samples, segments.rate, [obj])
     gaps = [f"{len(segments)} segments"] if len(segments) > 1 else []
     starts = [f"starts at {segments[0].start_time:g} s of the session"] if segments[0].start_time else []
     return EmgRecording(
@@ -80,7 +91,7 @@ def open_neo_emg(
         segments=segments,
         origin=origin,
         assumptions=(
-            how,
+            how[0],
             f"EMG is {obj}",
             sign,
             f"{first.rate:g} Hz (from the channels' headers)",
@@ -88,6 +99,7 @@ def open_neo_emg(
             *gaps,
             unit_from,
             naming.note,
+            *how[1:],
         ),
         _read=read,
     )
@@ -203,7 +215,7 @@ def _common_counts(channels: list[Channel]) -> list[int]:
 
 
 def _reader(
-    channels: list[Channel], factors: NDArray[np.float64], counts: list[int], origin: Origin
+    channels: list[Channel], factors: NDArray[np.float64], counts: list[int]
 ) -> Callable[[int, int], NDArray[np.float32]]:
     ends = np.cumsum(counts)
 
@@ -215,15 +227,7 @@ def _reader(
             if low >= high:
                 continue
             for column, (channel, factor) in enumerate(zip(channels, factors, strict=True)):
-                try:
-                    samples = channel.read(segment, low - begin, high - begin)
-                except Exception as error:  # each format raises its own
-                    raise SourceError(
-                        f"samples {low} to {high} of {channel.name} cannot be read ({type(error).__name__}: {error})",
-                        file=origin.file,
-                        obj=origin.object_path,
-                        way_out="Get a complete copy of the file",
-                    ) from error
+                samples = channel.read(segment, low - begin, high - begin)
                 chunk[low - start : high - start, column] = samples * factor
         return chunk
 

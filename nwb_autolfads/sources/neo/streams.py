@@ -13,6 +13,7 @@ from neo.io.proxyobjects import AnalogSignalProxy
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.sources.border import border
 
 # The IO for file types that Neo offers more than one for.
 _CHOSEN = {"smr": "Spike2IO", "smrx": "CedIO", "abf": "AxonIO", "nev": "BlackrockIO", "h5": "NixIO"}
@@ -57,7 +58,7 @@ class Channel:
         return f"{self.name} ({sum(self.counts)} samples, {self.unit or 'no unit'}, {self.rate:g} Hz)"
 
 
-def open_file(path: Path, io: str | None) -> tuple[list[Channel], str]:
+def open_file(path: Path, io: str | None) -> tuple[list[Channel], str, tuple[str, ...]]:
     """Open a file with one of Neo's IO classes.
 
     Parameters
@@ -72,6 +73,8 @@ def open_file(path: Path, io: str | None) -> tuple[list[Channel], str]:
     channels : list of Channel
     io : str
         The class that was used.
+    notes : tuple of str
+        What it warned of, for the user to check.
 
     Raises
     ------
@@ -82,19 +85,15 @@ def open_file(path: Path, io: str | None) -> tuple[list[Channel], str]:
 
     chosen = io or _io_for(path)
     reader_class = _io_class(chosen, path)
-    try:
+    with border(
+        str(path),
+        problem=f"Neo's {chosen} cannot read it",
+        way_out="Check that the file is complete and, if it is of another type, name its reader with --io",
+    ) as notes:
         reader = reader_class(str(path), **_READ_ONLY.get(chosen, {}))
-        if isinstance(reader, BaseRawIO):
-            return _channels_of_raw(reader), chosen
-        return channels_of_objects(reader.read_all_blocks()), chosen
-    except SourceError:
-        raise
-    except Exception as error:  # each format raises its own
-        raise SourceError(
-            f"Neo's {chosen} cannot read it ({type(error).__name__}: {error})",
-            file=str(path),
-            way_out="Check that the file is complete and, if it is of another type, name its reader with --io",
-        ) from error
+        raw = isinstance(reader, BaseRawIO)
+        channels = _channels_of_raw(reader) if raw else channels_of_objects(reader.read_all_blocks())
+    return channels, chosen, tuple(notes)
 
 
 def _io_for(path: Path) -> str:

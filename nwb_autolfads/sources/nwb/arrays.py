@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.limits import MAX_LOADED_VALUES, most_bytes
+from nwb_autolfads.files.limits import MAX_LOADED_VALUES, most_bytes
 
 
 def plain_array(data: Any) -> Any:
@@ -45,7 +45,7 @@ def require_stored(data: Any, *, file: str, obj: str) -> None:
         )
 
 
-def load(data: Any, *, file: str, obj: str, most: int = MAX_LOADED_VALUES) -> NDArray[Any]:
+def load(data: Any, *, file: str, obj: str, most: int | None = None) -> NDArray[Any]:
     """Read an array as a whole.
 
     Raises
@@ -53,16 +53,27 @@ def load(data: Any, *, file: str, obj: str, most: int = MAX_LOADED_VALUES) -> ND
     SourceError
         If it claims more than is stored, or has more than ``most`` values.
     """
+    require_loadable(data, file=file, obj=obj, most=most)
+    return np.asarray(data[:])
+
+
+def require_loadable(data: Any, *, file: str, obj: str, most: int | None = None) -> None:
+    """Refuse an array that is not to be read as a whole.
+
+    Raises
+    ------
+    SourceError
+        If it claims more than is stored, or has more than ``most`` values.
+    """
     require_stored(data, file=file, obj=obj)
-    n_values = int(np.prod(np.shape(plain_array(data)), dtype=object))
+    n_values, most = int(np.prod(np.shape(plain_array(data)), dtype=object)), most or MAX_LOADED_VALUES
     if n_values > most:
         raise SourceError(
             f"has {n_values} values, more than {most}", file=file, obj=obj, way_out="Choose another, or a shorter one"
         )
-    return np.asarray(data[:])
 
 
-def load_numbers(data: Any, *, file: str, obj: str, most: int = MAX_LOADED_VALUES) -> NDArray[np.float64]:
+def load_numbers(data: Any, *, file: str, obj: str, most: int | None = None) -> NDArray[np.float64]:
     """Read numbers as a whole.
 
     Raises

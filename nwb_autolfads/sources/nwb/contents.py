@@ -8,8 +8,8 @@ from hdmf.common import DynamicTable
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.limits import INSPECT_TIMESTAMPS
 from nwb_autolfads.sources.found import Contents, FoundEmg, FoundEvents, FoundSeries, FoundTable
-from nwb_autolfads.sources.limits import INSPECT_TIMESTAMPS
 from nwb_autolfads.sources.names import normalise_unit
 from nwb_autolfads.sources.nwb.arrays import require_stored
 from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series

@@ -12,9 +12,9 @@ from pynwb import NWBFile, TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.limits import MAX_EMG_VALUES
 from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
-from nwb_autolfads.sources.border import border, one_line
-from nwb_autolfads.sources.limits import MAX_EMG_VALUES
+from nwb_autolfads.sources.border import border
 from nwb_autolfads.sources.names import VOLTS, normalise_unit
 from nwb_autolfads.sources.nwb.alignment import Alignment, Span, align
 from nwb_autolfads.sources.nwb.arrays import load_numbers, require_stored
@@ -32,7 +32,7 @@ from nwb_autolfads.sources.nwb.candidates import (
 from nwb_autolfads.sources.nwb.masks import find_masks
 from nwb_autolfads.sources.nwb.timebase import read_time_base
 from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
-from nwb_autolfads.sources.recording import EmgRecording, Origin, Session
+from nwb_autolfads.sources.recording import EmgRecording, Origin, Session, guarded
 from nwb_autolfads.sources.sign import judge_sign
 
 
@@ -138,7 +138,7 @@ def _recording(
     base = alignment.base
     masks, mask_notes = find_masks(opened, candidate, base)
     read = _reader(candidate.series, alignment.spans, naming.columns, origin)
-    sign, rectified = judge_sign(read, base.segments.n_samples, base.rate, _texts(candidate.series))
+    sign, rectified = judge_sign(guarded(read, origin), base.segments.n_samples, base.rate, _texts(candidate.series))
     return EmgRecording(
         muscles=naming.names,
         rate=base.rate,
@@ -228,16 +228,7 @@ def _reader(
     def read(start: int, stop: int) -> NDArray[np.float32]:
         parts = []
         for array, of_series, (factor, offset) in zip(arrays, spans, scales, strict=True):
-            try:
-                samples = _samples(array, of_series, start, stop)
-            except Exception as error:  # HDF5, Zarr and the network each raise their own
-                raise SourceError(
-                    f"samples {start} to {stop} cannot be read: the file is damaged or the connection was lost "
-                    f"({one_line(error)})",
-                    file=origin.file,
-                    obj=origin.object_path,
-                    way_out="Try again; if it stays, copy or download the file again",
-                ) from error
+            samples = _samples(array, of_series, start, stop)
             with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is judged as missing
                 converted = (samples.reshape(stop - start, -1) * factor + offset).astype(np.float32, copy=False)
             parts.append(converted)

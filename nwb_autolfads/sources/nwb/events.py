@@ -16,12 +16,12 @@ from pynwb.epoch import TimeIntervals
 from pynwb.misc import AnnotationSeries, IntervalSeries, Units
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.nwb.arrays import are_numbers, load, load_numbers
+from nwb_autolfads.files.limits import MAX_EVENTS
+from nwb_autolfads.sources.nwb.arrays import are_numbers, load, load_numbers, require_loadable
 from nwb_autolfads.sources.nwb.candidates import OWN_NAMESPACE, walk_series
 from nwb_autolfads.sources.opening.nwb import OpenedFile, reading_nwb
 
 FEWEST_EVENTS = 5  # of a table that is chosen without being asked for
-MOST_EVENTS = 10_000_000
 INVALID = "invalid_times"
 _MOST_NAMED = 30  # labels or places in a message
 
@@ -153,14 +153,16 @@ def _find(opened: OpenedFile, place: str) -> tuple[str, Any, str]:
 def _times_in_table(table: DynamicTable, which: str, file: str, name: str) -> tuple[str, NDArray[np.float64]]:
     """Return which column, or label, was read, and its times."""
     if "timestamp" in table.colnames and "annotation" in table.colnames and which and which not in table.colnames:
-        texts = [str(text) for text in table["annotation"][:]]
+        texts = _texts(table["annotation"].data, file, f"{name}:annotation")
         if which not in texts:
             raise _no_such_label(which, texts, file, name)
-        return which, np.asarray(table["timestamp"][:], dtype=np.float64)[np.array(texts) == which]
+        times = load_numbers(table["timestamp"].data, file=file, obj=f"{name}:timestamp", most=MAX_EVENTS)
+        return which, times[np.array(texts) == which]
     column = which or next((each for each in _TIME_COLUMNS if each in table.colnames), "")
     if "event_times" in table.colnames and "label" in table.colnames and which not in table.colnames:
         # A row of an AnnotatedEventsTable is a kind of event, with all of its times.
-        labels = [str(label) for label in table["label"][:]]
+        labels = _texts(table["label"].data, file, f"{name}:label")
+        require_loadable(table["event_times"].target.data, file=file, obj=f"{name}:event_times", most=MAX_EVENTS)
         rows = [row for row in range(len(table)) if which in ("", labels[row])]
         if not rows:
             raise _no_such_label(which, labels, file, name)
@@ -172,7 +174,7 @@ def _times_in_table(table: DynamicTable, which: str, file: str, name: str) -> tu
             obj=f"{name}:{column}",
             way_out=f"Give TABLE:COLUMN; its columns are {_listed(table.colnames)}",
         )
-    values = load(table[column].data, file=file, obj=f"{name}:{column}", most=MOST_EVENTS)
+    values = load(table[column].data, file=file, obj=f"{name}:{column}", most=MAX_EVENTS)
     if values.dtype.kind not in "iuf" or values.ndim != 1:
         raise SourceError(
             "holds no times",
@@ -184,15 +186,15 @@ def _times_in_table(table: DynamicTable, which: str, file: str, name: str) -> tu
 
 
 def _times_in_series(series: Any, which: str, file: str, name: str) -> NDArray[np.float64]:
-    if len(series.timestamps) > MOST_EVENTS:
+    if len(series.timestamps) > MAX_EVENTS:
         raise SourceError(
-            f"has {len(series.timestamps)} timestamps, more than {MOST_EVENTS}: samples, not events",
+            f"has {len(series.timestamps)} timestamps, more than {MAX_EVENTS}: samples, not events",
             file=file,
             obj=name,
             way_out="Choose another series with --events PATH",
         )
-    times = load_numbers(series.timestamps, file=file, obj=name, most=MOST_EVENTS)
-    labels = _labels(series)
+    times = load_numbers(series.timestamps, file=file, obj=name, most=MAX_EVENTS)
+    labels = _labels(series, file, name)
     if isinstance(series, IntervalSeries):
         which = which or "start"
     if not which:
@@ -202,17 +204,21 @@ def _times_in_series(series: Any, which: str, file: str, name: str) -> NDArray[n
     return times[: len(labels)][np.asarray(labels) == which]
 
 
-def _labels(series: Any) -> list[str] | None:
+def _texts(data: Any, file: str, obj: str) -> list[str]:
+    return [str(text) for text in load(data, file=file, obj=obj, most=MAX_EVENTS)]
+
+
+def _labels(series: Any, file: str, name: str) -> list[str] | None:
     """Return the label of each event; None where a series has none."""
     if isinstance(series, AnnotationSeries):
-        return [str(text) for text in series.data[:]]
+        return _texts(series.data, file, name)
     if isinstance(series, IntervalSeries):
-        return ["start" if value > 0 else "stop" for value in series.data[:]]
+        return ["start" if value > 0 else "stop" for value in load(series.data, file=file, obj=name, most=MAX_EVENTS)]
     meanings = getattr(series, "data__labels", None)  # LabeledEvents and TTLs of ndx-events
     if meanings is None:
         return None
-    names = [str(text) for text in meanings[:]]
-    return [names[value] if 0 <= value < len(names) else str(value) for value in np.asarray(series.data[:]).tolist()]
+    names, values = _texts(meanings, file, name), load(series.data, file=file, obj=name, most=MAX_EVENTS)
+    return [names[value] if 0 <= value < len(names) else str(value) for value in values.tolist()]
 
 
 def _no_such_label(which: str, labels: list[str], file: str, name: str) -> SourceError:

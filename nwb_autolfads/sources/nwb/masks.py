@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.nwb.candidates import Candidate, array_of, walk_series
 from nwb_autolfads.sources.nwb.timebase import TimeBase, read_time_base
 from nwb_autolfads.sources.opening.nwb import OpenedFile
+from nwb_autolfads.sources.recording import Origin, Reader, guarded
 
-Mask = Callable[[int, int], NDArray[np.bool_]]
 
-
-def find_masks(opened: OpenedFile, candidate: Candidate, base: TimeBase) -> tuple[dict[str, Mask], list[str]]:
+def find_masks(opened: OpenedFile, candidate: Candidate, base: TimeBase) -> tuple[dict[str, Reader], list[str]]:
     """Return the masks in a file that have the clock of the EMG, by name, and a sentence on each.
 
     A mask is a series with "mask" in its name and one true or false (1 or 0) per sample of the EMG.
     """
-    masks: dict[str, Mask] = {}
+    masks: dict[str, Reader] = {}
     notes = []
     for path, series in walk_series(opened.nwbfile):
         data = array_of(series)
@@ -37,7 +34,7 @@ def find_masks(opened: OpenedFile, candidate: Candidate, base: TimeBase) -> tupl
         if not same:
             notes.append(f"{path} was left aside: it has not the clock of the EMG")
             continue
-        masks[series.name] = _reader(data)
+        masks[series.name] = guarded(_reader(data), Origin(opened.name, "", path, series.object_id))
         notes.append(f"{path} is carried along as the mask {series.name!r}, and not applied")
     return masks, notes
 
@@ -51,5 +48,5 @@ def _same_clock(one: TimeBase, other: TimeBase) -> bool:
     )
 
 
-def _reader(data: Any) -> Mask:
+def _reader(data: Any) -> Reader:
     return lambda start, stop: np.asarray(data[start:stop]).astype(bool)

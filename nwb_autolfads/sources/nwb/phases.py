@@ -52,7 +52,7 @@ def read_phases(source: str | Path | NWBFile, column: str | None = None) -> Phas
     """
     with reading_nwb(source) as opened:
         tables = interval_tables(opened.nwbfile)
-        column = column or _default_phases(tables)
+        column = column or _default_phases(tables, opened.name)
         if column is None:
             return None
         name, _, key = column.partition(":")
@@ -93,11 +93,11 @@ def _offer(tables: dict[str, TimeIntervals]) -> str:
     return f"Give TABLE:COLUMN; there are {', '.join(there)}" if there else "The file has no table of intervals"
 
 
-def _default_phases(tables: dict[str, TimeIntervals]) -> str | None:
+def _default_phases(tables: dict[str, TimeIntervals], file: str) -> str | None:
     usual = {name: table for name, table in tables.items() if name != INVALID}
     for name, table in usual.items():
         for key in table.colnames:
-            if key not in ("start_time", "stop_time") and _names_phases(np.asarray(table[key][:])):
+            if key not in ("start_time", "stop_time") and _names_phases(_column(tables, name, key, file)):
                 return f"{name}:{key}"
     most = max(usual, key=lambda name: len(usual[name]), default=None)
     return most if most is not None and len(usual[most]) >= FEWEST_EVENTS else None

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pynwb import TimeSeries
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.limits import MAX_DURATION_S, MAX_RATE_HZ, MAX_TIME_S, MAX_TIMESTAMPS, MIN_RATE_HZ
 from nwb_autolfads.segments import Segment, Segments
-from nwb_autolfads.sources.limits import MAX_DURATION_S, MAX_RATE_HZ, MAX_TIME_S, MAX_TIMESTAMPS, MIN_RATE_HZ
 from nwb_autolfads.sources.nwb.arrays import are_numbers, require_numbers, require_stored
 
 _BLOCK = 1_000_000  # timestamps held in memory at once

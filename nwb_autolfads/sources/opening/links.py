@@ -9,9 +9,9 @@ from pathlib import Path
 import h5py
 
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.files.limits import MAX_DEPTH, MAX_FILES
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.sources.border import one_line, short
-from nwb_autolfads.sources.limits import MAX_DEPTH, MAX_FILES
 from nwb_autolfads.sources.opening.walk import SOFT, STORAGE, VIRTUAL, Link, Walk, walk_file
 
 Node = tuple[int, int]

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.limits import MAX_CHUNK_BYTES, MAX_ELEMENT_BYTES, MAX_NAME_BYTES, MAX_OBJECTS
+from nwb_autolfads.files.limits import MAX_CHUNK_BYTES, MAX_ELEMENT_BYTES, MAX_NAME_BYTES, MAX_OBJECTS
 
 _WAY_OUT = "Make a file without it; docs/reading-emg.md has the limits"
 

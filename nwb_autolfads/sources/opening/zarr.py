@@ -13,9 +13,9 @@ from typing import Any
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.address import is_address
+from nwb_autolfads.files.limits import MAX_DEPTH, MAX_METADATA_BYTES, MAX_OBJECTS
 from nwb_autolfads.files.regular import kind_of
 from nwb_autolfads.sources.border import one_line
-from nwb_autolfads.sources.limits import MAX_DEPTH, MAX_METADATA_BYTES, MAX_OBJECTS
 
 # hdmf-zarr pickles text and references; nothing else has a place in a file.
 _HARMLESS = {

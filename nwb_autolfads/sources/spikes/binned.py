@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pynwb import NWBFile, TimeSeries
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.nwb.arrays import load
+from nwb_autolfads.sources.nwb.arrays import load, load_numbers
 from nwb_autolfads.sources.nwb.timebase import read_time_base
 from nwb_autolfads.sources.opening.nwb import reading_nwb
 
@@ -64,7 +64,7 @@ def _of_extension(found: Any, file: str, path: str) -> xr.DataArray:
     region = getattr(found, "units_region", None)
     units = None if region is None else [str(region.table.id[int(row)]) for row in region.data[:]]
     aligned = found.neurodata_type == ALIGNED
-    events = np.asarray(found.event_timestamps[:], dtype=np.float64) if aligned else np.empty(0)
+    events = load_numbers(found.event_timestamps, file=file, obj=path) if aligned else np.empty(0)
     expected = (len(counts), len(events), counts.shape[-1]) if aligned else (len(counts), counts.shape[-1])
     if counts.shape != expected or not width > 0 or not np.isfinite(events).all():
         raise SourceError(

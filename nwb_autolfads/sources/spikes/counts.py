@@ -11,6 +11,7 @@ import xarray as xr
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.files.limits import MAX_COUNTS
 from nwb_autolfads.sources.spikes.trains import read_spikes
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 LEAST_RATE_HZ = 0.5
 """Units below this rate are marked as not usable."""
-MAX_COUNTS = 500_000_000
 
 
 def count_spikes(

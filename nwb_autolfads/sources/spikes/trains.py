@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.sources.nwb.arrays import require_numbers, require_stored
+from nwb_autolfads.sources.border import border
+from nwb_autolfads.sources.nwb.arrays import require_loadable, require_numbers
 from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 if TYPE_CHECKING:
     from spikeinterface import BaseSorting
+
+_WAY_OUT = "Give a sorting whose files are there and whole"
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def read_spikes(source: str | Path | NWBFile | BaseSorting) -> SpikeTrains:
         If the file cannot be opened or holds no units, or a train holds times that are not finite.
     """
     if not isinstance(source, str | Path | NWBFile):
-        return _of_sorting(source)
+        with border("", type(source).__name__, problem="SpikeInterface does not give what it has", way_out=_WAY_OUT):
+            return _of_sorting(source)
     with reading_nwb(source) as opened:
         table = opened.nwbfile.units
         if table is None or "spike_times" not in table.colnames or len(table) == 0:
@@ -85,7 +89,7 @@ def read_spikes(source: str | Path | NWBFile | BaseSorting) -> SpikeTrains:
             if column in table.colnames:
                 values = table[column].target if hasattr(table[column], "target") else table[column]
                 require_numbers(values.data, file=opened.name, obj=f"units/{column}")
-                require_stored(values.data, file=opened.name, obj=f"units/{column}")
+                require_loadable(values.data, file=opened.name, obj=f"units/{column}")
         times = [np.asarray(table["spike_times"][row], dtype=np.float64) for row in rows]
         observed = [np.empty((0, 2)) for _ in rows]
         if "obs_intervals" in table.colnames:

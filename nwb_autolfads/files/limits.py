@@ -1,4 +1,4 @@
-"""Limits when reading: what a file may claim, in one place. docs/reading-emg.md states them."""
+"""Limits when reading: what any file may claim or hold, in one place. docs/reading-emg.md states them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MAX_ELEMENT_BYTES = 16_000_000
 MAX_METADATA_BYTES = 64_000_000
 """Of one file of metadata of Zarr."""
 
-MAX_DATASET_BYTES = 16_000_000_000
-"""Of an estimate, read as a whole; a day of 16 muscles at 500 Hz has 2.8 GB."""
 MAX_LOADED_VALUES = 200_000_000
 """Of anything else that is read as a whole: behaviour, spikes, columns of tables."""
+MAX_EVENTS = 10_000_000
+"""Times of one kind of event, and their labels."""
 MAX_EMG_VALUES = 50_000_000_000
 """Samples times muscles of a recording; a day of 16 muscles at 30 kHz has 41 billion."""
 MAX_TIMESTAMPS = 1_000_000_000
@@ -37,6 +37,22 @@ MAX_DURATION_S = 7 * 86_400.0
 """Of a series of samples, gaps not counted."""
 MAX_TIME_S = 1e10
 """Furthest time from the start of the session; seconds since 1970 are 1.8e9."""
+
+MAX_DATASET_BYTES = 16_000_000_000
+"""Of an estimate, read as a whole; a day of 16 muscles at 500 Hz has 2.8 GB."""
+MAX_ORIGIN_CHARACTERS = 65_536
+"""Of what an estimate says of the recording that it was made from."""
+MAX_WEIGHTS_BYTES = 2_000_000_000
+"""Of a model that is kept with an estimate."""
+MAX_COUNTS = 500_000_000
+"""Bins times units when spikes are counted."""
+
+MAX_MODEL_BYTES = 1 << 30
+"""Of the file of a model; those of this package have a few MB."""
+MAX_HEADER_BYTES = 1 << 24
+"""Of the names, shapes and card in the file of a model or of a search that goes on."""
+MAX_SETTINGS_BYTES, MAX_SETTINGS_DEPTH = 1 << 16, 8
+"""Of a file of settings, and of what lies within each other in it."""
 
 INSPECT_BYTES = 256_000_000
 """Of EMG, as float32, that `inspect` reads; of longer recordings it reads excerpts."""
