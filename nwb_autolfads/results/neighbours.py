@@ -46,7 +46,7 @@ def _companions(file: Path) -> list[Path]:
     try:
         if not file.is_file() or h5py.is_hdf5(file):
             return []
-        return [each for each in file.parent.iterdir() if each.suffix not in _WRITTEN]
+        return [each for each in file.parent.iterdir() if each.is_file() and each.suffix not in _WRITTEN]
     except (OSError, ValueError):
         return []
 

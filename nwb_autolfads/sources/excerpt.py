@@ -16,18 +16,14 @@ _EXCERPTS = 32
 _ORDER = 5  # every fifth excerpt first, so that those read before the time is over are spread too
 
 
-def within_budget(
-    recording: EmgRecording, *, n_bytes: int = INSPECT_BYTES, seconds: float = INSPECT_S
-) -> tuple[EmgRecording, tuple[str, ...]]:
+def within_budget(recording: EmgRecording) -> tuple[EmgRecording, tuple[str, ...]]:
     """Return a recording, or excerpts spread over it that are read into memory now, and a sentence on them.
+
+    At most `INSPECT_BYTES` of samples are read, as float32, and no further excerpt after `INSPECT_S`.
 
     Parameters
     ----------
     recording : EmgRecording
-    n_bytes : int
-        Of samples, as float32, that are read at most.
-    seconds : float
-        After so long no further excerpt is read.
 
     Returns
     -------
@@ -37,11 +33,11 @@ def within_budget(
         Empty where it is read as a whole.
     """
     n_muscles = len(recording.muscles)
-    if recording.n_samples * n_muscles * 4 <= n_bytes:
+    if recording.n_samples * n_muscles * 4 <= INSPECT_BYTES:
         return recording, ()
-    length = max(1, n_bytes // (4 * n_muscles * _EXCERPTS))
+    length = max(1, INSPECT_BYTES // (4 * n_muscles * _EXCERPTS))
     wanted = list(recording.segments.excerpts(_EXCERPTS, length))
-    until = time.monotonic() + seconds
+    until = time.monotonic() + INSPECT_S
     read: dict[int, NDArray[np.float32]] = {}
     for at in sorted(range(len(wanted)), key=lambda at: (at % _ORDER, at)):
         if read and time.monotonic() > until:

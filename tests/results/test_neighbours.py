@@ -14,6 +14,7 @@ import pytest
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
+from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.read import list_estimates
 from nwb_autolfads.results.versions import version
@@ -50,6 +51,17 @@ def session(written_once, tmp_path, monkeypatch):
 
 def states(*files):
     return [(file.read_bytes(), os.stat(file).st_mtime_ns, os.stat(file).st_ino) for file in files]
+
+
+def test_all_beside_a_recording_of_another_format_counts_but_results_and_models(tmp_path):
+    for name in ("session.vhdr", "session.eeg", "markers.vmrk", "session_activation.nwb", "session.safetensors"):
+        (tmp_path / name).write_bytes(b"not HDF5")
+    (tmp_path / "folder").mkdir()
+    found = files_behind(tmp_path / "session.vhdr")
+    assert found[0] == tmp_path / "session.vhdr"
+    assert {each.name for each in found} == {"session.vhdr", "session.eeg", "markers.vmrk"}
+    with pytest.raises(OutputError, match=r"session\.eeg: is read by this command"):
+        check_outputs([Output(tmp_path / "session.eeg", overwrite=True)], found)
 
 
 @pytest.mark.parametrize("in_place", [False, True], ids=["new_file", "in_place"])

@@ -3,7 +3,7 @@
 import numpy as np
 from builders import clock, file_with_2d_series, raw_emg
 
-from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources import excerpt, open_emg
 from nwb_autolfads.sources.excerpt import within_budget
 
 
@@ -12,12 +12,12 @@ def test_a_short_recording_is_read_as_a_whole(tmp_path):
         assert within_budget(recording) == (recording, ())
 
 
-def test_a_long_recording_is_read_in_excerpts_that_keep_their_times_and_no_gap_inside(tmp_path):
+def test_a_long_recording_is_read_in_excerpts_that_keep_their_times_and_no_gap_inside(tmp_path, monkeypatch):
     data, times = raw_emg(6000), clock(1000.0, (0.0, 2500), (10.0, 3500))
     path = file_with_2d_series(tmp_path / "a.nwb", data, rate=None, timestamps=times)
-    n_bytes = 3 * 4 * 640
+    monkeypatch.setattr(excerpt, "INSPECT_BYTES", 3 * 4 * 640)
     with open_emg(path) as recording:
-        judged, said = within_budget(recording, n_bytes=n_bytes)
+        judged, said = within_budget(recording)
     assert judged.n_samples == 640
     assert said == ("quality is judged on 32 excerpts, 1 s of 6 s",)
     for segment in judged.segments:
@@ -30,8 +30,10 @@ def test_a_long_recording_is_read_in_excerpts_that_keep_their_times_and_no_gap_i
     assert judged.segments[-1].start_time > 12
 
 
-def test_no_excerpt_is_read_after_the_time_is_over(tmp_path):
+def test_no_excerpt_is_read_after_the_time_is_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(excerpt, "INSPECT_BYTES", 3 * 4 * 640)
+    monkeypatch.setattr(excerpt, "INSPECT_S", -1.0)
     with open_emg(file_with_2d_series(tmp_path / "a.nwb")) as recording:
-        judged, said = within_budget(recording, n_bytes=3 * 4 * 640, seconds=-1.0)
+        judged, said = within_budget(recording)
     assert judged.n_samples == 20
     assert said == ("quality is judged on 1 excerpts, 0 s of 6 s",)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+
 import neo
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import open_emg
+from nwb_autolfads.sources.contents import list_contents
+from nwb_autolfads.sources.neo import streams
 from nwb_autolfads.sources.segments import lay_out
 
 
@@ -235,6 +240,71 @@ def test_a_file_type_of_several_readers_or_none_asks_for_one(tmp_path):
     for name in ("a.pkl", "a.xyz"):
         assert "is neither NWB nor of a type that Neo knows" in message_of(tmp_path / name)
     assert "there is no such file" in message_of(tmp_path / "gone.smr")
+
+
+# --- what Neo says and how it fails ----------------------------------------------------------------------------------
+
+
+def noisy(then):
+    """Warn, log and print, as readers do, and then go on."""
+
+    def method(*arguments, **more):
+        warnings.warn("the header is of an old version\nsee there", UserWarning, stacklevel=1)
+        logging.getLogger("neo.rawio.spike2rawio").error("bad block")
+        print("reading the header")
+        return then(*arguments, **more)
+
+    return method
+
+
+def fails(*_, **__):
+    raise IndexError("index 7 is out of bounds")
+
+
+@pytest.fixture
+def spike2(shared_data):
+    return shared_data / "spike2" / "biomech0deg.smr"
+
+
+def test_what_neo_warns_of_is_an_assumption_and_nothing_else_is_heard(spike2, monkeypatch, capfd, caplog):
+    monkeypatch.setattr(neo.io.Spike2IO, "_parse_header", noisy(neo.io.Spike2IO._parse_header))
+    monkeypatch.setattr(neo.io.Spike2IO, "get_analogsignal_chunk", noisy(neo.io.Spike2IO.get_analogsignal_chunk))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with open_emg(spike2) as recording:
+            recording.read(0, 100)
+        listed = list_contents(spike2)
+    said = "the reader of the file warns: the header is of an old version"
+    assert recording.assumptions[-1] == said
+    assert listed.note == f"read by Neo's Spike2IO; {said}"
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+
+
+def test_a_reader_of_neo_that_fails_is_one_error_that_names_the_file(spike2, monkeypatch):
+    monkeypatch.setattr(neo.io.Spike2IO, "_parse_header", fails)
+    expected = f"{spike2}: Neo's Spike2IO cannot read it (IndexError: index 7 is out of bounds). Check that the file"
+    assert message_of(spike2).startswith(expected)
+
+
+def test_samples_that_neo_cannot_read_are_one_error_that_names_them(spike2, monkeypatch):
+    with open_emg(spike2) as recording:
+        monkeypatch.setattr(neo.io.Spike2IO, "get_analogsignal_chunk", fails)
+        with pytest.raises(SourceError, match=r"prox_EMG,dist_EMG: samples 5 to 9 cannot be read: .*index 7"):
+            recording.read(5, 9)
+    assert "samples 0 to 8192 cannot be read" in message_of(spike2)
+
+
+def test_neo_objects_that_fail_are_one_error(monkeypatch):
+    block = block_of([signal_of(raw_emg(100))])
+    monkeypatch.setattr(neo.AnalogSignal, "t_start", property(fails))
+    assert "Block: Neo cannot read it (IndexError: index 7 is out of bounds)" in message_of(block)
+
+
+def test_a_file_in_which_neo_finds_no_signals_is_refused(spike2, monkeypatch):
+    monkeypatch.setattr(streams, "_channels_of_raw", lambda _: [])
+    with pytest.raises(SourceError, match="Neo's Spike2IO finds no signals in it"):
+        list_contents(spike2)
 
 
 @pytest.mark.parametrize("rate", [1e-304, 0.5, 2e6])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -47,6 +49,42 @@ def test_recordings_without_a_clock_or_with_other_channels_are_refused():
     jumping.set_times(np.r_[np.arange(500), 700 + np.arange(500)] / 1000)
     with pytest.raises(SourceError, match=r"the times of segment 0 leave its rate by 0\.2 s"):
         open_emg(jumping)
+
+
+def fails(*_, **__):
+    raise IndexError("index 7 is out of bounds")
+
+
+def test_a_recording_or_sorting_that_fails_is_one_error(monkeypatch):
+    source = NumpyRecording([raw_emg(1000)], 1000.0)
+    recording = open_emg(source)
+    monkeypatch.setattr(NumpyRecording, "get_traces", fails)
+    said = r"NumpyRecording: 0,1,2: samples 0 to 9 cannot be read: .* \(IndexError: index 7 is out of bounds\)\. Try"
+    with pytest.raises(SourceError, match=said):
+        recording.read(0, 9)
+    with pytest.raises(SourceError, match=r"samples 0 to 1000 cannot be read"):
+        open_emg(source)
+    monkeypatch.setattr(NumpyRecording, "get_num_segments", fails)
+    with pytest.raises(SourceError, match=r"^NumpyRecording: SpikeInterface does not give what it has \(IndexError"):
+        open_emg(source)
+    sorting = NumpySorting.from_unit_dict([{"a": np.array([1, 2])}], 1000.0)
+    monkeypatch.setattr(NumpySorting, "get_unit_spike_train", fails)
+    with pytest.raises(SourceError, match=r"^NumpySorting: SpikeInterface does not give what it has \(IndexError"):
+        read_spikes(sorting)
+
+
+def test_what_spikeinterface_warns_of_is_an_assumption(monkeypatch, capfd):
+    def warns(self):
+        warnings.warn("no probe", UserWarning, stacklevel=1)
+        print("no probe")
+        return 1
+
+    monkeypatch.setattr(NumpyRecording, "get_num_segments", warns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recording = open_emg(NumpyRecording([raw_emg(1000)], 1000.0))
+    assert recording.assumptions[-1] == "the reader of the file warns: no probe"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_estimate_becomes_a_recording_of_named_channels_on_the_same_clock():
