@@ -251,3 +251,26 @@ def test_a_session_too_short_for_folds_is_refused(session):
         "Use a longer recording, or fewer folds",
     ):
         score_against_cortex(short, spikes)
+
+
+def test_bins_that_one_muscle_lacks_are_left_out_for_all_and_counted(session):
+    estimates, spikes = session
+    whole = score_against_cortex({"good": estimates["good"]}, spikes, **QUICK)
+    holed = estimates["good"].copy(deep=True)
+    holed["activation"][1000:2000, 1] = np.nan  # 2 s: 200 bins
+    found = score_against_cortex({"good": holed}, spikes, **QUICK)
+    n_lost = whole["r2_fold_n"].isel(muscle=0).sum() - found["r2_fold_n"].isel(muscle=0).sum()
+    assert 200 <= n_lost <= 200 + 2  # spikes lead by up to 9 bins, so that only targets are missing
+    note = "200 of 4000 bins are left out for all muscles: there is no estimate of SOL there"
+    assert note in json.loads(found.attrs["notes"])
+    np.testing.assert_allclose(found["r2"].sel(muscle="TA"), whole["r2"].sel(muscle="TA"), atol=0.05)
+
+
+def test_a_muscle_that_is_mostly_unknown_costs_the_others_nothing(session):
+    estimates, spikes = session
+    kept = estimates["good"].isel(muscle=[0, 2])
+    holed = estimates["good"].copy(deep=True)
+    holed["activation"][:10_500, 1] = np.nan
+    found = score_against_cortex({"good": holed}, spikes, **QUICK)
+    assert json.loads(found.attrs["excluded_muscles"]) == {"SOL": "known in 48 % of the time of the estimates"}
+    xr.testing.assert_equal(found["r2"], score_against_cortex({"good": kept}, spikes, **QUICK)["r2"])

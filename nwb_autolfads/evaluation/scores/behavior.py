@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
-from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation, estimator_window
-from nwb_autolfads.evaluation.decoding.ridge import Decoding, decode
 from nwb_autolfads.evaluation.score import Ranking, Score
-from nwb_autolfads.evaluation.scores.common import (
-    as_json,
-    checked_guard,
-    decoding_config,
-    decoding_scores,
-    nothing_left,
-    shuffled,
-    trial_notes,
-    trial_scores,
-    whole_bins,
-    with_tests,
-)
+from nwb_autolfads.evaluation.scores.common import nothing_left, with_tests
+from nwb_autolfads.evaluation.scores.decoder import Decoder
 from nwb_autolfads.evaluation.scores.derivatives import (
     SAVITZKY_GOLAY_ORDER,
     SAVITZKY_GOLAY_S,
@@ -108,23 +94,29 @@ def score_against_behavior(
         If a derivative is not 0, 1, ... or the guard is shorter than the estimators' windows.
     """
     check_orders(derivatives)
-    bins = bin_activation(estimates, bin_width)
-    shifts = whole_bins(lags, bins.width)
-    reach = float(np.ptp(lags)) + SAVITZKY_GOLAY_S * bool(max(derivatives))
-    guard = checked_guard(guard, estimator_window(estimates), reach=reach)
-    decode_folds = partial(decode, time=bins.time, segments=bins.segments, shifts=shifts, n_folds=n_folds, guard=guard)
-    rng = np.random.default_rng(seed)
-    mixed = [[shuffled(values, bins, rng) for values in bins.values] for _ in range(n_shuffles)]
+    decoder = Decoder.of(
+        estimates,
+        bin_width=bin_width,
+        lags=lags,
+        guard=guard,
+        reach=SAVITZKY_GOLAY_S * bool(max(derivatives)),
+        n_folds=n_folds,
+        events=events,
+        n_shuffles=n_shuffles,
+        seed=seed,
+    )
+    bins = decoder.bins
+    mixed = decoder.shuffles(*bins.values)
     # Coverage and gaps differ between series, so each has rows and folds of its own.
     several = names_repeat(behavior)
     excluded: dict[str, str] = {}
-    notes: list[str] = [*bins.notes, *trial_notes(events, bins), *unusable_notes(behavior)]
+    notes = unusable_notes(behavior)
     parts = []
     for series in behavior:
         targets, names, units = usable_targets(series, derivatives, bins, excluded, notes, with_series=several)
         if not names:
             continue
-        scores = _score_targets(decode_folds, bins, targets, mixed, events, shifts)
+        scores = _score_targets(decoder, targets, mixed)
         parts.append(
             scores.assign_coords(
                 target=names, target_unit=("target", units), series=("target", [str(series.name)] * len(names))
@@ -132,51 +124,26 @@ def score_against_behavior(
         )
     if not parts:
         raise nothing_left("no behaviour can be predicted", excluded, "Choose another series with --behavior PATH")
-    result = xr.concat(parts, dim="target").assign_coords(
-        estimator=list(bins.estimators),
-        lag=("lag", np.round(-bins.width * np.asarray(shifts), 9) + 0.0, {"units": "s"}),
-        fold=np.arange(n_folds),
+    attrs = decoder.attrs(
+        notes,
+        {"excluded_targets": excluded},
+        compared_with="behavior",
+        derivatives=list(derivatives),
+        savitzky_golay_s=SAVITZKY_GOLAY_S,
+        savitzky_golay_order=SAVITZKY_GOLAY_ORDER,
     )
-    config = decoding_config(bins, shifts, n_folds=n_folds, guard=guard, events=events, seed=seed)
-    config |= {
-        "compared_with": "behavior",
-        "derivatives": list(derivatives),
-        "savitzky_golay_s": SAVITZKY_GOLAY_S,
-        "savitzky_golay_order": SAVITZKY_GOLAY_ORDER,
-    }
-    result = result.assign_attrs(
-        as_json(
-            config=config,
-            excluded_targets=excluded,
-            excluded_muscles=bins.left_out,
-            notes=list(dict.fromkeys(notes)),
-        )
-    )
+    result = xr.concat(parts, dim="target").assign_coords(decoder.coords(-1.0)).assign_attrs(attrs)
     return with_tests(result, "targets_", result["r2"], result["r2_fold"], "target")
 
 
-def _score_targets(
-    decode_folds: Callable[..., Decoding],
-    bins: Bins,
-    targets: Floats,
-    mixed: Sequence[Sequence[Floats]],
-    events: Events | None,
-    shifts: Sequence[int],
-) -> xr.Dataset:
+def _score_targets(decoder: Decoder, targets: Floats, mixed: Sequence[Sequence[Floats]]) -> xr.Dataset:
     """Return the scores of each estimate on targets ``(bin, target)``; ``mixed`` are the shuffled activations."""
     dims = ("estimator", "target")
-    each_estimate = []
-    for index, values in enumerate(bins.values):
-        one = replace(bins, estimators=(bins.estimators[index],))
-        decoding = decode_folds(values, targets)
-        scores = decoding_scores(decoding, one, dims, lag_sign=-1.0, shifts=shifts)
-        if events is not None:
-            scores |= trial_scores(decoding, targets, one, events, dims)
-        if mixed:
-            controls = [decode_folds(mix[index], targets).r2[None] for mix in mixed]
-            scores["control_r2"] = ((*dims, "shuffle"), np.stack(controls, axis=-1))
-        each_estimate.append(xr.Dataset(scores))
-    return xr.concat(each_estimate, dim="estimator")
+    each_estimate = (
+        decoder.scores(values, targets, [mix[index] for mix in mixed], dims, lag_sign=-1.0)
+        for index, values in enumerate(decoder.bins.values)
+    )
+    return xr.concat([xr.Dataset(scores) for scores in each_estimate], dim="estimator")
 
 
 def compare_with_behavior(

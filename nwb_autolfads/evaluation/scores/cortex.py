@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +10,10 @@ import numpy as np
 import xarray as xr
 from pynwb import NWBFile
 
-from nwb_autolfads.evaluation.decoding.binning import bin_activation, estimator_window
-from nwb_autolfads.evaluation.decoding.ridge import decode
 from nwb_autolfads.evaluation.decoding.spike_rates import smoothing_reach, spike_rates
 from nwb_autolfads.evaluation.score import Ranking, Score
-from nwb_autolfads.evaluation.scores.common import (
-    as_json,
-    checked_guard,
-    decoding_config,
-    decoding_scores,
-    shuffled,
-    trial_notes,
-    trial_scores,
-    whole_bins,
-    with_tests,
-)
+from nwb_autolfads.evaluation.scores.common import with_tests
+from nwb_autolfads.evaluation.scores.decoder import Decoder
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.evaluation.session import (
     AROUND_S,
@@ -113,46 +101,35 @@ def score_against_cortex(
     ConfigError
         If the guard is shorter than the estimators' windows need, or there are fewer than 3 folds.
     """
-    bins = bin_activation(estimates, bin_width)
+    decoder = Decoder.of(
+        estimates,
+        bin_width=bin_width,
+        lags=lags,
+        guard=guard,
+        reach=smoothing_reach(smoothing),
+        n_folds=n_folds,
+        events=events,
+        n_shuffles=n_shuffles,
+        seed=seed,
+    )
+    bins = decoder.bins
     units = spike_rates(spikes, bins, smoothing=smoothing, min_rate=min_rate)
-    shifts = whole_bins(lags, bins.width)
-    guard = checked_guard(guard, estimator_window(estimates), reach=np.ptp(lags) + smoothing_reach(smoothing))
-    decode_folds = partial(decode, time=bins.time, segments=bins.segments, n_folds=n_folds, guard=guard)
-    to_muscles = decode_folds(units.rates, bins.all_targets, shifts=shifts)
-    scores = decoding_scores(to_muscles, bins, dims := ("estimator", "muscle"), lag_sign=1.0, shifts=shifts)
-    if events is not None:
-        scores |= trial_scores(to_muscles, bins.all_targets, bins, events, dims)
-    if n_shuffles:
-        rng = np.random.default_rng(seed)
-        mixed = (shuffled(units.rates, bins, rng) for _ in range(n_shuffles))
-        controls = np.stack([decode_folds(rates, bins.all_targets, shifts=shifts).r2 for rates in mixed], axis=-1)
-        scores["control_r2"] = ((*dims, "shuffle"), controls.reshape(len(bins.estimators), -1, n_shuffles))
+    mixed = [rates for (rates,) in decoder.shuffles(units.rates)]
+    dims, n_estimators = ("estimator", "muscle"), len(bins.estimators)
+    scores = decoder.scores(units.rates, bins.all_targets, mixed, dims, lag_sign=1.0, n_estimators=n_estimators)
     # Muscles lead nothing: unit rates at t follow from activation at t + lag.
-    to_units = [decode_folds(values, units.rates, shifts=[-shift for shift in shifts]) for values in bins.values]
+    to_units = [decoder.decode(values, units.rates, leading=True) for values in bins.values]
     by_fold = np.stack([each.r2_fold.T for each in to_units])  # (estimator, unit, fold)
     scores["unit_r2"] = (("estimator", "unit"), np.stack([each.r2 for each in to_units]))
     scores["population_r2"] = (("estimator",), np.nanmean(scores["unit_r2"][1], axis=1))
     scores["population_r2_fold"] = (("estimator", "fold"), np.nanmean(by_fold, axis=1))
-    config = decoding_config(bins, shifts, n_folds=n_folds, guard=guard, events=events, seed=seed)
-    config |= {"compared_with": "cortex", "smoothing_s": smoothing, "min_rate_hz": min_rate}
+    attrs = decoder.attrs(
+        [], {"excluded_units": units.excluded}, compared_with="cortex", smoothing_s=smoothing, min_rate_hz=min_rate
+    )
     result = xr.Dataset(
         scores,
-        coords={
-            "estimator": list(bins.estimators),
-            "muscle": list(bins.muscles),
-            "unit": list(units.units),
-            "lag": ("lag", np.round(bins.width * np.asarray(shifts), 9), {"units": "s"}),
-            "fold": np.arange(n_folds),
-        },
-        attrs={
-            "n_units": len(units.units),
-            **as_json(
-                config=config,
-                excluded_units=units.excluded,
-                excluded_muscles=bins.left_out,
-                notes=[*bins.notes, *trial_notes(events, bins)],
-            ),
-        },
+        coords={**decoder.coords(1.0), "muscle": list(bins.muscles), "unit": list(units.units)},
+        attrs={"n_units": len(units.units), **attrs},
     )
     unit_folds = xr.DataArray(by_fold, {"estimator": result["estimator"]}, ("estimator", "unit", "fold"))
     return with_tests(result, "muscles_", result["r2"], result["r2_fold"], "muscle").pipe(
