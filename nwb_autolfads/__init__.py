@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
     from nwb_autolfads.estimators.lowpass import LowPass
     from nwb_autolfads.estimators.subspace import LowPassSubspace
+    from nwb_autolfads.estimators.wiener import WienerSmoother
     from nwb_autolfads.evaluation import (
         compare_with_behavior,
         compare_with_cortex,
@@ -44,6 +45,7 @@ _HOME = {
     "AutoLFADS": "nwb_autolfads.estimators.autolfads.estimator",
     "LowPass": "nwb_autolfads.estimators.lowpass",
     "LowPassSubspace": "nwb_autolfads.estimators.subspace",
+    "WienerSmoother": "nwb_autolfads.estimators.wiener",
     "BayesianFilter": "nwb_autolfads.estimators.bayes.estimator",
     "score_held_out": "nwb_autolfads.evaluation.held_out",
     "write_activation": "nwb_autolfads.results.write",
@@ -68,6 +70,7 @@ __all__ = [
     "BayesianFilter",
     "LowPass",
     "LowPassSubspace",
+    "WienerSmoother",
     "compare_with_behavior",
     "compare_with_cortex",
     "count_spikes",

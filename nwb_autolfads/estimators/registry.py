@@ -184,6 +184,19 @@ register(
 )
 register(
     Entry(
+        "wiener",
+        "WienerSmoother",
+        "nwb_autolfads.estimators.wiener:WienerSmoother",
+        "the linear smoother of least error, all muscles together",
+        "weighs the rectified EMG of all muscles before and after each bin by how much of it is signal",
+        "nwb_autolfads.estimators.settings:WienerSmootherSettings",
+        "#56B4E9",
+        "the spectra of signal and noise, and what muscles tell of each other",
+        Abilities(predicts_hidden=True),
+    )
+)
+register(
+    Entry(
         "bayes",
         "BayesianFilter",
         "nwb_autolfads.estimators.bayes.estimator:BayesianFilter",

@@ -1,4 +1,4 @@
-"""The settings of the low-pass estimators, with their bounds: what their classes and a settings file take."""
+"""The settings of low-pass estimators and Wiener smoother, with their bounds: what classes and a settings file take."""
 
 from __future__ import annotations
 
@@ -35,3 +35,15 @@ class LowPassSubspaceSettings(LowPassSettings):
     seed: int = Field(
         0, ge=0, le=2**32 - 1, description="Decides which blocks are hidden, and starts the synergies; as above."
     )
+
+
+class WienerSmootherSettings(Settings):
+    """Settings of `WienerSmoother`."""
+
+    window_ms: float = Field(
+        512.0, ge=100, le=10_000, description="Length of the windows of spectra, and of the filter (ms)."
+    )
+    highest_hz: float = Field(
+        45.0, gt=0, le=250, description="What is faster is noise.", json_schema_extra={"unit": "Hz"}
+    )
+    noise: float = Field(1.15, gt=0, le=100, description="Factor on the noise that is found; above 1 it is smoother.")

@@ -1,0 +1,183 @@
+"""Spectra of rectified EMG of all muscles, and which part of each muscle's is noise.
+
+Rectified EMG is activation times a noise that lasts as long as the EMG it was made of is correlated. Activation is
+slow: from some tens of Hz on there is noise only. Towards 0 Hz noise goes on evenly, while activation rises steeply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import get_window
+
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.estimators.observed import ObservedEmg
+
+SHORTEST_MS = 100.0
+"""Of a window: slower than its 10 Hz nothing can be told from the mean."""
+FEWEST_WINDOWS = 8
+NOISE_ONLY_HZ = 34.0
+"""From here on the spectrum is taken for noise where it is least: activation follows 20 to 30 Hz at most."""
+NOISE_UNTIL_HZ = 150.0
+"""Above, rectified EMG of a narrow band rises again, at twice the frequency of the EMG."""
+ALIKE_HZ = (60.0, 180.0)
+"""Band in which noise that muscles share is measured."""
+
+NOISE_WIDTHS_HZ = (20.0, 30.0, 45.0, 64.0, 90.0, 130.0, 200.0, 1e6)
+SIGNAL_CORNERS_HZ = (0.5, 1.0, 2.0, 4.0, 8.0)
+_SMOOTHED = 0.1  # share of a frequency over which its spectrum is averaged
+_LEAST_IS_FOUND_OVER = 0.15
+_UPDATES, _PASSES, _PEAK = 300, 3, 1.6
+_CHUNK = 512  # windows
+_INDEPENDENT = 0.65  # information of a Hann window that overlaps half of the next, over that of one by itself
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Cross-spectral densities of rectified EMG.
+
+    Attributes
+    ----------
+    frequencies : array, (frequency,)
+        Hz.
+    cross : array of complex, (frequency, muscle, muscle)
+        Densities, squared EMG per bin; Hermitian.
+    n_averaged : array, (frequency,)
+        Independent estimates that each is the mean of.
+    window : int
+        Length of a window (bins); even.
+    """
+
+    frequencies: NDArray[np.float64]
+    cross: NDArray[np.complex128]
+    n_averaged: NDArray[np.float64]
+    window: int
+
+    @property
+    def power(self) -> NDArray[np.float64]:
+        """Each muscle's own spectrum, (frequency, muscle)."""
+        return np.einsum("fii->fi", self.cross).real
+
+
+def spectra(observed: ObservedEmg, window_ms: float) -> Spectra:
+    """Average spectra of windows that overlap by half (Welch), and over neighbouring frequencies, more where higher.
+
+    A window lies within a segment. Where at least half of the time lies in segments shorter than it, it is as long as
+    they are. What is missing counts for nothing.
+
+    Raises
+    ------
+    SignalError
+        When segments or recording are too short, or the rate is too low to see noise alone.
+    """
+    rate = observed.rate
+    if rate / 2 < 1.5 * NOISE_ONLY_HZ:
+        raise SignalError(
+            f"at {rate:g} Hz noise cannot be told from activation: above {NOISE_ONLY_HZ:g} Hz there is next to nothing",
+            file=observed.file,
+            way_out="Analyse at 200 Hz or more",
+        )
+    window = _window(observed, window_ms)
+    taper = get_window("hann", window)
+    taper /= np.sqrt(np.sum(taper**2))
+    values = np.where(observed.seen, observed.filled - _means(observed), 0.0)
+    n_muscles = values.shape[1]
+    products, known = np.zeros((window // 2 + 1, n_muscles, n_muscles), complex), np.zeros((n_muscles, n_muscles))
+    firsts = [
+        first
+        for segment in observed.segments
+        for first in range(segment.first_sample, segment.stop - window + 1, window // 2)
+    ]
+    for at in range(0, len(firsts), _CHUNK):
+        rows = np.array(firsts[at : at + _CHUNK])[:, None] + np.arange(window)
+        seen = observed.seen[rows] * taper[:, None]
+        each = np.fft.rfft(values[rows] * taper[:, None], axis=1)  # (window, frequency, muscle)
+        products += each.transpose(1, 2, 0) @ each.transpose(1, 0, 2).conj()
+        flat = seen.reshape(-1, n_muscles)
+        known += flat.T @ flat
+    frequencies = np.fft.rfftfreq(window, 1 / rate).astype(np.float64)
+    averaging = _averaging(frequencies, _SMOOTHED)
+    cross = np.tensordot(averaging, products / np.maximum(known, 1e-12), axes=(1, 0))
+    n_averaged = _INDEPENDENT * len(firsts) / np.sum(averaging**2, axis=1)
+    return Spectra(frequencies, cross, np.maximum(n_averaged, 1.5), window)
+
+
+def noise_spectra(found: Spectra) -> NDArray[np.float64]:
+    """Return what of each muscle's spectrum is noise, (frequency, muscle), at most all of it.
+
+    A spectrum is fitted by a sum of noises, which are Gaussian in frequency around 0 Hz (`NOISE_WIDTHS_HZ`), and
+    slow signals, which fall from a corner on (`SIGNAL_CORNERS_HZ`) to `NOISE_ONLY_HZ`, each of a weight that is not
+    negative, by Whittle's likelihood (multiplicative updates: Fevotte, Bertin and Durrieu 2009). Peaks that rise above
+    the fit, such as tremor, are signal and are left out of the next pass. The fit ends where the spectrum is least.
+    """
+    noises = np.exp(-0.5 * (found.frequencies[:, None] / np.array(NOISE_WIDTHS_HZ)) ** 2)
+    signals = 1 / (1 + (found.frequencies[:, None] / np.array(SIGNAL_CORNERS_HZ)) ** 2)
+    signals[found.frequencies > NOISE_ONLY_HZ] = 0
+    parts = np.concatenate([noises, signals], axis=1)
+    averaging = _averaging(found.frequencies, _LEAST_IS_FOUND_OVER)
+    candidates = np.flatnonzero((found.frequencies >= NOISE_ONLY_HZ) & (found.frequencies <= NOISE_UNTIL_HZ))
+    noise = np.empty_like(found.power)
+    for muscle, power in enumerate(found.power.T):
+        least = int(np.argmin((averaging @ power)[candidates]))
+        end = int(candidates[max(least, min(3, len(candidates) - 1))])
+        fitted = slice(1, end + 1)  # the mean has been taken off at 0 Hz
+        weights = _fit(parts[fitted], power[fitted])
+        noise[:, muscle] = noises @ weights[: noises.shape[1]]
+    return np.minimum(noise, found.power)
+
+
+def shared_noise(found: Spectra) -> NDArray[np.float64]:
+    """Return how much the noise of two muscles is the same, (muscle, muscle): their coherence where noise is alone."""
+    band = (found.frequencies >= ALIKE_HZ[0]) & (found.frequencies <= ALIKE_HZ[1])
+    if not band.any():
+        return np.eye(found.cross.shape[1])
+    amplitude = np.sqrt(found.power[band])
+    return (found.cross[band] / (amplitude[:, :, None] * amplitude[:, None, :])).mean(axis=0).real
+
+
+def _fit(parts: NDArray[np.float64], power: NDArray[np.float64]) -> NDArray[np.float64]:
+    weights = np.full(parts.shape[1], power.mean() / parts.shape[1])
+    counted = np.ones(len(power))
+    for _ in range(_PASSES):
+        for _ in range(_UPDATES):
+            model = parts @ weights
+            weights *= ((counted * power / model**2) @ parts) / ((counted / model) @ parts)
+        counted = np.where(power > _PEAK * (parts @ weights), 0.0, 1.0)
+    return weights
+
+
+def _averaging(frequencies: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return the weights with which frequencies are averaged, (frequency, frequency): triangles, wider where higher."""
+    distance = np.abs(frequencies[:, None] - frequencies)
+    weights = np.maximum(0, 1 - distance / (share * frequencies + frequencies[1])[:, None])
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _means(observed: ObservedEmg) -> NDArray[np.float64]:
+    return np.nanmean(observed.values, axis=0)
+
+
+def _window(observed: ObservedEmg, window_ms: float) -> int:
+    """Return the length of a window (bins), even."""
+    lengths = np.sort(observed.segments.lengths)[::-1]
+    half = lengths[np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)]
+    window = 2 * int(min(window_ms / 1e3 * observed.rate, half) // 2)
+    ms = 1e3 / observed.rate
+    if window < SHORTEST_MS / ms:
+        raise SignalError(
+            f"segments of {half * ms:g} ms are too short for spectra",
+            file=observed.file,
+            way_out=f"Take segments of {SHORTEST_MS:g} ms or more, or LowPass",
+        )
+    n_windows = int(np.sum(np.maximum(lengths - window, -window // 2) // (window // 2) + 1))
+    if n_windows < FEWEST_WINDOWS:
+        needed = (FEWEST_WINDOWS + 1) / 2 * window * ms / 1e3
+        raise SignalError(
+            f"{lengths.sum() * ms / 1e3:g} s of EMG are {n_windows} windows of {window * ms:g} ms, "
+            f"too few to learn how activation and noise change",
+            file=observed.file,
+            way_out=f"Take {needed:g} s or more without a gap, shorter windows (window_ms), or LowPass",
+        )
+    return window

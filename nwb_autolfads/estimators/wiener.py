@@ -1,0 +1,205 @@
+"""Wiener smoother: the linear estimate of least error from the rectified EMG of all muscles together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+from scipy.signal.windows import tukey
+
+from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.estimators.base import Estimator
+from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
+from nwb_autolfads.estimators.settings import WienerSmootherSettings
+from nwb_autolfads.estimators.spectra import Spectra, noise_spectra, shared_noise, spectra
+from nwb_autolfads.validation import checked
+
+NEARBY_MS, LEAST_KNOWN = 50.0, 0.5
+"""Nothing is said of a bin that is missing where less than half of what is this near is known."""
+REPLACEMENTS = 10
+"""Of what is missing or hidden by what the smoother says of it."""
+_SMALLEST_EIGENVALUE = 1e-6
+_BLOCK_IN_WINDOWS = 4
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What `fit` found: gains (frequency, to muscle, from muscle) of deviations from the means."""
+
+    gains: NDArray[np.complex128]
+    means: NDArray[np.float64]
+    muscles: tuple[str, ...]
+    rate: float
+    window: int
+    noise_share: NDArray[np.float64]
+
+
+class WienerSmoother(Estimator):
+    """Wiener smoother of rectified EMG, all muscles together, each gap-free segment by itself.
+
+    Rectified EMG is signal and noise. Noise is what a muscle's spectrum has above some tens of Hz, continued to 0 Hz
+    (`spectra.noise_spectra`), and as alike between two muscles as their EMG is there. Signal is the rest, with what
+    muscles have in common. From both follows the filter of least squared error, at each frequency
+    ``W = S (S + N)^-1``, S and N matrices over muscles (Wiener 1949). It sees both sides of a bin, and takes from
+    other muscles what they tell. It adds up EMG with fixed weights, and so suits recordings whose muscles go on in the
+    same way throughout.
+
+    Parameters
+    ----------
+    window_ms : float
+        Length of the windows in which spectra are found, and of the filter (ms); as long as most segments where they
+        are shorter.
+    highest_hz : float
+        What is faster than this is noise.
+    noise : float
+        Factor on the noise that is found; above 1 it is smoother.
+
+    Raises
+    ------
+    ConfigError
+        When a parameter is out of its range.
+
+    Notes
+    -----
+    Coherence of few windows is too large by chance; it is shrunk by as much as chance alone would make (the estimate
+    of Schaefer and Strimmer 2005, for each frequency). Ends of segments are mirrored. What is missing of a muscle is
+    replaced by what the smoother says of it, `REPLACEMENTS` times, and so are bins that are hidden.
+    """
+
+    name = "WienerSmoother"
+
+    def __init__(self, *, window_ms: float = 512.0, highest_hz: float = 45.0, noise: float = 1.15) -> None:
+        given = {"window_ms": window_ms, "highest_hz": highest_hz, "noise": noise}
+        settings = checked(WienerSmootherSettings, given)
+        self.window_ms, self.highest_hz, self.noise = settings.window_ms, settings.highest_hz, settings.noise
+        self._fitted: _Fitted | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings; after `fit` with the window in force and the share of noise in each muscle's variance."""
+        given = {"window_ms": self.window_ms, "highest_hz": self.highest_hz, "noise": self.noise}
+        if self._fitted is None:
+            return given
+        shares = dict(zip(self._fitted.muscles, self._fitted.noise_share.round(4).tolist(), strict=True))
+        return given | {"fitted_window_ms": 1e3 * self._fitted.window / self._fitted.rate, "noise_share": shares}
+
+    def fit(self, emg: xr.DataArray) -> Self:
+        """Find the spectra of signal and noise, and the filter that follows from them.
+
+        Raises
+        ------
+        SignalError
+            When recording or segments are too short for spectra, or the rate is too low.
+        """
+        observed = observe(emg)
+        found = spectra(observed, self.window_ms)
+        noise = np.minimum(self.noise * noise_spectra(found), found.power)
+        slow = (found.frequencies > 0) & (found.frequencies <= self.highest_hz)
+        self._fitted = _Fitted(
+            gains=_gains(found, noise) * (found.frequencies <= self.highest_hz)[:, None, None],
+            means=np.nanmean(observed.values, axis=0),
+            muscles=_names(emg, observed),
+            rate=observed.rate,
+            window=found.window,
+            noise_share=noise[slow].sum(axis=0) / found.power[slow].sum(axis=0),
+        )
+        return self
+
+    def estimate(self, emg: xr.DataArray) -> xr.Dataset:
+        """Return ``activation``, at least `observed.FLOOR`."""
+        observed = observe(emg)
+        smooth = self._smooth(emg, observed, observed.seen)
+        for segment in observed.segments:
+            width = max(1, min(round(NEARBY_MS / 1e3 * observed.rate), segment.n_samples))
+            seen = observed.seen[segment.rows]
+            near = uniform_filter1d(seen.astype(np.float64), width, axis=0)
+            smooth[segment.rows][~seen & (near < LEAST_KNOWN)] = np.nan
+        return self._dataset(emg, {"activation": observed.spread(smooth)})
+
+    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Predict activation from the visible bins alone, never below the quietest moment of their segment.
+
+        A linear filter undershoots beside a burst, which would be a very confident prediction.
+        """
+        observed = observe(emg)
+        predicted = self._smooth(emg, observed, observed.seen & ~hidden[:, None])
+        width = round(NEARBY_MS / 1e3 * observed.rate)
+        for rows in observed.segments.slices:
+            averages = moving_average(observed.filled[rows], (~hidden[rows]).astype(np.float64), width)
+            if len(averages):
+                predicted[rows] = np.maximum(predicted[rows], averages.min(axis=0))
+        return observed.spread(predicted)
+
+    def _smooth(self, emg: xr.DataArray, observed: ObservedEmg, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Smooth what is known, (time, usable muscle)."""
+        fitted = self._fitted
+        if fitted is None:
+            raise ConfigError("the smoother has not been fitted yet", way_out="Call fit(emg) first")
+        if (fitted.muscles, fitted.rate) != (_names(emg, observed), observed.rate):
+            raise SignalError(
+                f"the smoother was fitted to {', '.join(fitted.muscles)} at {fitted.rate:g} Hz, this EMG is of "
+                f"{', '.join(_names(emg, observed))} at {observed.rate:g} Hz",
+                file=observed.file,
+                way_out="Fit it to this EMG",
+            )
+        kernel = _kernel(fitted)
+        smooth = np.empty_like(observed.values)
+        for segment in observed.segments:
+            rows = segment.rows
+            deviation = np.where(known[rows], observed.filled[rows] - fitted.means, 0.0)
+            found = _convolve(deviation, kernel, fitted.window)
+            for _ in range(0 if known[rows].all() else REPLACEMENTS):
+                found = _convolve(np.where(known[rows], deviation, found), kernel, fitted.window)
+            smooth[rows] = found + fitted.means
+        return np.maximum(smooth, FLOOR)
+
+
+def _gains(found: Spectra, noise: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Return the gains of least error, (frequency, to muscle, from muscle)."""
+    amplitude = np.sqrt(found.power)
+    total = _shrunk(found.cross / (amplitude[:, :, None] * amplitude[:, None, :]), found.n_averaged)
+    level = np.sqrt(noise) / amplitude
+    of_noise = shared_noise(found) * (level[:, :, None] * level[:, None, :])
+    signal = total - of_noise
+    values, vectors = np.linalg.eigh((signal + signal.conj().transpose(0, 2, 1)) / 2)
+    signal = (vectors * np.maximum(values, 0)[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
+    gains = signal @ np.linalg.inv(signal + of_noise + _SMALLEST_EIGENVALUE * np.eye(noise.shape[1]))
+    return amplitude[:, :, None] * gains / amplitude[:, None, :]
+
+
+def _shrunk(coherence: NDArray[np.complex128], n_averaged: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Take off coherences (frequency, muscle, muscle), between muscles, what chance adds to the mean of so many."""
+    one = np.eye(coherence.shape[1], dtype=bool)
+    if one.size == 1:
+        return coherence
+    squares = np.abs(coherence[:, ~one]) ** 2
+    by_chance = ((1 - squares) ** 2).mean(axis=1) / n_averaged
+    kept = 1 - np.minimum(by_chance / np.maximum(squares.mean(axis=1), 1e-12), 1)
+    return np.where(one, coherence, kept[:, None, None] * coherence)
+
+
+def _kernel(fitted: _Fitted) -> NDArray[np.complex128]:
+    """Return the filter's transform over a block of `_convolve`, (frequency, to muscle, from muscle)."""
+    response = np.roll(np.fft.irfft(fitted.gains, fitted.window, axis=0), fitted.window // 2, axis=0)
+    response *= tukey(fitted.window + 1, 0.5)[:-1, None, None]
+    return np.fft.rfft(response, _BLOCK_IN_WINDOWS * fitted.window, axis=0)
+
+
+def _convolve(x: NDArray[np.float64], kernel: NDArray[np.complex128], window: int) -> NDArray[np.float64]:
+    """Filter one segment, (time, muscle), mirrored at its ends: overlapping blocks, so that memory stays bounded."""
+    half, block = window // 2, _BLOCK_IN_WINDOWS * window
+    mirrored = np.pad(x, ((half, half + block), (0, 0)), mode="symmetric")
+    step, smooth = block - window, np.empty_like(x)
+    for first in range(0, len(x), step):
+        spectrum = np.fft.rfft(mirrored[first : first + block], axis=0)
+        filtered = np.fft.irfft((kernel @ spectrum[:, :, None])[:, :, 0], block, axis=0)
+        smooth[first : first + step] = filtered[window:][: min(step, len(x) - first)]
+    return smooth
+
+
+def _names(emg: xr.DataArray, observed: ObservedEmg) -> tuple[str, ...]:
+    return tuple(str(name) for name in emg["muscle"].values[observed.usable])

@@ -1,0 +1,234 @@
+"""The Wiener smoother against the optimum of a known process, its spectra against scipy, and what must not matter."""
+
+import json
+
+import numpy as np
+import pytest
+from emg_examples import RATE, rectified_emg
+from scipy import signal
+
+from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.estimators.heldout import held_out_likelihood
+from nwb_autolfads.estimators.lowpass import LowPass
+from nwb_autolfads.estimators.observed import observe
+from nwb_autolfads.estimators.spectra import noise_spectra, shared_noise, spectra
+from nwb_autolfads.estimators.wiener import WienerSmoother, _convolve
+
+CORNER_HZ = 4.0
+MIX = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+NOISE = np.array([0.6, 1.5, 1.0])
+
+
+def known_process(n=30_000, seed=0):
+    """Two slow processes in three muscles, white noise on each: EMG, its signal, and the signals' spectrum."""
+    random = np.random.default_rng(seed)
+    frequencies = np.fft.rfftfreq(n, 1 / RATE)
+    density = 1 / (1 + (frequencies / CORNER_HZ) ** 2) ** 2
+    density /= density[1:].mean()  # unit variance
+    slow = np.fft.irfft(np.fft.rfft(random.standard_normal((n, 2)), axis=0) * np.sqrt(density)[:, None], n, axis=0)
+    shown = slow @ MIX.T
+    return 12 + shown + NOISE * random.standard_normal((n, 3)), shown, density
+
+
+def optimum(x, density):
+    """Estimate by the Wiener filter of the true spectra: a loop over frequencies."""
+    transform = np.fft.rfft(x - 12, axis=0)
+    for i, power in enumerate(density):
+        of_signal = power * MIX @ MIX.T
+        transform[i] = of_signal @ np.linalg.solve(of_signal + np.diag(NOISE**2), transform[i])
+    return np.fft.irfft(transform, len(x), axis=0)
+
+
+def error(estimate, truth):
+    return np.mean((estimate - estimate.mean(axis=0) - truth + truth.mean(axis=0)) ** 2, axis=0)
+
+
+def activation_of(estimator, emg):
+    return estimator.estimate(emg)["activation"].values.astype(float)
+
+
+def noisy_rhythms(n=10_000, muscles=4, seed=0, lasting=2):
+    """EMG of two rhythms that the muscles share, with multiplicative noise that lasts some bins; and its mean."""
+    random = np.random.default_rng(seed)
+    rhythms = np.exp(1.5 * np.sin(2 * np.pi * np.arange(n)[:, None] / RATE * [1.3, 3.1] + [0, 1]))
+    mean = rhythms @ random.dirichlet([0.5, 0.5], muscles).T
+    raw = signal.lfilter(np.ones(lasting) / np.sqrt(lasting), 1, random.standard_normal((n, muscles)), axis=0)
+    return mean * np.abs(raw), mean
+
+
+def test_error_is_close_to_that_of_the_optimum_and_far_below_that_of_low_passes():
+    x, shown, density = known_process()
+    emg = rectified_emg(x)
+    least = error(optimum(x, density), shown)
+    found = error(activation_of(WienerSmoother(noise=1.0).fit(emg), emg), shown)
+    low_passed = [
+        error(activation_of(LowPass(cutoff), emg), shown) for cutoff in (4.0, 5.0, 6.3, 8.0, 10.1, 12.7, 20.0)
+    ]
+    assert (found < 1.25 * least).all()
+    assert (found > 0.97 * least).all()  # nothing linear is better than the optimum
+    assert (found < 0.92 * np.min(low_passed, axis=0)).all()
+    assert found[1] < 0.5 * np.min(low_passed, axis=0)[1]  # the others tell of it
+
+
+def test_noise_is_told_from_signal():
+    x, _, _ = known_process()
+    found = spectra(observe(rectified_emg(x)), 512)
+    noise = noise_spectra(found)
+    band = (found.frequencies >= 2) & (found.frequencies <= 40)
+    np.testing.assert_allclose(np.median(noise[band], axis=0), NOISE**2, rtol=0.15)
+    np.testing.assert_allclose(shared_noise(found), np.eye(3), atol=0.05)
+
+
+def test_noise_that_lasts_rises_towards_zero_and_so_is_continued():
+    x, mean = noisy_rhythms(60_000, lasting=6)
+    found = spectra(observe(rectified_emg(x)), 512)
+    is_noise = spectra(observe(rectified_emg(x - mean + 20)), 512).power
+    band = (found.frequencies >= 6) & (found.frequencies <= 30)
+    ratio = np.median(noise_spectra(found)[band] / is_noise[band], axis=0)
+    np.testing.assert_allclose(ratio, 1, atol=0.25)
+    assert (np.median(is_noise[band], axis=0) > 2 * is_noise[found.frequencies > 80].mean(axis=0)).all()
+
+
+def test_noise_that_muscles_share_is_found():
+    random = np.random.default_rng(0)
+    x = 10 + random.standard_normal((20_000, 3)) + 2 * random.standard_normal((20_000, 1)) * [1, 1, 0]
+    alike = shared_noise(spectra(observe(rectified_emg(x)), 512))
+    np.testing.assert_allclose(alike[0, 1], 0.8, atol=0.03)
+    np.testing.assert_allclose(alike[2, :2], 0, atol=0.05)
+
+
+def test_spectra_are_those_of_scipy_averaged_over_neighbouring_frequencies():
+    x, _ = noisy_rhythms(3000, muscles=2)
+    x = x.astype(np.float32).astype(float)
+    found = spectra(observe(rectified_emg(x)), 256)
+    assert found.window == 128
+    for i in range(2):
+        for j in range(2):
+            frequencies, plain = signal.csd(
+                x[:, j] - x[:, j].mean(), x[:, i] - x[:, i].mean(), RATE, "hann", 128, 64, detrend=False
+            )
+            plain[1:-1] /= 2  # one-sided
+            expected = np.empty(len(plain), complex)
+            for k, frequency in enumerate(frequencies):
+                weights = np.maximum(0, 1 - np.abs(frequencies - frequency) / (0.1 * frequency + frequencies[1]))
+                expected[k] = weights @ plain * RATE / weights.sum()
+            np.testing.assert_allclose(found.cross[:, i, j], expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [20, 64, 1000])
+def test_filtering_is_a_plain_sum_over_muscles_and_lags(n):
+    random = np.random.default_rng(0)
+    window, x = 64, random.standard_normal((n, 2))
+    response = random.standard_normal((window, 2, 2))  # lag, to, from; its middle is lag 0
+    mirrored = np.concatenate([x[::-1], x, x[::-1]]) if n >= window else np.concatenate([x[::-1], x] * 5)
+    first = n if n >= window else 5 * n  # x begins here, and what is before it is mirrored
+    expected = np.zeros_like(x)
+    for t in range(n):
+        for lag in range(window):
+            expected[t] += response[lag] @ mirrored[first + t - (lag - window // 2)]
+    found = _convolve(x, np.fft.rfft(response, 4 * window, axis=0), window)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_other_muscles_help_and_twenty_hertz_is_beaten():
+    x, mean = noisy_rhythms()
+    emg, alone = rectified_emg(x), rectified_emg(x[:, :1])
+    together = error(activation_of(WienerSmoother().fit(emg), emg), mean)
+    assert (together < 0.6 * error(activation_of(LowPass(20.0), emg), mean)).all()
+    assert together[0] < 0.85 * error(activation_of(WienerSmoother().fit(alone), alone), mean[:, :1])[0]
+
+
+def test_hidden_blocks_are_predicted_better_than_by_the_low_pass():
+    x, _ = noisy_rhythms()
+    emg = rectified_emg(x)
+    smoother, low_pass = (
+        float(held_out_likelihood(each.fit(emg).predict_hidden, emg, block_ms=24.0)["nll"].mean())
+        for each in (WienerSmoother(), LowPass(20.0))
+    )
+    assert smoother < low_pass - 0.02
+
+
+def test_hidden_bins_do_not_influence_their_own_prediction():
+    x, _ = noisy_rhythms(4000)
+    hidden = np.zeros(4000, bool)
+    hidden[[*range(100, 112), *range(1500, 1512)]] = True
+    changed = x.copy()
+    changed[hidden] = 50.0
+    smoother = WienerSmoother().fit(rectified_emg(x))
+    np.testing.assert_array_equal(
+        smoother.predict_hidden(rectified_emg(x), hidden), smoother.predict_hidden(rectified_emg(changed), hidden)
+    )
+
+
+def test_a_muscle_s_gain_scales_its_activation_and_the_order_of_muscles_does_not_matter():
+    x, _ = noisy_rhythms(4000)
+    emg = rectified_emg(x)
+    plain = activation_of(WienerSmoother().fit(emg), emg)
+    gains, order = np.array([1.0, 7.0, 0.5, 1.0]), [2, 0, 3, 1]
+    emg = rectified_emg(x * gains)
+    np.testing.assert_allclose(activation_of(WienerSmoother().fit(emg), emg) / gains, plain, rtol=2e-3, atol=1e-3)
+    emg = rectified_emg(x[:, order])
+    np.testing.assert_allclose(activation_of(WienerSmoother().fit(emg), emg), plain[:, order], rtol=1e-4, atol=1e-5)
+
+
+def test_segments_are_never_mixed():
+    x, _ = noisy_rhythms(4000)
+    segment = np.repeat([0, 1], [1500, 2500])
+    smoother = WienerSmoother().fit(rectified_emg(x, segment=segment))
+    changed = x.copy()
+    changed[1500:] += 5
+    before, after = (activation_of(smoother, rectified_emg(each, segment=segment)) for each in (x, changed))
+    np.testing.assert_array_equal(before[:1500], after[:1500])
+    assert np.abs(before - after)[1500:].min() > 1
+
+
+def test_activation_is_positive_and_unusable_muscles_are_nan():
+    x, _ = noisy_rhythms(4000)
+    x[:, 2] = np.nan
+    emg = rectified_emg(np.maximum(x - 1, 0.001), usable=np.array([True, True, False, True]))
+    found = activation_of(WienerSmoother().fit(emg), emg)
+    assert np.isnan(found[:, 2]).all()
+    assert found[:, [0, 1, 3]].min() > 0
+
+
+def test_trials_shorter_than_the_window_shorten_it():
+    x, mean = noisy_rhythms(112 * 60)
+    emg = rectified_emg(x, segment=np.repeat(np.arange(60), 112))
+    found = WienerSmoother().fit(emg).estimate(emg)
+    config = json.loads(found.attrs["config"])
+    assert config["fitted_window_ms"] == pytest.approx(224)
+    assert set(config["noise_share"]) == set(emg["muscle"].values)
+    assert (error(found["activation"].values, mean) < error(activation_of(LowPass(20.0), emg), mean)).all()
+
+
+@pytest.mark.parametrize(
+    ("emg", "message"),
+    [
+        (lambda: rectified_emg(noisy_rhythms(500)[0]), r"1 s of EMG are 2 windows of 512 ms.*Take 2\.304 s or more"),
+        (
+            lambda: rectified_emg(noisy_rhythms(4000)[0], segment=np.arange(4000) // 40),
+            "segments of 80 ms are too short for spectra.*Take segments of 100 ms",
+        ),
+        (
+            lambda: rectified_emg(noisy_rhythms(4000)[0]).assign_attrs(rate=100.0),
+            "at 100 Hz noise cannot be told.*200 Hz or more",
+        ),
+    ],
+)
+def test_what_is_too_short_or_too_slow_is_said_at_once(emg, message):
+    with pytest.raises(SignalError, match=message):
+        WienerSmoother().fit(emg())
+
+
+def test_it_is_asked_only_about_muscles_that_it_was_fitted_to():
+    x, _ = noisy_rhythms(4000)
+    with pytest.raises(ConfigError, match=r"not been fitted yet. Call fit"):
+        WienerSmoother().estimate(rectified_emg(x))
+    with pytest.raises(SignalError, match="was fitted to"):
+        WienerSmoother().fit(rectified_emg(x)).estimate(rectified_emg(x[:, :2]))
+
+
+@pytest.mark.parametrize("wrong", [{"window_ms": 50}, {"highest_hz": 0}, {"noise": -1}, {"noise": "low"}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        WienerSmoother(**wrong)
