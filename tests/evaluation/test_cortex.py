@@ -273,4 +273,4 @@ def test_a_muscle_that_is_mostly_unknown_costs_the_others_nothing(session):
     holed["activation"][:10_500, 1] = np.nan
     found = score_against_cortex({"good": holed}, spikes, **QUICK)
     assert json.loads(found.attrs["excluded_muscles"]) == {"SOL": "known in 48 % of the time of the estimates"}
-    xr.testing.assert_equal(found["r2"], score_against_cortex({"good": kept}, spikes, **QUICK)["r2"])
+    xr.testing.assert_allclose(found["r2"], score_against_cortex({"good": kept}, spikes, **QUICK)["r2"], rtol=1e-9)
