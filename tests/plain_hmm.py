@@ -52,4 +52,4 @@ def draw_from_the_model(n_bins, n_grid, top, diffusion, jump, observation, seed)
 def model_of(n_muscles, n_grid, top, diffusion, jump, observation):
     kernel = transition_kernel(n_grid, top / n_grid, 1 / RATE, diffusion, jump)
     grid = np.tile(np.arange(1, n_grid + 1) * top / n_grid, (n_muscles, 1))
-    return AmplitudeModel(grid, np.tile(kernel.astype(np.float32), (n_muscles, 1, 1)), observation)
+    return AmplitudeModel(grid, np.tile(kernel.astype(np.float32), (n_muscles, 1, 1)), observation, np.ones(n_muscles))

@@ -211,6 +211,17 @@ register(
 )
 register(
     Entry(
+        "statespace",
+        "StateSpaceSmoother",
+        "nwb_autolfads.estimators.state_space.estimator:StateSpaceSmoother",
+        "a smoother of the logarithm of each muscle's activation, which knows that noise lasts",
+        "assumes that activation moves in proportion to itself; weighs the EMG by how strong its noise is",
+        chooses="how strong the noise of each muscle is, and how far and how fast activation moves, by evidence",
+        can=Abilities(predicts_hidden=True),
+    )
+)
+register(
+    Entry(
         "autolfads",
         "AutoLFADS",
         "nwb_autolfads.estimators.autolfads.estimator:AutoLFADS",

@@ -16,6 +16,8 @@ RENAMED = {
     "hide_rate": "mask_rate",
     "validation_hide_rate": "validation_mask_rate",
 }
+SECOND_STEP, WIDTH, WEIGHT = "second_step", "correction_ms", "prediction_weight_ms"
+"""Width and weight of the correction of 0.1.0; what came in its place is on where the width was not 0."""
 
 
 def with_names_of_today(values: Any) -> Any:
@@ -33,7 +35,10 @@ def with_names_of_today(values: Any) -> Any:
     for old in RENAMED.keys() & values.keys():
         if RENAMED[old] in values:
             raise ValueError(f"`{old}` is the old name of `{RENAMED[old]}`, which is given too: leave it out")
-    return {RENAMED.get(name, name): with_names_of_today(each) for name, each in values.items()}
+    named = {RENAMED.get(name, name): with_names_of_today(each) for name, each in values.items()}
+    if WIDTH in named:
+        named.setdefault(SECOND_STEP, bool(named[WIDTH]))
+    return {name: each for name, each in named.items() if name not in (WIDTH, WEIGHT)}
 
 
 def warn_of_old_names(values: Any) -> None:
@@ -43,6 +48,9 @@ def warn_of_old_names(values: Any) -> None:
     for name, each in values.items():
         if name in RENAMED:
             warnings.warn(f"the setting `{name}` is called `{RENAMED[name]}` now", NwbAutolfadsWarning, stacklevel=2)
+        if name in (WIDTH, WEIGHT):
+            message = f"the setting `{name}` is not used any more: `{SECOND_STEP}` is on or off, and sets itself"
+            warnings.warn(message, NwbAutolfadsWarning, stacklevel=2)
         warn_of_old_names(each)
 
 

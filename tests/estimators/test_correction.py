@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from nwb_autolfads.estimators.autolfads.correction import Correction
+
 from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.segments import Segments
 

@@ -41,11 +41,8 @@ class AutoLFADSConfig(Settings):
     simultaneous_masking: float = Field(
         0.5, ge=0, le=1, description="Share of windows whose muscles are all masked at the same times; masking blocks."
     )
-    correction_ms: float = Field(
-        12.0, ge=0, le=1000, description="Width of the data that correct a bin (ms), 0: no correction; masking blocks."
-    )
-    prediction_weight_ms: float = Field(
-        30.0, gt=0, le=10_000, description="Weight of a prediction in its correction, as a length of data (ms)."
+    second_step: bool = Field(
+        True, description="Whether predictions are fused with the muscle's own data; masking blocks."
     )
     inference_folds: int = Field(4, ge=2, le=100, description="Parts masked in turn at inference; masking blocks.")
     inference_passes: int = Field(2, ge=1, le=1000, description="Passes over them; masking blocks.")

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
-from nwb_autolfads.estimators.autolfads.posterior import RecordingPosterior, corrected, posterior_of_recording
+from nwb_autolfads.estimators.autolfads.posterior import RecordingPosterior, posterior_of_recording
+from nwb_autolfads.estimators.autolfads.second_step import second_step
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel, pack, read_model, unpack
 from nwb_autolfads.estimators.autolfads.windows import muscles_of_model
-from nwb_autolfads.estimators.base import Estimator, Making
+from nwb_autolfads.estimators.base import Estimator, Making, estimate_dataset
 from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.lfads.masking import Mask
@@ -167,20 +168,21 @@ class AutoLFADS(Estimator):
         self._trained, self.history = training.best(), training.engine.history
         return self
 
-    def estimate(self, emg: xr.DataArray, *, correct: bool = True) -> xr.Dataset:
+    def estimate(self, emg: xr.DataArray, *, correct: bool | None = None) -> xr.Dataset:
         """Estimate activation, with what the model infers beside it.
 
         Parameters
         ----------
         emg : DataArray, (time, muscle)
             With the muscles and the rate that the model was trained on.
-        correct : bool
-            Whether a prediction of masked blocks is corrected by the data; False gives the prediction itself.
+        correct : bool, optional
+            Whether the prediction of masked blocks is fused with the muscle's own data; False gives the prediction
+            itself. Unset, as the configuration says. What was chosen for each muscle is in the estimate's ``config``.
 
         Returns
         -------
         Dataset
-            ``activation``, ``activation_std`` (its expected error; where nothing is corrected, the spread over masks
+            ``activation``, ``activation_std`` (its expected error; without the second step, the spread over masks
             and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
             ``inputs``, ``inputs_std`` (time, input);
             ``initial_condition`` (window, ic) with ``window_start`` (s); after `fit` also the history of training
@@ -199,8 +201,8 @@ class AutoLFADS(Estimator):
         trained = self._require_trained()
         inferred = self._infer(emg)
         series = inferred.series
-        better = corrected(trained, muscles_of_model(trained.card, emg), series["mean"]) if correct else None
-        activation, std = better or (series["mean"], series["mean_sd"])
+        fused = second_step(trained, muscles_of_model(trained.card, emg), series["mean"], correct=correct)
+        activation, std = fused[:2] if fused else (series["mean"], series["mean_sd"])
         variables: dict[str, Any] = {
             "activation": self._by_muscle(emg, activation),
             "activation_std": self._by_muscle(emg, std),
@@ -216,7 +218,8 @@ class AutoLFADS(Estimator):
         for column in self.history[0] if self.history else ():
             values = np.array([row[column] for row in self.history])
             variables[f"search_{column}"] = (("search_row",), values)
-        return self._dataset(emg, variables)
+        chosen = {"second_step_of": {m: p.numbers() for m, p in fused.processes.items()}} if fused else {}
+        return estimate_dataset(emg, variables, estimator=self.name, config=self.config | chosen, seed=self.seed)
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict activation where it is hidden, from what is not.
@@ -234,8 +237,8 @@ class AutoLFADS(Estimator):
         """
         trained, hidden = self._require_trained(), np.asarray(hidden)
         predicted = self._infer(emg, hidden).series["mean"]
-        activation, _ = corrected(trained, muscles_of_model(trained.card, emg), predicted, hidden) or (predicted, None)
-        return self._by_muscle(emg, activation)
+        fused = second_step(trained, muscles_of_model(trained.card, emg), predicted, hidden=hidden)
+        return self._by_muscle(emg, fused.activation if fused else predicted)
 
     def to_bytes(self) -> bytes:
         """Return the trained model as safetensors bytes, configuration included."""

@@ -11,11 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nwb_autolfads.estimators.autolfads.correction import Correction
-from nwb_autolfads.estimators.autolfads.masking import predicts_masked
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel
 from nwb_autolfads.estimators.autolfads.windows import bins, long_segments, padded
-from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.lfads.inference import Posterior, infer
 from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS
@@ -91,27 +88,3 @@ def posterior_of_recording(
             whole = series.setdefault(name, np.full((emg.sizes["time"], merged.shape[1]), np.nan, np.float32))
             whole[segment.rows] = merged
     return RecordingPosterior(series, torch.cat(initial_conditions).numpy(), np.concatenate(window_start))
-
-
-def corrected(
-    trained: TrainedModel,
-    emg: xr.DataArray,
-    predicted: NDArray[np.float32],
-    hidden: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Correct a prediction of the model's muscles by their own data, but for ``hidden`` bins (time,).
-
-    Returns
-    -------
-    activation, expected_error : ndarray, (time, muscle)
-        None instead where the masking does not predict what is masked, the configuration asks for no correction, or
-        the data are counts, each of which says too little.
-    """
-    settings, rate = trained.card.config, trained.card.rate
-    if not predicts_masked(settings) or not settings.correction_ms or settings.observation == "poisson":
-        return None
-    segments = long_segments(emg, bins(settings.window_ms, rate), settings.observation)
-    correction = Correction(settings.correction_ms * rate / 1000, settings.prediction_weight_ms * rate / 1000)
-    activation = correction.apply(emg.values, predicted, segments, hidden)
-    noise = max(1, bins(noise_length(emg.values, segments, rate), rate))
-    return activation, activation * correction.relative_error(emg.values, predicted, segments, noise)

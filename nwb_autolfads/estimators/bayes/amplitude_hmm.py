@@ -40,15 +40,18 @@ class AmplitudeModel:
         Probability of going from one amplitude to another within one bin; symmetric.
     observation : {"laplace", "gauss"}
         What the rectified EMG is drawn from.
+    temper : array, (muscle,)
+        Power of the likelihood of a bin: 1 where the noise of each bin is its own, less where it lasts.
     """
 
     grid: NDArray[np.float64]
     kernel: Float32
     observation: Observation
+    temper: NDArray[np.float64]
 
     def of_muscles(self, muscles: slice) -> AmplitudeModel:
         """Return the model of some of the muscles."""
-        return AmplitudeModel(self.grid[muscles], self.kernel[muscles], self.observation)
+        return AmplitudeModel(self.grid[muscles], self.kernel[muscles], self.observation, self.temper[muscles])
 
     def features(self, x: NDArray[np.float64], seen: NDArray[np.bool_]) -> tuple[Float32, NDArray[np.float64]]:
         """Return what the log-likelihood of `likelihood` is linear in, and the offset that it leaves out.
@@ -75,12 +78,13 @@ class AmplitudeModel:
         else:
             power, offset = x**2, -0.5 * (x / best) ** 2 - np.log(best)
         features = np.stack([power, np.ones_like(x), -offset], axis=-1) * np.asarray(seen)[..., None]
-        return features.astype(np.float32), offset * seen
+        return features.astype(np.float32), self.temper.reshape(edge) * offset * seen
 
     def terms(self) -> Float32:
         """Return ``(muscle, 3, G)``, the factors of `features` in the log-likelihood of each amplitude."""
         slope = -1 / self.grid if self.observation == "laplace" else -0.5 / self.grid**2
-        return np.stack([slope, -np.log(self.grid), np.ones_like(slope)], axis=1).astype(np.float32)
+        terms = np.stack([slope, -np.log(self.grid), np.ones_like(slope)], axis=1)
+        return (self.temper[:, None, None] * terms).astype(np.float32)
 
 
 def amplitude_grid(

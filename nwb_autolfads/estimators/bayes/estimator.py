@@ -15,12 +15,15 @@ from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.settings import Amplitudes, BayesianFilterSettings, Observation, Transition
 from nwb_autolfads.estimators.bayes.side_by_side import infer
+from nwb_autolfads.estimators.noise_density import noise_density
 from nwb_autolfads.estimators.observed import ObservedEmg, moving_average, observe
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.validation import checked
 
 MEAN_OF_RECTIFIED = {"laplace": 1.0, "gauss": math.sqrt(2 / math.pi)}
 """Expected rectified EMG at amplitude sigma = 1."""
+POWER_OF_RECTIFIED = {"laplace": 1, "gauss": 2}
+"""Power of the rectified EMG in the likelihood."""
 DIFFUSION_BOUNDS, JUMP_BOUNDS = (1e-4, 1e3), (1e-4, 1e2)
 _START: dict[Amplitudes, tuple[float, float]] = {"logarithmic": (8.0, 0.5), "linear": (0.2, 0.5)}
 _RANGE_WINDOW_S = 0.05
@@ -48,6 +51,9 @@ class BayesianFilter(Estimator):
         a, in squared units of log s (or of sigma, the scaled EMG) per second. When None, `fit` chooses it.
     jump : float, optional
         b, jumps to anywhere per second. When None, `fit` chooses it.
+    temper : float, optional
+        Power of the likelihood of each bin. 1 takes every bin for news, as published. When None, it is what makes the
+        information of a bin that of this recording, whose noise lasts longer than a bin: see Notes.
     grid : int
         Number of amplitudes.
     smooth : bool
@@ -68,6 +74,11 @@ class BayesianFilter(Estimator):
     -----
     `fit` maximises the predictive likelihood, the product of p(x_t | earlier x), per muscle, on at most
     16 chunks of 1024 bins spread over the recording. It never sees a truth.
+
+    Neighbouring bins of rectified EMG share their noise, so that n of them tell less of log sigma than n times one. The
+    likelihood of a bin is raised to the power that gives many bins the information they have: n bins of a noise with
+    the spectral density S (`noise_density` of x, or of x^2 with Gauss observations) tell n q^2 / S, and the likelihood
+    says n q, with q the power of x in it; so the power is q / S.
     """
 
     name = "BayesianFilter"
@@ -78,16 +89,18 @@ class BayesianFilter(Estimator):
         diffusion: float | None = None,
         jump: float | None = None,
         *,
+        temper: float | None = None,
         grid: int = 100,
         smooth: bool = False,
         estimate: Literal["mean", "mode"] = "mean",
         amplitudes: Amplitudes = "logarithmic",
         transition: Transition = "exact",
     ) -> None:
-        given = {"observation": observation, "diffusion": diffusion, "jump": jump, "grid": grid, "smooth": smooth}
-        more = {"estimate": estimate, "amplitudes": amplitudes, "transition": transition}
+        given = {"observation": observation, "diffusion": diffusion, "jump": jump, "temper": temper, "grid": grid}
+        more = {"smooth": smooth, "estimate": estimate, "amplitudes": amplitudes, "transition": transition}
         settings = checked(BayesianFilterSettings, given | more)
         self.observation, self.diffusion, self.jump = settings.observation, settings.diffusion, settings.jump
+        self.temper = settings.temper
         self.grid, self.smooth, self.point = settings.grid, settings.smooth, settings.estimate
         self.amplitudes, self.transition = settings.amplitudes, settings.transition
         self.fitted_: dict[str, tuple[float, float]] | None = None
@@ -105,6 +118,7 @@ class BayesianFilter(Estimator):
             "observation": self.observation,
             "diffusion": self.diffusion,
             "jump": self.jump,
+            "temper": self.temper,
             "grid": self.grid,
             "smooth": self.smooth,
             "estimate": self.point,
@@ -119,10 +133,11 @@ class BayesianFilter(Estimator):
         if self.diffusion is not None and self.jump is not None:
             return self
         grid, spacing = self._grid(observed, None)
+        temper = self._temper(observed, observed.seen)
         chunks = _fit_chunks(observed.segments)
 
         def log_predictive(diffusion: NDArray[np.float64], jump: NDArray[np.float64]) -> NDArray[np.float64]:
-            model = self._model(observed, grid, spacing, diffusion, jump)
+            model = self._model(observed, grid, spacing, diffusion, jump, temper)
             found = infer(model, observed.filled, chunks, visible=observed.seen).log_predictive
             return sum((found[rows].sum(axis=0) for rows in chunks.slices), np.zeros(len(grid)))
 
@@ -153,9 +168,9 @@ class BayesianFilter(Estimator):
         self, emg: xr.DataArray, observed: ObservedEmg, visible: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         diffusion, jump = self._settings([str(m) for m in emg["muscle"].values[observed.usable]])
-        model = self._model(observed, *self._grid(observed, visible), diffusion, jump)
         mode = self.point == "mode"
         seen = observed.seen if visible is None else observed.seen & visible[:, None]
+        model = self._model(observed, *self._grid(observed, visible), diffusion, jump, self._temper(observed, seen))
         beliefs = infer(model, observed.filled, observed.segments, visible=seen, smooth=self.smooth, mode=mode)
         scale = np.where(_within_reach(observed, smooth=self.smooth), MEAN_OF_RECTIFIED[self.observation], np.nan)
         return scale * (beliefs.mode if mode else beliefs.mean), scale * beliefs.std
@@ -174,6 +189,13 @@ class BayesianFilter(Estimator):
             )
         diffusion, jump = np.array([self.fitted_[muscle] for muscle in muscles]).T
         return diffusion, jump
+
+    def _temper(self, observed: ObservedEmg, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the power of each muscle's likelihood, (muscle,)."""
+        if self.temper is not None:
+            return np.full(observed.values.shape[1], float(self.temper))
+        power = POWER_OF_RECTIFIED[self.observation]
+        return power / noise_density(observed.filled**power, seen, observed.segments, observed.rate)
 
     def _grid(
         self, observed: ObservedEmg, visible: NDArray[np.bool_] | None
@@ -197,12 +219,13 @@ class BayesianFilter(Estimator):
         spacing: NDArray[np.float64],
         diffusion: NDArray[np.float64],
         jump: NDArray[np.float64],
+        temper: NDArray[np.float64],
     ) -> AmplitudeModel:
         kernels = [
             transition_kernel(self.grid, d, 1 / observed.rate, a, b, self.transition)
             for d, a, b in zip(spacing, diffusion, jump, strict=True)
         ]
-        return AmplitudeModel(grid, np.stack(kernels).astype(np.float32), self.observation)
+        return AmplitudeModel(grid, np.stack(kernels).astype(np.float32), self.observation, temper)
 
 
 def _within_reach(observed: ObservedEmg, *, smooth: bool) -> NDArray[np.bool_]:

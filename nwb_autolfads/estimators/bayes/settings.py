@@ -32,6 +32,13 @@ class BayesianFilterSettings(Settings):
         description="Jumps to anywhere; nothing: the likeliest of each muscle.",
         json_schema_extra={"unit": "per s"},
     )
+    temper: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Power of the likelihood of a bin: 1, every bin is news, as published; nothing: from the strength "
+        "of each muscle's noise, which lasts longer than a bin.",
+    )
     grid: int = Field(100, ge=3, le=2000, description="Number of amplitudes.")
     smooth: bool = Field(
         False, description="Whether each bin knows the future too; true in a run from the command line."

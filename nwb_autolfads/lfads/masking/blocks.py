@@ -65,10 +65,15 @@ class BlockMasking:
         return MaskedBatch(x * input_mask, input_mask, x, weight)
 
     def masks(self, windows: Tensor, random: torch.Generator, passes: int | None = None) -> Iterator[Mask]:
-        """Give masks of a fold each: a bin's estimate comes from those that did not show it."""
+        """Give masks of a fold each: a bin's estimate comes from those that did not show it.
+
+        All channels are masked at the same times in as large a share of the passes as of the windows in training: such
+        a prediction knows nothing of noise that channels share, the others know what other channels tell.
+        """
         T, B, N = windows.shape
-        C = self._columns(N)
-        for _ in range(self.passes if passes is None else passes):
+        passes = self.passes if passes is None else passes
+        for number in range(passes):
+            C = 1 if number + 0.5 < self.simultaneous * passes else N
             # blocks are dealt in turn from a shuffled deck, so that a window's folds are as even as can be
             deck = torch.rand(self._count(T), B * C, generator=random, dtype=windows.dtype, device=windows.device)
             fold = deck.argsort(0).argsort(0) % self.folds

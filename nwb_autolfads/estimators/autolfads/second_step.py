@@ -1,0 +1,77 @@
+"""The second step of an estimate: the prediction of each bin and the muscle's own data, in one state-space smoother.
+
+A prediction that never saw a bin errs, and its errors last. They are the process of
+`nwb_autolfads.estimators.state_space.smoothing`, around what the model predicts; how large they are and how long they
+last is chosen muscle by muscle, by the evidence of this recording. So a prediction that tells much is kept, and one
+that tells little gives way to the data.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from nwb_autolfads.estimators.autolfads.masking import predicts_masked
+from nwb_autolfads.estimators.autolfads.weights import TrainedModel
+from nwb_autolfads.estimators.autolfads.windows import bins, long_segments
+from nwb_autolfads.estimators.noise_density import noise_density
+from nwb_autolfads.estimators.observed import FLOOR
+from nwb_autolfads.estimators.state_space.smoothing import Process, choose, smooth
+
+Floats = NDArray[np.float64]
+
+
+class SecondStep(NamedTuple):
+    """Activation and its standard deviation, both (time, muscle), and what was chosen for each muscle."""
+
+    activation: Floats
+    std: Floats
+    processes: dict[str, Process]
+
+
+def second_step(
+    trained: TrainedModel,
+    emg: xr.DataArray,
+    predicted: NDArray[np.float32],
+    *,
+    hidden: NDArray[np.bool_] | None = None,
+    correct: bool | None = None,
+) -> SecondStep | None:
+    """Fuse a prediction of the model's muscles with their own data.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    emg : DataArray, (time, muscle)
+        The muscles of the model, in its order.
+    predicted : array, (time, muscle)
+        From data that did not hold the bin; NaN where there is none.
+    hidden : array of bool, (time,), optional
+        Bins whose data must not be used.
+    correct : bool, optional
+        Whether to do it; unset, as the configuration says.
+
+    Returns
+    -------
+    SecondStep
+        None where it is not to be done, where the masking does not predict what is masked, or where the data are
+        counts, each of which says too little.
+    """
+    settings, rate = trained.card.config, trained.card.rate
+    wanted = settings.second_step if correct is None else correct
+    if not wanted or not predicts_masked(settings) or settings.observation == "poisson":
+        return None
+    segments = long_segments(emg, bins(settings.window_ms, rate), settings.observation)
+    values = np.asarray(emg.values, np.float64)
+    seen = ~np.isnan(values) if hidden is None else ~np.isnan(values) & ~hidden[:, None]
+    concentrations = 1 / noise_density(np.where(seen, values, FLOOR), seen, segments, rate)
+    activation, std = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
+    processes = {}
+    for j, name in enumerate(emg["muscle"].values):
+        x, expected = np.where(seen[:, j], values[:, j], np.nan), np.asarray(predicted[:, j], np.float64)
+        processes[str(name)] = process = choose(x, expected, segments, float(concentrations[j]))
+        activation[:, j], std[:, j] = smooth(x, expected, segments, process)
+    return SecondStep(activation, std, processes)
