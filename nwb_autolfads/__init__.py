@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
     from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
     from nwb_autolfads.estimators.lowpass import LowPass
+    from nwb_autolfads.estimators.state_space.estimator import StateSpaceSmoother
     from nwb_autolfads.estimators.subspace import LowPassSubspace
     from nwb_autolfads.estimators.wiener import WienerSmoother
     from nwb_autolfads.evaluation import (
@@ -44,6 +45,7 @@ _HOME = {
     "cut_trials": "nwb_autolfads.emg.trials",
     "AutoLFADS": "nwb_autolfads.estimators.autolfads.estimator",
     "LowPass": "nwb_autolfads.estimators.lowpass",
+    "StateSpaceSmoother": "nwb_autolfads.estimators.state_space.estimator",
     "LowPassSubspace": "nwb_autolfads.estimators.subspace",
     "WienerSmoother": "nwb_autolfads.estimators.wiener",
     "BayesianFilter": "nwb_autolfads.estimators.bayes.estimator",
@@ -71,6 +73,7 @@ __all__ = [
     "LowPass",
     "LowPassSubspace",
     "WienerSmoother",
+    "StateSpaceSmoother",
     "compare_with_behavior",
     "compare_with_cortex",
     "count_spikes",

@@ -14,7 +14,7 @@ def generator(n_grid, spacing, diffusion, jump):
     return diffusion * laplacian / spacing**2 + jump * (np.ones((n_grid, n_grid)) / n_grid - np.eye(n_grid))
 
 
-def plain_loop(x, sigma, kernel, observation, hidden=()):
+def plain_loop(x, sigma, kernel, observation, hidden=(), temper=1.0):
     """Filter and smooth one muscle bin by bin; densities in closed form, no shortcuts."""
     alpha, alphas, evidence = np.full(len(sigma), 1 / len(sigma)), [], []
     densities = []
@@ -23,7 +23,7 @@ def plain_loop(x, sigma, kernel, observation, hidden=()):
             density = np.exp(-value / sigma) / sigma
         else:
             density = np.exp(-(value**2) / (2 * sigma**2)) / sigma
-        densities.append(np.ones_like(sigma) if t in hidden else density)
+        densities.append(np.ones_like(sigma) if t in hidden else density**temper)
         alpha = kernel.T @ alpha * densities[-1]
         evidence.append(np.log(alpha.sum()))
         alpha = alpha / alpha.sum()

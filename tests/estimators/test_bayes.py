@@ -63,11 +63,12 @@ def test_filter_and_smoother_are_those_of_a_plain_loop(observation):
         np.testing.assert_allclose(filtered.log_predictive[:, muscle], evidence, atol=1e-5)
 
 
+@pytest.mark.parametrize("temper", [1.0, 0.3])
 @pytest.mark.parametrize("observation", ["laplace", "gauss"])
-def test_filter_and_smoother_are_sums_over_all_paths_of_the_joint_distribution(observation):
+def test_filter_and_smoother_are_sums_over_all_paths_of_the_joint_distribution(observation, temper):
     sigma, x = np.array([0.3, 0.8, 2.0]), np.array([0.1, 1.9, 0.6, 0.02])
     kernel = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.1, 0.3, 0.6]])
-    model = AmplitudeModel(sigma[None], kernel[None].astype(np.float32), observation)
+    model = AmplitudeModel(sigma[None], kernel[None].astype(np.float32), observation, np.array([temper]))
     power = x if observation == "laplace" else x**2 / 2
     scale = sigma if observation == "laplace" else sigma**2
     paths = np.array(list(itertools.product(range(3), repeat=4)))
@@ -76,7 +77,7 @@ def test_filter_and_smoother_are_sums_over_all_paths_of_the_joint_distribution(o
         """p(path, x of the first bins) of all 81 paths."""
         moves = kernel[paths[:, :-1], paths[:, 1:]].prod(axis=1)
         density = np.exp(-power / scale[paths]) / sigma[paths]
-        return moves / 3 * density[:, :bins].prod(axis=1)
+        return moves / 3 * (density[:, :bins] ** temper).prod(axis=1)
 
     filtered, smoothed = (infer(model, x[:, None], rows(4), smooth=each, mode=True) for each in (False, True))
     for t in range(4):
@@ -135,14 +136,16 @@ def test_activation_is_the_mean_of_the_rectified_emg(observation):
     random = np.random.default_rng(6)
     noise = random.exponential(size=4000) if observation == "laplace" else np.abs(random.standard_normal(4000))
     level = 0.4 * noise + np.repeat([0.0, 1.0], 2000) * noise
-    activation = BayesianFilter(observation, 0.02, 0.1, smooth=True).estimate(rectified_emg(level[:, None]))
+    activation = BayesianFilter(observation, 0.02, 0.1, temper=1.0, smooth=True).estimate(rectified_emg(level[:, None]))
     halves = activation["activation"].values[:, 0].reshape(2, 2000)[:, 200:-200].mean(axis=1)
     np.testing.assert_allclose(halves, level.reshape(2, 2000)[:, 200:-200].mean(axis=1), rtol=0.08)
 
 
 def test_expected_error_of_the_activation_is_in_the_unit_of_the_activation():
     x, sigma = draw_from_the_model(12_000, 100, 3.0, 0.3, 1.0, "gauss", 11)
-    found = BayesianFilter("gauss", 0.3, 1.0, smooth=True, amplitudes="linear").estimate(rectified_emg(x[:, None]))
+    found = BayesianFilter("gauss", 0.3, 1.0, temper=1.0, smooth=True, amplitudes="linear").estimate(
+        rectified_emg(x[:, None])
+    )
     error = found["activation"].values[:, 0] - MEAN_OF_RECTIFIED["gauss"] * sigma
     expected = found["activation_std"].values[:, 0]
     assert np.sqrt(np.mean(error**2)) == pytest.approx(np.sqrt(np.mean(expected**2)), rel=0.08)  # sigma's is 1.25 times
@@ -170,7 +173,7 @@ def test_smoother_is_closer_to_the_truth_than_the_filter():
 def test_fit_finds_settings_as_likely_as_those_the_data_were_drawn_with():
     x, _ = draw_from_the_model(12_000, 60, 3.0, 0.5, 2.0, "laplace", 9)
     emg = rectified_emg(x[:, None])
-    estimator = BayesianFilter(grid=60, amplitudes="linear").fit(emg)
+    estimator = BayesianFilter(temper=1.0, grid=60, amplitudes="linear").fit(emg)
     diffusion, jump = estimator.fitted_["muscle 0"]
     assert 0.5 / 3 < diffusion < 0.5 * 3
 
@@ -209,11 +212,26 @@ def test_default_smoother_is_the_plain_loop_on_the_logarithmic_amplitudes():
     log_s = np.linspace(np.log(floor / 5), np.log(top), n_grid)
     sigma = np.sqrt(floor**2 + np.exp(2 * log_s))
     kernel = expm(generator(n_grid, log_s[1] - log_s[0], 8.0, 0.5) / RATE)
-    gammas = plain_loop(x, sigma, kernel, "laplace")[1]
+    gammas = plain_loop(x, sigma, kernel, "laplace", temper=0.6)[1]
     for point, expected in (("mean", gammas @ sigma), ("mode", sigma[gammas.argmax(axis=1)])):
-        estimator = BayesianFilter("laplace", 8.0, 0.5, grid=n_grid, smooth=True, estimate=point)
+        estimator = BayesianFilter("laplace", 8.0, 0.5, temper=0.6, grid=n_grid, smooth=True, estimate=point)
         activation = estimator.estimate(rectified_emg(x[:, None]))["activation"].values[:, 0]
         np.testing.assert_allclose(activation, expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("observation", ["laplace", "gauss"])
+def test_bins_that_say_the_same_twice_tell_what_they_tell_once(observation):
+    normal = np.abs(np.random.default_rng(20).standard_normal((24_000, 1)))
+    noise = np.random.default_rng(21).exponential(size=(24_000, 1)) if observation == "laplace" else normal
+    once, twice = rectified_emg(noise), rectified_emg(np.repeat(noise[:12_000], 2, axis=0))
+    given = {"diffusion": 5.0, "jump": 0.5}
+    found = [BayesianFilter(observation, **given).estimate(emg)["activation"].values for emg in (once, twice)]
+    by_hand = [
+        BayesianFilter(observation, **given, temper=temper).estimate(emg)["activation"].values
+        for emg, temper in ((once, 1.0), (twice, 0.5))
+    ]
+    for mine, expected in zip(found, by_hand, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=0.12)
 
 
 def test_one_muscle_and_all_muscles_give_the_same_estimate():
@@ -226,7 +244,7 @@ def test_one_muscle_and_all_muscles_give_the_same_estimate():
 def test_a_gap_starts_the_smoother_afresh():
     x = np.random.default_rng(18).exponential(1, (1000, 1))
     x[600:] *= 5
-    estimator = BayesianFilter("laplace", 5.0, 0.5, smooth=True)
+    estimator = BayesianFilter("laplace", 5.0, 0.5, temper=1.0, smooth=True)
     whole = estimator.estimate(rectified_emg(x, segment=np.repeat([0, 1], [600, 400])))["activation"].values
     x[600:] = x[599::-1][:400] * 5  # other values of the same range after the gap
     other = estimator.estimate(rectified_emg(x, segment=np.repeat([0, 1], [600, 400])))["activation"].values

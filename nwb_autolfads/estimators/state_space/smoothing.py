@@ -4,13 +4,14 @@ Rectified EMG x is drawn around the mean ``m_t g exp(d_t)``: m what is expected 
 everywhere), g a gain for each muscle, and d the part that nobody expected, which lasts: stationary, Gaussian, of first
 order,
 
-    d_t = phi d_(t-1) + e_t,     Var d = v,     phi = exp(-dt r / 2 v),     x_t ~ Gamma(concentration k, mean m_t g exp(d_t))
+    d_t = phi d_(t-1) + e_t,     Var d = v,     phi = exp(-dt r / 2 v)
+    x_t ~ Gamma(concentration k, mean m_t g exp(d_t))
 
-so that d moves away with r per s while it is small, and stays within v of zero. The noise of neighbouring bins is alike;
-so k is not that of single bins but ``1 / noise_density``: many bins then tell what they tell. The posterior is Laplace's
-approximation around the most likely path, which one Newton iteration after the other finds by a tridiagonal system
-(Fahrmeir & Kaufmann 1991, Metrika 38:37; Rue, Martino & Chopin 2009, J R Stat Soc B 71:319); v and r of each muscle are
-those with the largest evidence, by the same approximation.
+so that d moves away with r per s while it is small, and its variance ends at v. The noise of neighbouring bins is
+alike; so k is not that of single bins but ``1 / noise_density``: many bins then tell what they tell. The posterior is
+Laplace's approximation around the most likely path, which Newton's method finds by tridiagonal systems (Fahrmeir &
+Kaufmann 1991, Metrika 38:37; Rue, Martino & Chopin 2009, J R Stat Soc B 71:319); v and r of each muscle are those with
+the largest evidence, by the same approximation.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def choose(x: Floats, expected: Floats, segments: Segments, concentration: float
 
 
 def smooth(x: Floats, expected: Floats, segments: Segments, process: Process) -> tuple[Floats, Floats]:
-    """Return posterior mean and standard deviation of one muscle's amplitude, both (time,); NaN outside the segments."""
+    """Return posterior mean and standard deviation of a muscle's amplitude, both (time,); NaN outside the segments."""
     mean, std = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
     phi = process.persistence(1 / segments.rate)
     for rows in segments.slices:
@@ -141,12 +142,15 @@ def path(ratio: Floats, concentration: float, variance: float, phi: float) -> Pa
     Path
         The evidence is log p(ratio), without what does not depend on v and phi.
     """
+    if len(ratio) == 1:  # LAPACK wants two at least; a bin without data changes nothing
+        both = path(np.append(ratio, np.nan), concentration, variance, phi)
+        return Path(both.mode[:1], both.variance[:1], both.evidence)
     k = np.where(np.isfinite(ratio), concentration, 0.0)
     y = k * np.where(np.isfinite(ratio), ratio, 1.0)
     inner = 1 / (variance * (1 - phi**2))
     diagonal = np.full(len(ratio), inner * (1 + phi**2))
-    diagonal[[0, -1]] = inner if len(ratio) > 1 else 1 / variance
-    beside = -inner * phi if len(ratio) > 1 else 0.0
+    diagonal[[0, -1]] = inner
+    beside = -inner * phi
     banded = np.zeros((2, len(ratio)))
     banded[0, 1:] = beside
 
