@@ -126,8 +126,12 @@ class Estimator(ABC):
         """
         raise ConfigError(f"{cls.name} has no model that could be kept", way_out="Run it again on each recording")
 
-    def _dataset(self, emg: xr.DataArray, variables: Mapping[str, Any]) -> xr.Dataset:
-        return estimate_dataset(emg, variables, estimator=self.name, config=self.config, seed=self.seed)
+    def _dataset(
+        self, emg: xr.DataArray, variables: Mapping[str, Any], chosen: Mapping[str, Any] | None = None
+    ) -> xr.Dataset:
+        """Return `estimate_dataset`, its configuration with what was ``chosen`` for this EMG."""
+        config = self.config | dict(chosen or {})
+        return estimate_dataset(emg, variables, estimator=self.name, config=config, seed=self.seed)
 
 
 def estimate_dataset(

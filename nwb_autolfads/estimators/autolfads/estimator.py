@@ -22,7 +22,7 @@ from nwb_autolfads.estimators.autolfads.second_step import second_step
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel, pack, read_model, unpack
 from nwb_autolfads.estimators.autolfads.windows import muscles_of_model
-from nwb_autolfads.estimators.base import Estimator, Making, estimate_dataset
+from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.lfads.masking import Mask
@@ -176,17 +176,16 @@ class AutoLFADS(Estimator):
         emg : DataArray, (time, muscle)
             With the muscles and the rate that the model was trained on.
         correct : bool, optional
-            Whether the prediction of masked blocks is fused with the muscle's own data; False gives the prediction
-            itself. Unset, as the configuration says. What was chosen for each muscle is in the estimate's ``config``.
+            Whether the prediction of masked blocks is fused with the muscle's own data; unset, as the configuration
+            says. What was chosen for each muscle is in the estimate's ``config``.
 
         Returns
         -------
         Dataset
             ``activation``, ``activation_std`` (its expected error; without the second step, the spread over masks
             and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
-            ``inputs``, ``inputs_std`` (time, input);
-            ``initial_condition`` (window, ic) with ``window_start`` (s); after `fit` also the history of training
-            (``search_*``, search_row). NaN for muscles that are not usable, in segments shorter than a window, and in
+            ``inputs``, ``inputs_std`` (time, input); ``initial_condition`` (window, ic) with ``window_start`` (s);
+            after `fit` also the history of training (``search_*``, search_row). NaN for muscles that are not usable, in segments shorter than a window, and in
             those without any of the muscle; where only part is missing, activation is what the model predicts from the
             bins around and the other muscles, and its expected error is larger.
 
@@ -218,8 +217,7 @@ class AutoLFADS(Estimator):
         for column in self.history[0] if self.history else ():
             values = np.array([row[column] for row in self.history])
             variables[f"search_{column}"] = (("search_row",), values)
-        chosen = {"second_step_of": {m: p.numbers() for m, p in fused.processes.items()}} if fused else {}
-        return estimate_dataset(emg, variables, estimator=self.name, config=self.config | chosen, seed=self.seed)
+        return self._dataset(emg, variables, fused.said() if fused else {})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict activation where it is hidden, from what is not.

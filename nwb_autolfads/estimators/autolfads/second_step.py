@@ -31,6 +31,10 @@ class SecondStep(NamedTuple):
     std: Floats
     processes: dict[str, Process]
 
+    def said(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return what was chosen for each muscle, for the estimate's configuration."""
+        return {"second_step_of": {muscle: process.numbers() for muscle, process in self.processes.items()}}
+
 
 def second_step(
     trained: TrainedModel,
