@@ -185,9 +185,9 @@ class AutoLFADS(Estimator):
             ``activation``, ``activation_std`` (its expected error; without the second step, the spread over masks
             and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
             ``inputs``, ``inputs_std`` (time, input); ``initial_condition`` (window, ic) with ``window_start`` (s);
-            after `fit` also the history of training (``search_*``, search_row). NaN for muscles that are not usable, in segments shorter than a window, and in
-            those without any of the muscle; where only part is missing, activation is what the model predicts from the
-            bins around and the other muscles, and its expected error is larger.
+            after `fit` the history of training (``search_*``, search_row). NaN for muscles that are not usable, in
+            segments shorter than a window, and in those without any of the muscle; where only part is missing,
+            activation is what the bins around and the other muscles say, and its expected error is larger.
 
         Raises
         ------
