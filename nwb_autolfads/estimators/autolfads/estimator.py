@@ -90,8 +90,7 @@ class AutoLFADS(Estimator):
         self.settings = settings if minutes is None else settings.lasting(minutes)
         self.seed = seed
         self.history: list[dict[str, float]] = []
-        self._progress = progress
-        self._run_directory = run_directory
+        self._progress, self._run_directory = progress, run_directory
         self._trained: TrainedModel | None = None
 
     @classmethod
@@ -220,7 +219,7 @@ class AutoLFADS(Estimator):
         return self._dataset(emg, variables, fused.said() if fused else {})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Predict activation where it is hidden, from what is not.
+        """Predict activation where it is hidden, from what is not; raises what `estimate` does.
 
         Parameters
         ----------
@@ -231,7 +230,7 @@ class AutoLFADS(Estimator):
         Returns
         -------
         ndarray, (time, muscle)
-            NaN as in `estimate`, which also says what is raised.
+            NaN as in `estimate`.
         """
         trained, hidden = self._require_trained(), np.asarray(hidden)
         predicted = self._infer(emg, hidden).series["mean"]
