@@ -151,6 +151,17 @@ def test_constant_and_unknown_columns_are_left_out_with_the_reason(movement):
         score_against_behavior(estimates, [late], derivatives=(0,), **QUICK)
 
 
+def test_a_column_known_in_half_of_the_time_is_kept_and_one_known_in_less_is_named_with_its_share(movement):
+    estimates, knee = movement
+    half, less = knee.values.copy(), knee.values.copy()
+    half[: len(half) // 2] = np.nan
+    less[len(less) * 2 // 5 :] = np.nan
+    both = [behavior(half, ["half"]), behavior(less, ["less"], name="processing/behavior/filmed")]
+    found = score_against_behavior(estimates, both, derivatives=(0,), **QUICK)
+    assert found["target"].values.tolist() == ["half"]
+    assert json.loads(found.attrs["excluded_targets"]) == {"less": "known in 40 % of the time of the estimates"}
+
+
 def test_columns_of_the_same_name_are_told_apart_by_their_series(movement):
     estimates, knee = movement
     other = behavior(knee.values, ["knee"], name="processing/behavior/filmed")

@@ -75,7 +75,9 @@ def test_every_score_is_a_row_that_plain_pynwb_shows(result):
     expected = scores().sel(estimator="AutoLFADS", muscle="SOL", fold=2)
     assert (one["score"], one["n"], one["target"]) == (expected["r2"], expected["r2_n"], "")
     assert np.isnan(one["lag"])
-    assert rows.query("score_name == 'delay'")[["unit", "muscle", "fold"]].values.tolist() == [["s", "", -1]] * 2
+    assert (
+        rows.query("score_name == 'delay'")[["unit", "muscle", "fold", "n"]].values.tolist() == [["s", "", -1, -1]] * 2
+    )
 
 
 @pytest.mark.usefixtures("_without_validation")
