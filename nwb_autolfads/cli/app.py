@@ -11,7 +11,15 @@ from nwb_autolfads.cli.apply import apply
 from nwb_autolfads.cli.compare import compare
 from nwb_autolfads.cli.demo import demo
 from nwb_autolfads.cli.doctor import doctor
-from nwb_autolfads.cli.ending import WRONG_USAGE, Stopped, message_of, settle_streams, show_usage, stopping_cleanly
+from nwb_autolfads.cli.ending import (
+    WRONG_USAGE,
+    Stopped,
+    cached_somewhere,
+    message_of,
+    settle_streams,
+    show_usage,
+    stopping_cleanly,
+)
 from nwb_autolfads.cli.inspect import inspect
 from nwb_autolfads.cli.report import report
 from nwb_autolfads.cli.run import run
@@ -38,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     settle_streams()
     try:
-        with stopping_cleanly():
+        with stopping_cleanly(), cached_somewhere():
             code = app(arguments, standalone_mode=False)
     except Stopped as stopped:
         raise SystemExit(128 + stopped.number) from None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -32,8 +35,29 @@ def settle_streams() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     warnings.formatwarning = lambda message, *_: f"  note: {printable(str(message)).replace(chr(10), ' ')}\n"
+    logging.lastResort = logging.NullHandler()
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", NwbAutolfadsWarning)
+
+
+@contextmanager
+def cached_somewhere() -> Iterator[None]:
+    """Within this context pynwb, which cannot be imported without a folder for its cache, has one."""
+    given = os.environ.get("XDG_CACHE_HOME")
+    cache = Path(given or os.path.expanduser("~/.cache"))
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
+    except OSError:
+        with tempfile.TemporaryDirectory(prefix="nwb-autolfads-") as folder:
+            os.environ["XDG_CACHE_HOME"] = folder
+            try:
+                yield
+            finally:
+                os.environ.pop("XDG_CACHE_HOME") if given is None else os.environ.update(XDG_CACHE_HOME=given)
+    else:
+        yield
 
 
 class Stopped(BaseException):
@@ -106,7 +130,8 @@ def message_of(error: Exception, arguments: Sequence[str]) -> str:
         way_out = f"Close other programs, read fewer muscles, or set a smaller model{''.join(from_file)}"
         return f"{subject}: more memory is needed than there is. {way_out}"
     if isinstance(error, OSError) and error.strerror:
-        place = subject if error.filename is None else printable(os.fsdecode(error.filename), 200)
-        return f"{place}: {error.strerror}. Check the path and the disk"
+        place = "" if error.filename is None else printable(os.fsdecode(error.filename), 200)
+        about = subject if place in subject else f"{subject}: {place}"
+        return f"{about}: {error.strerror}. Check the path and the disk"
     text = shown(str(error)).strip("'\"")
     return f"{subject}: {UNFORESEEN} ({type(error).__name__}: {text}). --debug shows where; please report it"

@@ -10,6 +10,7 @@ import h5py
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified
 from nwb_autolfads.commands.run import Result, write_estimates
 from nwb_autolfads.config import RunSettings, Source
+from nwb_autolfads.errors import SignalError
 from nwb_autolfads.results.asked import Asked
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.outputs import Target, check_target
@@ -41,7 +42,11 @@ def apply(
             seen = FileState.of(file)
             emg = rectified(recording, settings, tell)
         asked = Asked.of_apply(model, trained_as, source, settings)
-        estimates = {name: estimator.estimate(emg).assign_attrs(options=asked.to_json())}
+        try:
+            estimates = {name: estimator.estimate(emg).assign_attrs(options=asked.to_json())}
+        except SignalError as error:
+            problem = f"{error.problem} (the model is {model})"
+            raise SignalError(problem, way_out=error.way_out, file=error.file, obj=error.obj) from error
         write_estimates(estimates, file, place, seen=seen)
     tell(f"Wrote {name} to {target.file}")
     return Result(target.file, estimates, emg, recording.assumptions)

@@ -86,7 +86,8 @@ def report(
         settings = settings or settings_of(first)
         with source_of(file, first).open() as recording:
             emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
-        if json.loads(emg.attrs["preprocessing"]) != _of_whole_recording(json.loads(first.attrs["preprocessing"])):
+        steps = json.loads(first.attrs.get("preprocessing") or "[]")  # results of other programs need not say it
+        if json.loads(emg.attrs["preprocessing"]) != _of_whole_recording(steps):
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
         elif gone := sorted(set(first["muscle"].values.tolist()) - set(emg["muscle"].values.tolist())):
             emg, note = None, f"The EMG is not drawn: no muscle in it is called {printable(', '.join(gone), 200)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,5 +67,5 @@ def _places(file: Path, name: str) -> Iterator[Path]:
     """Yield where HDF5 looks for a file of this name, as far as there is one."""
     for folder in dict.fromkeys((file.parent, file.resolve().parent, Path.cwd())):
         for place in dict.fromkeys((folder / name, folder / Path(name).name)):
-            if place.is_file():
+            if os.path.isfile(place):  # unlike that of Path, false too for a name that is too long
                 yield place.resolve()

@@ -21,6 +21,7 @@ from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
 from nwb_autolfads.sources.border import border
+from nwb_autolfads.sources.opening.nwb import require_session
 from nwb_autolfads.sources.opening.walk import walk_file
 
 Kind = TypeVar("Kind", bound=Container)
@@ -168,7 +169,7 @@ def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[
             for link in walk_file(file, name).links:
                 if link.file and (target := Path(path).parent / link.file).exists():
                     require_regular_file(target)  # a pipe would block for ever
-            nwbfile = closed_at_the_end.enter_context(NWBHDF5IO(name, mode="r")).read()
+            nwbfile = require_session(closed_at_the_end.enter_context(NWBHDF5IO(name, mode="r")).read(), name)
         yield _objects_of(nwbfile, kind)
 
 

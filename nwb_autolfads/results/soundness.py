@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from nwb_autolfads.errors import SourceError, shown
+from nwb_autolfads.files.limits import MAX_TIME_S
 
-LATEST_S = 1e10  # three hundred years: clocks that count from 1970 are well within
 LONGEST_NAME = 256
 
 
@@ -64,7 +64,7 @@ def _of_times(estimate: xr.Dataset) -> str:
     times, rate = estimate["time"].values, estimate.attrs.get("rate")
     if rate is not None and not (_is_number(rate) and rate > 0):
         return f"the rate is {shown(rate)} Hz"
-    unfit = ~(np.abs(times) <= LATEST_S)
+    unfit = ~(np.abs(times) <= MAX_TIME_S)
     if unfit.any():
         return f"bin {int(unfit.argmax())} is at {times[unfit.argmax()]:g} s"
     steps = np.diff(times)
@@ -86,7 +86,7 @@ def _of_muscles(estimate: xr.Dataset) -> str:
 
 
 def _of_json(text: Any, fits: Callable[[Any], bool]) -> str:
-    if not text:
+    if text is None:
         return ""
     try:
         return "" if fits(json.loads(text)) else f"is another JSON than it should be: {shown(text)}"

@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.errors import OutputError, SourceError, shown
 from nwb_autolfads.files.atomic import write_bytes, write_text
 from nwb_autolfads.files.limits import MAX_HEADER_BYTES
 from nwb_autolfads.files.places import make_folder
@@ -125,9 +125,9 @@ class RunDirectory:
             header = int.from_bytes(data[:8], "little")
             if header > min(MAX_HEADER_BYTES, len(data)):
                 raise ValueError("its header is longer than the file")
-            metadata = json.loads(data[8 : 8 + header]).get("__metadata__", {})
+            metadata = json.loads(data[8 : 8 + header]).get("__metadata__") or {}
             if metadata.get("format") != FORMAT:
-                raise ValueError(f"its format is {metadata.get('format')!r}")
+                raise ValueError(f"its format is {shown(metadata.get('format'))}")
             tensors = safetensors.torch.load(data)
             return metadata, {tensor_name_of_today(name): tensor for name, tensor in tensors.items()}
         except (OSError, SourceError, ValueError, AttributeError, RecursionError, SafetensorError) as error:

@@ -13,6 +13,7 @@ from nwb_autolfads.search.renamed import Settings, warn_of_old_names, with_names
 
 Preset = Literal["quick", "paper"]
 LONGEST_MINUTES = 100_000
+MOST_RUNS = 10_000
 
 
 class AutoLFADSConfig(Settings):
@@ -63,6 +64,13 @@ class AutoLFADSConfig(Settings):
     def _windows_move_on(self) -> Self:
         if self.window_overlap_ms >= self.window_ms:
             raise ValueError(f"window_overlap_ms {self.window_overlap_ms:g} must be less than {self.window_ms:g}")
+        masks = self.inference_folds * self.inference_passes if self.masking == "blocks" else 1
+        runs = masks * self.posterior_samples
+        if runs > MOST_RUNS:
+            raise ValueError(
+                f"posterior_samples, inference_folds and inference_passes make {runs} runs of the model "
+                f"for each window, more than {MOST_RUNS}"
+            )
         return self
 
     @classmethod

@@ -11,16 +11,16 @@ import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 
-from nwb_autolfads.errors import SourceError
+from nwb_autolfads.errors import SourceError, shown
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
-from nwb_autolfads.files.limits import MAX_HEADER_BYTES, MAX_MODEL_BYTES
+from nwb_autolfads.files.limits import MAX_HEADER_BYTES, MAX_MODEL_BYTES, MAX_NAME_BYTES
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.observations import OBSERVATIONS
@@ -36,7 +36,9 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    muscles: tuple[str, ...] = Field(min_length=1, max_length=4096, description="Channels, in the order of the model.")
+    muscles: tuple[Annotated[str, Field(max_length=MAX_NAME_BYTES)], ...] = Field(
+        min_length=1, max_length=4096, description="Channels, in the order of the model."
+    )
     rate: float = Field(gt=0, le=1e6, description="Rate of the EMG it was trained on (Hz).")
     seed: int = Field(ge=0, le=MAX_SEED, description="Seed it was trained with.")
     config: AutoLFADSConfig = Field(description="Configuration it was trained with.")
@@ -130,12 +132,12 @@ def unpack(data: bytes, file: str) -> TrainedModel:
     if len(data) < 8 or header_bytes > min(MAX_HEADER_BYTES, len(data) - 8):
         raise refuse("this is not a safetensors file")
     try:
-        metadata = json.loads(data[8 : 8 + header_bytes]).get("__metadata__", {})
+        metadata = json.loads(data[8 : 8 + header_bytes]).get("__metadata__") or {}
         tensors = {tensor_name_of_today(name): value for name, value in safetensors.torch.load(data).items()}
     except (ValueError, AttributeError, RecursionError, SafetensorError) as error:
         raise refuse(f"this is not a safetensors file ({error})") from error
     if metadata.get("format") != FORMAT:
-        raise refuse(f"its format is {metadata.get('format')!r}, expected {FORMAT!r}")
+        raise refuse(f"its format is {shown(metadata.get('format'))}, expected {FORMAT!r}")
     try:
         card = ModelCard.model_validate_json(metadata.get("card", ""))
     except ValidationError as error:

@@ -17,7 +17,7 @@ import h5py
 import pynwb
 from pynwb import NWBHDF5IO, NWBFile
 
-from nwb_autolfads.errors import OutputError
+from nwb_autolfads.errors import OutputError, shown
 from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.files.hdf5 import OVERHEAD_BYTES, reserve
 from nwb_autolfads.files.places import Output, check_outputs
@@ -64,7 +64,7 @@ def check_name(name: str, result: Path) -> str:
     fit = letters and name == name.strip() and name not in ("", ".", "..")
     if not fit or name == RESERVED or len(name) > 100:
         raise OutputError(
-            f"the name {name!r} is unfit",
+            f"the name {shown(name)} is unfit",
             way_out=f"Use up to 100 letters, digits, '_', '-', '.' or spaces between, other than '{RESERVED}'.",
             file=str(result),
         )

@@ -83,7 +83,8 @@ def _clear_winner(opened: OpenedFile) -> Candidate:
         raise SourceError(
             "no EMG was found",
             file=opened.name,
-            way_out=f"If one of these is EMG, name it with --emg PATH (in Python: path=...):{_listing(opened)}",
+            way_out="If one of these is EMG, name it with --emg PATH (in Python: path=...), and its unit, where that is "
+            f"none of EMG, with --unit:{_listing(opened)}",
         )
     if len(likely) > 1 and likely[0].score - likely[1].score < CLEAR_LEAD:
         raise SourceError(
@@ -276,9 +277,11 @@ def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[
                 way_out="Write one conversion per column, or none",
             )
     for name, values in (("conversion", factors), ("offset", np.array([offset]))):
-        if not np.isfinite(values).all() or (name == "conversion" and not values.all()):
+        largest = float(np.finfo(np.float32).max)
+        wrong = ~(np.abs(values) <= largest) | ((values == 0) & (name == "conversion"))
+        if wrong.any():
             raise SourceError(
-                f"its {name} is {values[~np.isfinite(values) | (values == 0)][0]:g}",
+                f"its {name} is {values[wrong][0]:g}",
                 file=origin.file,
                 obj=origin.object_path,
                 way_out=f"Set the true {name} in the file",

@@ -112,7 +112,8 @@ def require_plausible(base: TimeBase, *, file: str, obj: str) -> TimeBase:
     start, duration = base.segments[0].start_time, base.segments.n_samples / base.rate if base.rate else 0.0
     problem, way_out = "", "Set the true sampling rate in the file"
     if not MIN_RATE_HZ <= base.rate <= MAX_RATE_HZ:  # false for NaN too
-        problem = f"its rate is {base.rate:g} Hz, not within {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
+        limits = f"{MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
+        problem = f"its rate is {base.rate:g} Hz, not within {limits} (from its {base.rate_from})"
     elif not abs(start) <= MAX_TIME_S:
         problem, way_out = f"it starts at {start:g} s of the session", "Set the true starting_time in the file"
     elif duration > MAX_DURATION_S:

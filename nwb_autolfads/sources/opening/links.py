@@ -55,7 +55,7 @@ def require_self_contained(file: h5py.File, address: str) -> None:
     SourceError
         Naming the object and the target.
     """
-    walk = walk_file(file, address)
+    walk = _walk_recording(file, address)
     for link in walk.links:
         if link.kind == STORAGE or link.file:
             raise SourceError(
@@ -67,9 +67,18 @@ def require_self_contained(file: h5py.File, address: str) -> None:
     _require_ends(_graph(file, walk, {}, address), address)
 
 
+def _walk_recording(file: h5py.File, name: str) -> Walk:
+    walk = walk_file(file, name)
+    for obj, what in walk.unknown:
+        raise SourceError(
+            f"holds {what}, which NWB does not know", file=name, obj=obj, way_out="Remove it from the file"
+        )
+    return walk
+
+
 def _gather(file: h5py.File, path: Path, name: str, outside: bool, opened: ExitStack) -> Graph:
     """Walk through a file and all that it reads from, and return what leads to what."""
-    files, walks = {path: file}, {path: walk_file(file, name)}
+    files, walks = {path: file}, {path: _walk_recording(file, name)}
     targets: dict[Path, dict[str, h5py.File]] = {path: {}}
     waiting = [path]
     while waiting:

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 from pynwb import NWBHDF5IO, NWBFile
 
-from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.errors import NwbAutolfadsError, SourceError, shown
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.sources.border import WAY_OUT, border, one_line
@@ -141,6 +141,19 @@ def _hdf5_reader(file: h5py.File, cached: bool) -> NWBHDF5IO:
     return NWBHDF5IO(file=file, mode="r", load_namespaces=cached)
 
 
+def require_session(found: Any, name: str) -> NWBFile:
+    """Refuse what a reader found where it is something else than a session, such as a table of units.
+
+    Raises
+    ------
+    SourceError
+        If so.
+    """
+    if not isinstance(found, NWBFile):
+        raise SourceError(f"is no session but {shown(type(found).__name__)}", file=name, way_out="Give an NWB file")
+    return found
+
+
 def _read(
     make_reader: Callable[[bool], Any], name: str, close_under_it: Callable[[], None], *, remote: bool = False
 ) -> OpenedFile:
@@ -155,7 +168,7 @@ def _read(
             except Exception as error:
                 broken = one_line(error)
                 reader = make_reader(False)
-            nwbfile = reader.read()
+            nwbfile = require_session(reader.read(), name)
     except BaseException:
         close_under_it()
         raise

@@ -48,6 +48,8 @@ class Walk:
 
     hard: list[tuple[int, int, str]] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    unknown: list[tuple[str, str]] = field(default_factory=list)
+    """Data sets of types that NWB has not, which its readers stop at: path, and what it holds."""
 
     @property
     def n_links(self) -> int:
@@ -96,7 +98,10 @@ def walk_file(file: h5py.File, name: str, n_before: int = 0) -> Walk:
             if info.type == h5py.h5o.TYPE_GROUP:
                 waiting.append((h5py.h5g.open(group, key), obj))
             elif info.type == h5py.h5o.TYPE_DATASET:
-                walk.links.extend(_of_dataset(h5py.h5d.open(group, key), info.addr, obj, name))
+                dataset = h5py.h5d.open(group, key)
+                walk.links.extend(_of_dataset(dataset, info.addr, obj, name))
+                if what := _unknown(dataset):
+                    walk.unknown.append((obj, what))
     return walk
 
 
@@ -131,6 +136,13 @@ def _of_dataset(dataset: Any, address: int, obj: str, name: str) -> Iterator[Lin
             if "%" in file + target:
                 raise _refused(f"maps files or data sets by a pattern ({file}, {target}), which is not read", name, obj)
             yield Link(VIRTUAL, address, obj, "" if file == "." else file, target.encode("utf-8", "surrogateescape"))
+
+
+def _unknown(dataset: Any) -> str:
+    if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+        return "nothing (an empty data space)"
+    kinds = {h5py.h5t.OPAQUE: "opaque bytes", h5py.h5t.ARRAY: "elements that are arrays"}
+    return kinds.get(dataset.get_type().get_class(), "")
 
 
 def _path(name: bytes | str) -> str:

@@ -49,6 +49,7 @@ def deflated(n_bytes: int, level: int = 9) -> bytes:
     packer, found = zlib.compressobj(level), bytearray()
     for _ in range(n_bytes >> 20):
         found += packer.compress(bytes(1 << 20))
+    found += packer.compress(bytes(n_bytes & ((1 << 20) - 1)))
     return bytes(found + packer.flush())
 
 

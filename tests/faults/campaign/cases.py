@@ -47,12 +47,14 @@ def works(arguments: tuple[str, ...], *prints: str, makes: tuple[str, ...] | Non
     return Step(arguments, Expected.WORKS, prints, _made(arguments) if makes is None else makes)
 
 
-def either(arguments: tuple[str, ...], *says: str) -> Step:
+def either(arguments: tuple[str, ...], *says: str, makes: tuple[str, ...] | None = None) -> Step:
     """Return a step that may be refused or work, and says certain words in any case."""
-    return Step(arguments, Expected.EITHER, says, _made(arguments))
+    return Step(arguments, Expected.EITHER, says, _made(arguments) if makes is None else makes)
 
 
 def _made(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    if "--out" in arguments:
+        return (arguments[arguments.index("--out") + 1],)
     return (MADE[arguments[0]],) if arguments[0] in MADE else ()
 
 

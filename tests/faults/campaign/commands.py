@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from faults.campaign.server import kept_waiting_s
 
 LIMIT_S = 20.0
 SERVER = "import sys; sys.path.insert(0, {!r}); from faults.campaign.server import serve; serve()"
@@ -122,13 +123,15 @@ def run_fresh(place: Place, arguments: tuple[str, ...], **environment: str) -> O
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    hung = False
-    try:
-        out, err = process.communicate(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        (out, err), hung = process.communicate(), True
-    seconds = time.monotonic() - started
+    hung, ended = False, None
+    while ended is None:
+        try:
+            ended = process.communicate(timeout=1)
+        except subprocess.TimeoutExpired:
+            hung = time.monotonic() - started - kept_waiting_s(process.pid) > LIMIT_S
+            if hung:
+                process.kill()
+    (out, err), seconds = ended, time.monotonic() - started
     texts = {"stdout": out.decode(errors="backslashreplace"), "stderr": err.decode(errors="backslashreplace")}
     return Outcome(arguments, process.returncode, hung, seconds, 0, **texts)
 

@@ -107,5 +107,5 @@ samples("512 muscles", lambda d: np.tile(d[:2000], (1, 171)), works(INSPECT), ei
 samples("big-endian numbers", lambda d: d.astype(">f8"), works(INSPECT), works(RUN))
 samples("16-bit floats", lambda d: (d * 1e6).astype("f2"), works(INSPECT), works(RUN), unit="uV")
 samples("a unit of bananas", lambda d: d, either(INSPECT), either(RUN, "--unit"), unit="bananas")
-samples("no unit", lambda d: d, either(INSPECT), either(RUN, "--unit"), unit="")
+samples("no unit", lambda d: d, works(INSPECT, "arbitrary units"), works(RUN), unit="")
 samples("a series of positions called EMG", lambda d: d, either(INSPECT), refused(RUN, "EMG"), unit="degrees")

@@ -101,7 +101,8 @@ def _of_message(step: Step, outcome: Outcome, place: Place) -> list[str]:
     longest = max(map(len, said.split()))
     if longest > LONGEST_WORD:
         found.append(f"a word of {longest} characters: {said[:300]!r}")
-    if outcome.code == 1 and not any(_shown(argument) in said for argument in step.arguments[1:]):
+    named = [*step.arguments[1:], *step.makes]
+    if outcome.code == 1 and not any(_shown(each) in said or _escaped(each) in said for each in named):
         found.append(f"names neither the file nor the option: {said[:400]!r}")
     return found
 
@@ -110,6 +111,11 @@ def _shown(argument: str) -> str:
     """Return what a message shows in any case of a path or an option: letters of its last part."""
     name = os.path.basename(argument.rstrip("/")).removeprefix("--")[:80]
     return max("".join(each if each.isprintable() else "\n" for each in name).split("\n"), key=len)
+
+
+def _escaped(argument: str) -> str:
+    """Return how a message shows letters that the terminal's encoding does not know."""
+    return "".join(chr(each) if each < 128 else f"\\udc{each:02x}" for each in os.fsencode(argument))
 
 
 def _of_files(makes: tuple[str, ...], before: dict[str, tuple], after: dict[str, tuple], *, must: bool) -> list[str]:

@@ -13,6 +13,7 @@ CASES = Kind("names")
 LOWPASS = ("--estimator", "lowpass", "--name", "New")
 RUN = ("run", FILE, *LOWPASS)
 NOT_TEXT = os.fsdecode(b"caf\xe9.nwb")
+ODD_FILE, ODD_TABLE = os.fsdecode(b"\xff.nwb"), os.fsdecode(b"\xff.csv")
 LONG = "x" * 251 + ".nwb"
 
 
@@ -60,7 +61,7 @@ named(
     works(("run", "y" * 200 + ".nwb", *LOWPASS), makes=("y" * 200 + "_activation.nwb",)),
     title="a recording with a name of 204 letters",
 )
-named("session.nwb", works((*RUN, "--out", LONG), makes=(LONG,)), title="a result with a name of 255 letters")
+named("session.nwb", works((*RUN, "--out", LONG)), title="a result with a name of 255 letters")
 named("session.nwb", refused((*RUN, "--out", "z" * 252 + ".nwb")), title="a result with a name of 256 letters")
 named("session.nwb", refused(("inspect", "a" * 5000)), title="a recording with a name of 5,000 letters")
 TEXT_OF_IT = "caf"
@@ -70,18 +71,26 @@ named(
     either(("run", NOT_TEXT, *LOWPASS, "--out", "new.nwb")),
     title="a recording with a name that is no text",
 )
-named(NOT_TEXT, either(("run", NOT_TEXT, *LOWPASS)), title="a result with a name that is no text beside it")
-named(NOT_TEXT, either(("report", NOT_TEXT)), title="a page with a name that is no text")
+named(
+    NOT_TEXT,
+    either(("run", NOT_TEXT, *LOWPASS), makes=(os.fsdecode(b"caf\xe9_activation.nwb"),)),
+    title="a result with a name that is no text beside it",
+)
+named(
+    NOT_TEXT,
+    either(("report", NOT_TEXT), makes=(os.fsdecode(b"caf\xe9.html"),)),
+    title="a page with a name that is no text",
+)
 named(NOT_TEXT, either(("inspect", NOT_TEXT)), title="a recording with a name that is no text, freshly", fresh=True)
-named("session.nwb", either((*RUN, "--out", os.fsdecode(b"\xff.nwb"))), title="a result with a name that is no text")
+named("session.nwb", either((*RUN, "--out", ODD_FILE)), title="a result with a name that is no text")
 named(
     "session.nwb",
-    either(("compare", FILE, "--csv", os.fsdecode(b"\xff.csv"))),
+    either(("compare", FILE, "--csv", ODD_TABLE), makes=(ODD_TABLE,)),
     title="a table with a name that is no text",
 )
 named(
     "session.nwb",
-    either(("simulate", os.fsdecode(b"\xff.nwb"), "--duration", "6")),
+    either(("simulate", ODD_FILE, "--duration", "6"), makes=(ODD_FILE,)),
     title="a simulation with a name that is no text",
 )
 named(

@@ -77,14 +77,24 @@ def behave_as(order: dict[str, Any], taken_bytes: int) -> int:
     return code
 
 
+def kept_waiting_s(process: int) -> float:
+    """Return how long a process that could go on was kept from a processor by others (s)."""
+    try:
+        with open(f"/proc/{process}/schedstat", encoding="ascii") as found:
+            return int(found.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 def wait(child: int, seconds: float) -> dict[str, Any]:
-    """Wait for a child, and kill it where it takes too long."""
+    """Wait for a child, and kill it where it takes too long, what others take of the processors not counted."""
     started, hung = time.monotonic(), False
     while True:
         found, status, usage = os.wait4(child, os.WNOHANG)
         if found:
             break
-        if not hung and time.monotonic() - started > seconds:
+        spent = time.monotonic() - started
+        if not hung and spent > seconds and spent - kept_waiting_s(child) > seconds:
             os.kill(child, signal.SIGKILL)
             hung = True
         time.sleep(0.003)
