@@ -83,8 +83,8 @@ def _clear_winner(opened: OpenedFile) -> Candidate:
         raise SourceError(
             "no EMG was found",
             file=opened.name,
-            way_out="If one of these is EMG, name it with --emg PATH (in Python: path=...), and its unit, where that is "
-            f"none of EMG, with --unit:{_listing(opened)}",
+            way_out="If one of these is EMG, name it with --emg PATH (in Python: path=...), and a unit that is none "
+            f"of EMG with --unit:{_listing(opened)}",
         )
     if len(likely) > 1 and likely[0].score - likely[1].score < CLEAR_LEAD:
         raise SourceError(
