@@ -6,12 +6,12 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from nwb_autolfads.search.renamed import Settings
+from nwb_autolfads.search.renamed import RenamedSettings
 
 MOST_STEPS = 1_000_000
 
 
-class SearchRange(Settings):
+class SearchRange(RenamedSettings):
     """Where one hyperparameter starts, and where the search may take it.
 
     Exploring moves it by a random factor: ``log(value + offset)`` changes by a uniform draw from +-log(1 + explore), so
@@ -34,7 +34,7 @@ class SearchRange(Settings):
         return self
 
 
-class SearchSpace(Settings):
+class SearchSpace(RenamedSettings):
     """Hyperparameters of each member; starts, ranges and widths as published (Keshtkaran et al. 2022)."""
 
     learning_rate: SearchRange = Field(
@@ -64,7 +64,7 @@ class SearchSpace(Settings):
     )
 
 
-class TrainingConfig(Settings):
+class TrainingConfig(RenamedSettings):
     """How a population is trained. Defaults follow Wimalasena et al. 2022 and Keshtkaran et al. 2022 where they say."""
 
     members: int = Field(1, ge=1, le=1024, description="Models trained side by side.")

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from nwb_autolfads.errors import NwbAutolfadsWarning
+from nwb_autolfads.validation import Settings
 
 RENAMED = {
     "together": "simultaneous_masking",
@@ -59,10 +60,8 @@ def tensor_name_of_today(name: str) -> str:
     return ".".join(RENAMED.get(part, part) for part in name.split("."))
 
 
-class Settings(BaseModel):
-    """Settings that cannot be changed; an unknown name is refused, one of version 0.1.0 taken with a warning."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class RenamedSettings(Settings):
+    """Settings whose names of version 0.1.0 are taken with a warning."""
 
     @model_validator(mode="before")
     @classmethod

@@ -9,14 +9,14 @@ from pydantic import Field, model_validator
 
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.search.config import MOST_STEPS, TrainingConfig
-from nwb_autolfads.search.renamed import Settings, warn_of_old_names, with_names_of_today
+from nwb_autolfads.search.renamed import RenamedSettings, warn_of_old_names, with_names_of_today
 
 Preset = Literal["quick", "paper"]
 LONGEST_MINUTES = 100_000
 MOST_RUNS = 10_000
 
 
-class AutoLFADSConfig(Settings):
+class AutoLFADSConfig(RenamedSettings):
     """Configuration of the AutoLFADS estimator; every time is in ms, whatever the analysis rate."""
 
     ic_encoder: int = Field(64, ge=1, le=4096, description="Units of the initial condition's encoder, each direction.")
