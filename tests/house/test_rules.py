@@ -1,6 +1,7 @@
 """The rules of the house: imports between rooms point one way, only some rooms know torch, only one writes NWB."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,11 @@ def room(module):
     return parts[1] if len(parts) > 1 else "__init__"
 
 
+@cache
+def parsed(source):
+    return ast.parse(source)
+
+
 def imports_that_run(source, module, modules):
     """Return the dotted names that a module imports at any level, except those only for the type checker."""
     names = set()
@@ -92,12 +98,12 @@ def imports_that_run(source, module, modules):
         for child in ast.iter_child_nodes(node):
             visit(child)
 
-    visit(ast.parse(source))
+    visit(parsed(source))
     return names
 
 
 def packages(modules):
-    return {name for name in modules if any(other.startswith(name + ".") for other in modules)}
+    return {name.rpartition(".")[0] for name in modules} & modules.keys()
 
 
 def forbidden_arrows(modules):
