@@ -19,7 +19,7 @@ from nwb_autolfads.estimators.autolfads.weights import TrainedModel
 from nwb_autolfads.estimators.autolfads.windows import bins, long_segments
 from nwb_autolfads.estimators.noise_density import noise_density
 from nwb_autolfads.estimators.observed import FLOOR
-from nwb_autolfads.estimators.state_space.smoothing import Process, choose, smooth
+from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, choose, smooth
 
 Floats = NDArray[np.float64]
 
@@ -77,5 +77,5 @@ def second_step(
     for j, name in enumerate(emg["muscle"].values):
         x, expected = np.where(seen[:, j], values[:, j], np.nan), np.asarray(predicted[:, j], np.float64)
         processes[str(name)] = process = choose(x, expected, segments, float(concentrations[j]))
-        activation[:, j], std[:, j] = smooth(x, expected, segments, process)
+        activation[:, j], std[:, j] = smooth(x, expected, segments, process, unresolved=UNRESOLVED)
     return SecondStep(activation, std, processes)

@@ -12,7 +12,7 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.noise_density import noise_density
 from nwb_autolfads.estimators.observed import ObservedEmg, observe
-from nwb_autolfads.estimators.state_space.smoothing import Process, choose, smooth
+from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, choose, smooth
 
 
 class StateSpaceSmoother(Estimator):
@@ -83,7 +83,8 @@ class StateSpaceSmoother(Estimator):
             )
         level = np.ones(len(values))
         each = [
-            smooth(x, level, observed.segments, self.fitted_[name]) for name, x in zip(names, values.T, strict=True)
+            smooth(x, level, observed.segments, self.fitted_[name], unresolved=UNRESOLVED)
+            for name, x in zip(names, values.T, strict=True)
         ]
         mean, std = np.stack(each, axis=2)
         return mean, std
