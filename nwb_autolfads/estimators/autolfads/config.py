@@ -116,7 +116,7 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
     "quick": AutoLFADSConfig(
         window_ms=300.0,
         window_overlap_ms=100.0,
-        posterior_samples=2,
+        posterior_samples=1,
         training=TrainingConfig(
             members=4, batch_windows=16, steps_per_epoch=25, max_epochs=20, ramp_epochs=8, decay_epochs=8, budget_s=300
         ),
