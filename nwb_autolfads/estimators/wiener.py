@@ -36,6 +36,7 @@ class _Fitted:
     rate: float
     window: int
     noise_share: NDArray[np.float64]
+    shared_noise: NDArray[np.float64]
 
 
 class WienerSmoother(Estimator):
@@ -85,7 +86,16 @@ class WienerSmoother(Estimator):
         if self._fitted is None:
             return given
         shares = dict(zip(self._fitted.muscles, self._fitted.noise_share.round(4).tolist(), strict=True))
-        return given | {"fitted_window_ms": 1e3 * self._fitted.window / self._fitted.rate, "noise_share": shares}
+        window_ms = 1e3 * self._fitted.window / self._fitted.rate
+        return given | {"fitted_window_ms": window_ms, "noise_share": shares, "shared_noise": self.shared_noise}
+
+    @property
+    def shared_noise(self) -> dict[str, float]:
+        """How much of each muscle's noise other muscles have too, after `fit`: mean coherence with them, 0 to 1."""
+        fitted = self._fitted
+        if fitted is None:
+            return {}
+        return dict(zip(fitted.muscles, fitted.shared_noise.round(4).tolist(), strict=True))
 
     def fit(self, emg: xr.DataArray) -> Self:
         """Find the spectra of signal and noise, and the filter that follows from them.
@@ -106,6 +116,7 @@ class WienerSmoother(Estimator):
             rate=observed.rate,
             window=found.window,
             noise_share=noise[slow].sum(axis=0) / found.power[slow].sum(axis=0),
+            shared_noise=_with_others(shared_noise(found)),
         )
         return self
 
@@ -180,6 +191,12 @@ def _shrunk(coherence: NDArray[np.complex128], n_averaged: NDArray[np.float64]) 
     by_chance = ((1 - squares) ** 2).mean(axis=1) / n_averaged
     kept = 1 - np.minimum(by_chance / np.maximum(squares.mean(axis=1), 1e-12), 1)
     return np.where(one, coherence, kept[:, None, None] * coherence)
+
+
+def _with_others(coherence: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the mean size of each muscle's coherence (muscle, muscle) with the others, 0 for a muscle alone."""
+    others = ~np.eye(len(coherence), dtype=bool)
+    return np.abs(np.where(others, coherence, 0)).sum(axis=1) / max(len(coherence) - 1, 1)
 
 
 def _kernel(fitted: _Fitted) -> NDArray[np.complex128]:

@@ -1,9 +1,14 @@
-"""The second step of an estimate: the prediction of each bin and the muscle's own data, in one state-space smoother.
+"""The second step of an estimate: the prediction of each bin, and the data themselves.
 
 A prediction that never saw a bin errs, and its errors last. They are the process of
 `nwb_autolfads.estimators.state_space.smoothing`, around what the model predicts; how large they are and how long they
 last is chosen muscle by muscle, by the evidence of this recording. So a prediction that tells much is kept, and one
 that tells little gives way to the data.
+
+That takes each muscle by itself, and its noise for its own. The Wiener smoother knows what muscles share, noise too,
+but only fixed weights. The estimate is the weighted mean of the logarithms of both: they err in different ways. The
+state-space part counts a third, and less where noise is shared, none from `ALL_SHARED` on. Both numbers were chosen on
+development worlds and sessions (docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -14,14 +19,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.autolfads.masking import predicts_masked
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel
 from nwb_autolfads.estimators.autolfads.windows import bins, long_segments
 from nwb_autolfads.estimators.noise_density import noise_density
 from nwb_autolfads.estimators.observed import FLOOR
 from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, choose, smooth
+from nwb_autolfads.estimators.wiener import WienerSmoother
 
 Floats = NDArray[np.float64]
+
+
+STATE_SPACE_SHARE = 1 / 3
+"""Of the state-space smoother in the mean of logarithms, where the noise of each muscle is its own."""
+ALL_SHARED = 0.3
+"""Mean coherence of a muscle's noise with that of others from which on the Wiener smoother decides alone."""
 
 
 class SecondStep(NamedTuple):
@@ -30,10 +43,12 @@ class SecondStep(NamedTuple):
     activation: Floats
     std: Floats
     processes: dict[str, Process]
+    shares: dict[str, float]
 
     def said(self) -> dict[str, dict[str, dict[str, float]]]:
         """Return what was chosen for each muscle, for the estimate's configuration."""
-        return {"second_step_of": {muscle: process.numbers() for muscle, process in self.processes.items()}}
+        chosen = {m: p.numbers() | {"state_space_share": self.shares[m]} for m, p in self.processes.items()}
+        return {"second_step_of": chosen}
 
 
 def second_step(
@@ -78,4 +93,24 @@ def second_step(
         x, expected = np.where(seen[:, j], values[:, j], np.nan), np.asarray(predicted[:, j], np.float64)
         processes[str(name)] = process = choose(x, expected, segments, float(concentrations[j]))
         activation[:, j], std[:, j] = smooth(x, expected, segments, process, unresolved=UNRESOLVED)
-    return SecondStep(activation, std, processes)
+    relative = std / activation
+    linear, shares = _linear(emg if hidden is None else emg.where(~hidden[:, None]))
+    share = np.where(np.isfinite(linear), [shares[name] for name in processes], 1.0)
+    activation = np.exp(share * np.log(activation) + (1 - share) * np.log(np.where(share < 1, linear, 1.0)))
+    return SecondStep(activation, activation * relative, processes, shares)
+
+
+def _linear(emg: xr.DataArray) -> tuple[Floats, dict[str, float]]:
+    """Return the Wiener smoother's estimate, and the share of each muscle that it leaves to the state-space smoother.
+
+    NaN, and all of the share, where the recording is too short for spectra.
+    """
+    muscles = [str(name) for name in emg["muscle"].values]
+    smoother = WienerSmoother()
+    try:
+        found = smoother.fit(emg).estimate(emg)["activation"].values
+    except SignalError:
+        return np.full(emg.shape, np.nan), dict.fromkeys(muscles, 1.0)
+    shared = smoother.shared_noise
+    shares = {m: round(STATE_SPACE_SHARE * max(0.0, 1 - shared[m] / ALL_SHARED), 4) for m in muscles}
+    return np.asarray(found, np.float64), shares

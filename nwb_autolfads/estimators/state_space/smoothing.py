@@ -30,7 +30,7 @@ VARIANCES = (0.03, 0.1, 0.3, 1.0)
 """v to choose from, squared natural logarithms: from 17 % to a factor of 2.7."""
 RATES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """r to choose from, squared natural logarithms per s."""
-UNRESOLVED = 0.1
+UNRESOLVED = 0.12
 """Variance of log amplitude that is too fast to be told from noise, so that no evidence speaks for it. Set on the
 development worlds and sessions, where 90 % intervals then hold about 90 % of the truth in the mean."""
 AVERAGED_MS = 8.0
