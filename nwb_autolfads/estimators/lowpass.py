@@ -14,15 +14,19 @@ from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
-from nwb_autolfads.estimators.heldout import held_out_likelihood
-from nwb_autolfads.estimators.noise_length import hidden_block_ms
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import LowPassSettings
+from nwb_autolfads.estimators.spectra import noise_spectra, spectra
 from nwb_autolfads.validation import checked
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
-SHORTEST_BLOCK_MS = 10.0
+USUAL_HZ = 20.0
+WINDOW_MS = 512.0
+SIGNAL_UNTIL_HZ = 45.0
+"""What is faster is noise."""
+NOISE_SHARE, LEAST_GAIN = 0.75, 0.05
+"""Chosen over the development worlds, so that no choice costs more than it may bring."""
 _LEAST_WEIGHT, _REPLACEMENTS = 0.8, 3  # of the prediction of hidden bins, see `low_pass`
 _LEAST_KNOWN = 0.5
 
@@ -37,14 +41,10 @@ class LowPass(Estimator):
     Parameters
     ----------
     cutoff : float or "auto"
-        Cutoff frequency (Hz). With "auto", `fit` takes the one of `CUTOFFS_HZ` that predicts hidden blocks of the
-        rectified EMG best (`heldout.held_out_likelihood`), one for all muscles.
+        Cutoff frequency (Hz). With "auto", `fit` takes the one of `CUTOFFS_HZ` of least expected error, one for all
+        muscles (`choose_cutoff`).
     order : int
         Order of the Butterworth filter, before it is doubled by running both ways.
-    block_ms : float, optional
-        Length of a hidden block (ms), for "auto"; three times that of the noise when not given.
-    seed : int
-        Decides which blocks are hidden together, for "auto".
 
     Raises
     ------
@@ -54,26 +54,21 @@ class LowPass(Estimator):
 
     name = "LowPass"
 
-    def __init__(
-        self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4, block_ms: float | None = None, seed: int = 0
-    ) -> None:
-        settings = checked(LowPassSettings, {"cutoff": cutoff, "order": order, "block_ms": block_ms, "seed": seed})
+    def __init__(self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4) -> None:
+        settings = checked(LowPassSettings, {"cutoff": cutoff, "order": order})
         self.cutoff, self.order = settings.cutoff, settings.order
-        self.block_ms, self.seed = settings.block_ms, settings.seed
         self.cutoff_: float | None = None if settings.cutoff == "auto" else settings.cutoff
 
     @property
     def config(self) -> dict[str, Any]:
         """The settings, with the cutoff in force (None before `fit` when it is to be chosen)."""
-        chosen = {"block_ms": self.block_ms} if self.cutoff == "auto" else {}
-        return {"cutoff": self.cutoff, "cutoff_hz": self.cutoff_, "order": self.order, **chosen}
+        return {"cutoff": self.cutoff, "cutoff_hz": self.cutoff_, "order": self.order}
 
     def fit(self, emg: xr.DataArray) -> Self:
         """Choose the cutoff when it is "auto"; otherwise only check the EMG."""
         observed = observe(emg)
         if self.cutoff == "auto":
-            block_ms = self.block_ms or block_for_tuning(observed)
-            self.cutoff_ = min(feasible_cutoffs(observed), key=lambda cutoff: self._held_out_nll(emg, cutoff, block_ms))
+            self.cutoff_ = choose_cutoff(observed, self.order)
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
@@ -91,19 +86,27 @@ class LowPass(Estimator):
             raise ConfigError("cutoff='auto' has not been chosen yet", way_out="Call fit(emg) first")
         return self.cutoff_
 
-    def _held_out_nll(self, emg: xr.DataArray, cutoff: float, block_ms: float) -> float:
-        candidate = LowPass(cutoff, order=self.order)
-        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=block_ms, seed=self.seed)
-        return float(score["nll"].mean())
 
+def choose_cutoff(observed: ObservedEmg, order: int) -> float:
+    """Return the cutoff (Hz) of least expected error, and about `USUAL_HZ` where none is clearly better.
 
-def block_for_tuning(observed: ObservedEmg) -> float:
-    """Return the length (ms) of the hidden blocks by which a cutoff is chosen.
+    A filter of gain G leaves the error ``(1 - G)^2 S + G^2 N``, S and N the spectra of a muscle's signal and noise
+    (`spectra.noise_spectra`), summed over frequencies; its mean over muscles, each over its variance, counts. What is
+    found to be noise is partly fast activation: `NOISE_SHARE` of it is taken for noise.
 
-    It is longer than that of the noise: at the edges of a block noise is predicted from its neighbours, which speaks
-    for cutoffs that are too high.
+    Raises
+    ------
+    SignalError
+        When recording or segments are too short for spectra, or the rate is too low.
     """
-    return hidden_block_ms(observed.values, observed.segments, observed.rate, shortest=SHORTEST_BLOCK_MS)
+    found = spectra(observed, WINDOW_MS)
+    frequencies, power = found.frequencies[1:], found.power[1:]
+    noise = np.where(frequencies[:, None] > SIGNAL_UNTIL_HZ, power, NOISE_SHARE * noise_spectra(found)[1:])
+    cutoffs = np.array(feasible_cutoffs(observed))
+    gain = 1 / (1 + (frequencies / cutoffs[:, None]) ** (2 * order))  # (cutoff, frequency)
+    error = (((1 - gain) ** 2 @ (power - noise) + gain**2 @ noise) / power.sum(axis=0)).mean(axis=1)
+    best, usual = int(np.argmin(error)), int(np.argmin(np.abs(np.log(cutoffs / USUAL_HZ))))
+    return float(cutoffs[best if error[best] < (1 - LEAST_GAIN) * error[usual] else usual])
 
 
 def feasible_cutoffs(observed: ObservedEmg) -> list[float]:

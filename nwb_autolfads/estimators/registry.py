@@ -164,7 +164,7 @@ register(
         "smooths each muscle's rectified EMG with a filter of fixed cutoff",
         "nwb_autolfads.estimators.settings:LowPassSettings",
         "#0072B2",
-        "with `cutoff: auto` the cutoff, by held-out likelihood",
+        "with `cutoff: auto` the cutoff of least expected error",
         Abilities(predicts_hidden=True),
         compared=True,
     )
@@ -178,7 +178,7 @@ register(
         "smooths, and keeps only what the muscles have in common",
         "nwb_autolfads.estimators.settings:LowPassSubspaceSettings",
         "#CC79A7",
-        "the number of components, and with `cutoff: auto` the cutoff, by held-out likelihood",
+        "the number of components, by held-out likelihood, and with `cutoff: auto` the cutoff",
         Abilities(predicts_hidden=True),
     )
 )

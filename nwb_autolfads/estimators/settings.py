@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nwb_autolfads.validation import MAX_SEED, Settings
+from nwb_autolfads.validation import Settings
 
 Method = Literal["pca", "nmf"]
-_BLOCK = "Length of a hidden block, for what is `auto`; nothing: three times that of the noise."
+_BLOCK = "Length of a hidden block, for `components: auto`; nothing: three times that of the noise."
 
 
 class LowPassSettings(Settings):
@@ -17,23 +17,26 @@ class LowPassSettings(Settings):
 
     cutoff: Annotated[float, Field(ge=0.01, le=100_000)] | Literal["auto"] = Field(
         20.0,
-        description="Cutoff of the low-pass; `auto`: the one that predicts hidden blocks of the recording best.",
+        description="Cutoff of the low-pass; `auto`: the one of least expected error, by the spectra of the recording.",
         json_schema_extra={"unit": "Hz"},
     )
     order: int = Field(4, ge=1, le=12, description="Order of the Butterworth filter, which runs both ways.")
-    block_ms: float | None = Field(None, gt=0, le=10_000, description=_BLOCK)
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="Decides which blocks are hidden; otherwise that of the run.")
 
 
 class LowPassSubspaceSettings(LowPassSettings):
     """Settings of `LowPassSubspace`."""
 
     components: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
-        "auto", description="Dimensions kept, at most as many as usable muscles; `auto`: as for the cutoff."
+        "auto",
+        description="Dimensions kept, at most as many as usable muscles; `auto`: what predicts hidden blocks best.",
     )
     method: Method = Field("pca", description="Principal components, or non-negative synergies.")
+    block_ms: float | None = Field(None, gt=0, le=10_000, description=_BLOCK)
     seed: int = Field(
-        0, ge=0, le=2**32 - 1, description="Decides which blocks are hidden, and starts the synergies; as above."
+        0,
+        ge=0,
+        le=2**32 - 1,
+        description="Decides which blocks are hidden, and starts the synergies; otherwise that of the run.",
     )
 
 

@@ -93,13 +93,13 @@ def spectra(observed: ObservedEmg, window_ms: float) -> Spectra:
     for at in range(0, len(firsts), _CHUNK):
         rows = np.array(firsts[at : at + _CHUNK])[:, None] + np.arange(window)
         seen = observed.seen[rows] * taper[:, None]
-        each = np.fft.rfft(values[rows] * taper[:, None], axis=1)  # (window, frequency, muscle)
-        products += each.transpose(1, 2, 0) @ each.transpose(1, 0, 2).conj()
+        transforms = np.fft.rfft(values[rows] * taper[:, None], axis=1)  # (window, frequency, muscle)
+        products += transforms.transpose(1, 2, 0) @ transforms.transpose(1, 0, 2).conj()
         flat = seen.reshape(-1, n_muscles)
         known += flat.T @ flat
     frequencies = np.fft.rfftfreq(window, 1 / rate).astype(np.float64)
     averaging = _averaging(frequencies, _SMOOTHED)
-    cross = np.tensordot(averaging, products / np.maximum(known, 1e-12), axes=(1, 0))
+    cross = np.einsum("fg,gij->fij", averaging, products / np.maximum(known, 1e-12))
     n_averaged = _INDEPENDENT * len(firsts) / np.sum(averaging**2, axis=1)
     return Spectra(frequencies, cross, np.maximum(n_averaged, 1.5), window)
 

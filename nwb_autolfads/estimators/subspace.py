@@ -12,12 +12,13 @@ from sklearn.decomposition import NMF, PCA
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.heldout import held_out_likelihood
-from nwb_autolfads.estimators.lowpass import block_for_tuning, feasible_cutoffs, low_pass
+from nwb_autolfads.estimators.lowpass import choose_cutoff, low_pass
+from nwb_autolfads.estimators.noise_length import hidden_block_ms
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe
 from nwb_autolfads.estimators.settings import LowPassSubspaceSettings, Method
 from nwb_autolfads.validation import checked
 
-_AUTO_SPAN = 4
+SHORTEST_BLOCK_MS = 10.0
 _NMF_ITERATIONS = 300
 _REPLACEMENTS = 10  # of what is not known by its own projection
 
@@ -88,20 +89,14 @@ class LowPassSubspace(Estimator):
         observed = observe(emg)
         n_muscles = observed.values.shape[1]
         self._check_components(n_muscles)
-        block_ms = self.block_ms or block_for_tuning(observed)
-
-        def best(cutoffs: list[float], counts: list[int]) -> tuple[float, int]:
-            pairs = [(cutoff, count) for cutoff in cutoffs for count in counts]
-            return (
-                pairs[0] if len(pairs) == 1 else min(pairs, key=lambda pair: self._held_out_nll(emg, block_ms, *pair))
+        cutoff = choose_cutoff(observed, self.order) if self.cutoff == "auto" else float(self.cutoff)
+        if self.components != "auto":
+            count = self.components
+        else:
+            block_ms = self.block_ms or hidden_block_ms(
+                observed.values, observed.segments, observed.rate, shortest=SHORTEST_BLOCK_MS
             )
-
-        cutoffs = feasible_cutoffs(observed) if self.cutoff == "auto" else [float(self.cutoff)]
-        counts = list(range(1, n_muscles + 1)) if self.components == "auto" else [int(self.components)]
-        cutoff, _ = best(cutoffs, counts[-1:])
-        _, count = best([cutoff], counts)
-        if len(counts) > 1:
-            cutoff, _ = best([c for c in cutoffs if cutoff <= c <= _AUTO_SPAN * cutoff], [count])
+            count = min(range(n_muscles, 0, -1), key=lambda kept: self._held_out_nll(emg, block_ms, cutoff, kept))
         self.cutoff_, self.components_ = cutoff, count
         return self
 

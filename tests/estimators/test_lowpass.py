@@ -89,18 +89,18 @@ def test_a_constant_level_is_predicted_exactly_in_hidden_blocks():
     np.testing.assert_allclose(LowPass(20.0).predict_hidden(rectified_emg(values), hidden), 0.7, rtol=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bandwidth", [3.0, 12.0])
 def test_automatic_cutoff_is_near_the_true_bandwidth(bandwidth):
     x, mean = noise_with_bandwidth(bandwidth)
     emg = rectified_emg(x)
     chosen = LowPass("auto").fit(emg).cutoff_
-    assert bandwidth / 2 < chosen < bandwidth * 2.2  # the exponential of a band-limited signal is wider
+    assert bandwidth / 2 < chosen < bandwidth * 3  # the exponential of a band-limited signal is wider
 
     def error(cutoff):
         return np.mean((LowPass(cutoff).estimate(emg)["activation"].values - mean) ** 2)
 
-    assert error(chosen) < 1.15 * min(error(cutoff) for cutoff in CUTOFFS_HZ)
+    assert error(chosen) < 1.4 * min(error(cutoff) for cutoff in CUTOFFS_HZ)
+    assert error(chosen) < 0.8 * error(20.0)
 
 
 def test_automatic_cutoff_comes_back_in_the_configuration_and_beats_a_poor_one():
@@ -109,13 +109,20 @@ def test_automatic_cutoff_comes_back_in_the_configuration_and_beats_a_poor_one()
     automatic = LowPass("auto").fit(emg).estimate(emg)
     config = json.loads(automatic.attrs["config"])
     assert config["cutoff"] == "auto"
-    assert 1 <= config["cutoff_hz"] <= 20
+    assert 5 <= config["cutoff_hz"] <= 15
 
     def error(estimate):
         return np.mean((estimate["activation"].values - mean) ** 2)
 
     assert error(automatic) < error(LowPass(40.0).estimate(emg))
     assert error(automatic) < error(LowPass(1.0).estimate(emg))
+
+
+def test_the_usual_cutoff_stays_where_no_other_is_clearly_better():
+    x, _ = noise_with_bandwidth(14.0)
+    assert LowPass("auto").fit(rectified_emg(x)).cutoff_ == pytest.approx(20, abs=0.5)
+    with pytest.raises(SignalError, match=r"Take 2\.304 s or more"):
+        LowPass("auto").fit(rectified_emg(x[:700]))
 
 
 def test_unusable_muscles_come_back_as_nan_and_one_muscle_is_enough():
