@@ -62,8 +62,10 @@ class Training:
         segments = long_segments(emg, window, settings.observation)
         block_ms = block_length(settings, emg, segments)
         masking = masking_of(settings, rate, block_ms)
-        segments = long_segments(emg, window, settings.observation, margin=masking.margin)
-        parts = [padded(emg[rows], window + 2 * masking.margin) for rows in segments.slices]
+        # A trial is a window: what the shift finds beyond it is not known.
+        beyond = masking.margin if _are_trials(emg) else 0
+        segments = long_segments(emg, window, settings.observation, margin=masking.margin - beyond)
+        parts = [padded(emg[rows], window + 2 * masking.margin, before=beyond) for rows in segments.slices]
         data = torch.cat(parts)
         engine = LocalEngine(
             data=data,
@@ -83,6 +85,8 @@ class Training:
         directory = None if run_directory is None else RunDirectory(run_directory, self._description())
         resumed = directory is not None and directory.restore(self.engine, self.search)
         budget_s = self.settings.training.budget_s
+        if _are_trials(self.emg):
+            progress(_told(self.engine, _windows_of_trials(self.settings, self.engine.masking.margin)))
         if budget_s is not None and not resumed:
             probe = Training.prepare(self.settings, self.emg, self.seed).engine
             epochs = self.settings.training.max_epochs
@@ -116,14 +120,23 @@ class Training:
         return json.dumps(run, indent=1)
 
 
+def _are_trials(emg: xr.DataArray) -> bool:
+    return "trial_ms" in emg.attrs
+
+
 def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSConfig:
     """Let windows be as long as the longest trial, where the EMG is cut into trials (`cut_trials`)."""
-    longest = emg.attrs.get("trial_ms")
-    if longest is None:
+    if not _are_trials(emg):
         return settings
+    longest = float(emg.attrs["trial_ms"])
     overlap = min(settings.window_overlap_ms, longest / 2)
-    changed: dict[str, Any] = {"window_ms": float(longest), "window_overlap_ms": float(overlap)}
+    changed: dict[str, Any] = {"window_ms": longest, "window_overlap_ms": float(overlap)}
     return AutoLFADSConfig.model_validate(settings.model_dump() | changed)
+
+
+def _windows_of_trials(settings: AutoLFADSConfig, margin: int) -> str:
+    message = f"Windows are the trials, {settings.window_ms:g} ms, whatever window_ms says"
+    return f"{message}; what is shifted in from beyond them counts as missing" if margin else message
 
 
 def _plan(engine: LocalEngine, seconds: float, budget_s: float) -> Progress:
@@ -131,4 +144,8 @@ def _plan(engine: LocalEngine, seconds: float, budget_s: float) -> Progress:
     models = "1 model" if config.members == 1 else f"{config.members} models"
     message = f"Training {models} for {config.max_epochs} epochs of {steps} steps, "
     message += f"about {seconds:.0f} s (budget {budget_s:.0f} s)"
-    return Progress(0, config.max_epochs, torch.inf, torch.inf, elapsed_s=0.0, left_s=seconds, message=message)
+    return _told(engine, message, seconds)
+
+
+def _told(engine: LocalEngine, message: str, left_s: float = torch.inf) -> Progress:
+    return Progress(0, engine.config.max_epochs, torch.inf, torch.inf, elapsed_s=0.0, left_s=left_s, message=message)

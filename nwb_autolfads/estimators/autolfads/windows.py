@@ -25,10 +25,11 @@ def bins(ms: float, rate: float) -> int:
     return round(ms * rate / 1000)
 
 
-def padded(emg: xr.DataArray, at_least: int) -> Tensor:
-    """Return the values, float32 (time, muscle), with nothing known (NaN) after their end up to a window's length."""
+def padded(emg: xr.DataArray, at_least: int, *, before: int = 0) -> Tensor:
+    """Return the values, float32 (time, muscle), with nothing known (NaN) before them and after, up to a length."""
     values = torch.from_numpy(np.ascontiguousarray(emg.values, dtype=np.float32))
-    return nn.functional.pad(values, (0, 0, 0, max(at_least - len(values), 0)), value=torch.nan)
+    after = max(at_least - before - len(values), 0)
+    return nn.functional.pad(values, (0, 0, before, after), value=torch.nan)
 
 
 def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: int = 0) -> Segments:
