@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import signal
 import stat
@@ -186,7 +187,9 @@ else:
 def _in_plain_words(error: Exception, target: Path) -> OutputError | None:
     number = error.errno if isinstance(error, OSError) else None
     # HDF5, and hdmf around it, report a full disk as errors of several kinds with the number in the message only.
-    if number == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
+    if number is None and (found := re.search(r"errno = (\d+)", str(error))):
+        number = int(found.group(1))
+    if number == errno.ENOSPC:
         return OutputError("the disk is full", way_out="Make room, or write to another disk.", file=str(target))
     if number in (errno.EFBIG, errno.EDQUOT):
         return OutputError(

@@ -8,6 +8,8 @@ MAX_DEPTH = 50
 """Groups within groups, links and virtual data sets counted; NWB needs fewer than ten."""
 MAX_NAME_BYTES = 1024
 """Of one name in a file."""
+MAX_ATTRIBUTES = 200
+"""Of one group or data set; those of NWB have fewer than twenty, and HDF5 writes many slowly."""
 MAX_FILES = 200
 """Other files that a file reads from, and those that they read from."""
 

@@ -56,6 +56,7 @@ def test_its_limits_when_reading_are_those_of_the_code():
     for limit in (
         f"{limits.MAX_OBJECTS:,} |",
         f"{limits.MAX_DEPTH} |",
+        f"{limits.MAX_ATTRIBUTES} |",
         f"{limits.MAX_FILES} |",
         f"{limits.MAX_NAME_BYTES:,} bytes",
         f"{limits.MAX_COMPRESSION:,}, and {limits.FREE_BYTES // 10**6} MB more",

@@ -1,7 +1,6 @@
 """Hundreds of odd and hostile inputs, each given to the real command: it works or says no, and nothing is lost."""
 
 import os
-from pathlib import Path
 
 import pytest
 from faults.campaign.commands import Place, run_fresh
@@ -10,21 +9,12 @@ from faults.campaign.kinds import ALL
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are forked, which Windows cannot")
 
-# Fails today: the list only shrinks. A case that only just takes too long may pass on a quiet machine.
-KNOWN_TO_FAIL = set(Path(__file__).with_name("known_to_fail.txt").read_text("utf-8").splitlines())
+CASES = [
+    pytest.param(case, id=f"{case.kind}: {case.name}", marks=[pytest.mark.slow] if case.slow else []) for case in ALL
+]
 
 
-def marked(case):
-    name = f"{case.kind}: {case.name}"
-    marks = [pytest.mark.slow] if case.slow else []
-    if name in KNOWN_TO_FAIL:
-        marks.append(pytest.mark.xfail(strict=False, reason="known to fail"))
-    elif case.slow:
-        marks.append(pytest.mark.xfail(strict=False, reason="not judged yet on the code as it is"))
-    return pytest.param(case, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("case", [marked(case) for case in ALL])
+@pytest.mark.parametrize("case", CASES)
 def test_it_works_or_is_refused_and_nothing_is_lost(case, server, templates, tmp_path):
     place = Place(tmp_path / "case", templates)
     case.prepare(place)
@@ -40,7 +30,6 @@ def test_it_works_or_is_refused_and_nothing_is_lost(case, server, templates, tmp
 def test_the_campaign_is_as_large_as_it_says():
     names = [f"{case.kind}: {case.name}" for case in ALL]
     assert len(names) == len(set(names))
-    assert set(names) >= KNOWN_TO_FAIL
     assert len(names) >= 300
     assert sum(not case.slow for case in ALL) >= 140
     assert {case.kind for case in ALL} == {case.kind for case in ALL if not case.slow}

@@ -1,5 +1,6 @@
 """A disk that fills up while a result is written, for real: nothing is left, and it works once there is room."""
 
+import errno
 import os
 import resource
 import shutil
@@ -13,6 +14,7 @@ from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.evaluation import write_csv, write_netcdf
+from nwb_autolfads.files import atomic
 from nwb_autolfads.files.atomic import write_bytes, write_text
 from nwb_autolfads.results.read import list_estimates
 from nwb_autolfads.results.versions import version
@@ -135,6 +137,45 @@ def test_a_full_disk_keeps_what_was_there_of_every_other_output(disk, write):
     write(disk)
     assert os.listdir(disk) == [old.name]
     assert old.stat().st_size > 500_000
+
+
+QUOTA = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+QUOTA_BY_HDF5 = RuntimeError(f"Can't write data (file write failed: errno = {errno.EDQUOT}, error message = 'x')")
+
+
+@pytest.fixture(params=[QUOTA, QUOTA_BY_HDF5], ids=["system", "hdf5"])
+def _quota_is_used_up(request, monkeypatch):
+    """As systems of files on a network say it: only when what was written is flushed."""
+
+    def flush(_):
+        raise request.param
+
+    monkeypatch.setattr(atomic, "_flush_to_disk", flush)
+
+
+USED_UP = r"the file would be larger than is allowed here \(Disk quota exceeded\)\. Raise the limit \(ulimit, quota\)"
+
+
+@pytest.mark.usefixtures("_quota_is_used_up")
+@pytest.mark.parametrize("write", OTHERS)
+def test_a_quota_that_is_used_up_keeps_what_was_there_of_every_other_output(tmp_path, write):
+    old = tmp_path / ("written.nc" if write is write_netcdfs else "written")
+    old.write_bytes(b"old")
+    with pytest.raises(OutputError, match=USED_UP):
+        write(tmp_path)
+    assert old.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == [old.name]
+
+
+@pytest.mark.usefixtures("_quota_is_used_up")
+@pytest.mark.parametrize("in_place", [False, True], ids=["new_file", "in_place"])
+def test_a_quota_that_is_used_up_leaves_the_recording_as_it_was(tmp_path, estimate, in_place):
+    session = write_session(tmp_path / "session.nwb")
+    before = session.read_bytes()
+    with pytest.raises(OutputError, match=USED_UP):
+        write_activation(estimate, session, in_place=in_place)
+    assert session.read_bytes() == before
+    assert os.listdir(tmp_path) == ["session.nwb"]
 
 
 @pytest.mark.parametrize("write", OTHERS)

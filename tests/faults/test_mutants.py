@@ -12,7 +12,6 @@ from faults.campaign.judge import problems, snapshot
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xfail(strict=False, reason="not judged yet on the code as it is"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are forked, which Windows cannot"),
 ]
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xfail(strict=False, reason="not judged yet on the code as it is"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are forked, which Windows cannot"),
 ]
 

@@ -111,6 +111,7 @@ REFUSED = {
     "MAX_OBJECTS": (20, emg, "holds more than 20 objects"),
     "MAX_DEPTH": (2, emg, "groups and links lie more than 2 deep in each other"),
     "MAX_NAME_BYTES": (5, emg, r"holds a name of \d+ bytes, more than 5"),
+    "MAX_ATTRIBUTES": (3, emg, r"has \d+ attributes, more than 3"),
     "MAX_FILES": (0, emg_with_a_neighbour, "reads from more than 0 files"),
     "FREE_BYTES": (
         0,

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.files.limits import MAX_CHUNK_BYTES, MAX_ELEMENT_BYTES, MAX_NAME_BYTES, MAX_OBJECTS
+from nwb_autolfads.files.limits import MAX_ATTRIBUTES, MAX_CHUNK_BYTES, MAX_ELEMENT_BYTES, MAX_NAME_BYTES, MAX_OBJECTS
 
 _WAY_OUT = "Make a file without it; docs/reading-emg.md has the limits"
 
@@ -71,10 +71,11 @@ def walk_file(file: h5py.File, name: str, n_before: int = 0) -> Walk:
     Raises
     ------
     SourceError
-        If it has more objects, longer names, or larger chunks or elements than the limits allow.
+        If it has more objects, longer names, or more attributes, larger chunks or elements than the limits allow.
     """
     walk = Walk()
     root = h5py.h5g.open(file.id, b"/")
+    _require_few_attributes(root, name, "/")
     waiting = [(root, "")]
     seen = {h5py.h5o.get_info(root).addr}
     while waiting:
@@ -96,9 +97,12 @@ def walk_file(file: h5py.File, name: str, n_before: int = 0) -> Walk:
                 continue
             seen.add(info.addr)
             if info.type == h5py.h5o.TYPE_GROUP:
-                waiting.append((h5py.h5g.open(group, key), obj))
+                opened = h5py.h5g.open(group, key)
+                _require_few_attributes(opened, name, obj)
+                waiting.append((opened, obj))
             elif info.type == h5py.h5o.TYPE_DATASET:
                 dataset = h5py.h5d.open(group, key)
+                _require_few_attributes(dataset, name, obj)
                 walk.links.extend(_of_dataset(dataset, info.addr, obj, name))
                 if what := _unknown(dataset):
                     walk.unknown.append((obj, what))
@@ -136,6 +140,12 @@ def _of_dataset(dataset: Any, address: int, obj: str, name: str) -> Iterator[Lin
             if "%" in file + target:
                 raise _refused(f"maps files or data sets by a pattern ({file}, {target}), which is not read", name, obj)
             yield Link(VIRTUAL, address, obj, "" if file == "." else file, target.encode("utf-8", "surrogateescape"))
+
+
+def _require_few_attributes(opened: Any, name: str, obj: str) -> None:
+    count = h5py.h5a.get_num_attrs(opened)
+    if count > MAX_ATTRIBUTES:
+        raise _refused(f"has {count} attributes, more than {MAX_ATTRIBUTES}", name, obj)
 
 
 def _unknown(dataset: Any) -> str:
