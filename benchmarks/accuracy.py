@@ -48,6 +48,7 @@ ESTIMATORS: dict[str, Callable[[int, str], Any]] = {
     "low-pass 20 Hz": lambda seed, preset: LowPass(20.0),
     "low-pass auto": lambda seed, preset: LowPass("auto"),
     "low-pass + PCA": lambda seed, preset: LowPassSubspace("auto", "auto", seed=seed),
+    "Wiener smoother": lambda seed, preset: nal.WienerSmoother(),
     # The largest diffusion at which an Euler step is stable for 100 amplitudes up to 1 at 500 Hz is 0.025.
     "Bayesian filter as published": lambda seed, preset: BayesianFilter(
         diffusion=0.02, amplitudes="linear", transition="euler"

@@ -42,7 +42,14 @@ from nwb_autolfads.simulate import read_true_activation
 from nwb_autolfads.simulate.worlds import World
 
 # Without a budget of time a crowded machine gives the same numbers.
-ESTIMATORS = ("lowpass", "lowpass:cutoff=auto", "subspace:cutoff=auto", "bayes", "autolfads:training.budget_s=null")
+ESTIMATORS = (
+    "lowpass",
+    "lowpass:cutoff=auto",
+    "subspace:cutoff=auto",
+    "wiener",
+    "bayes",
+    "autolfads:training.budget_s=null",
+)
 OF_MAKING = ("preset", "minutes")
 """Options of an estimator that are no settings of it."""
 

@@ -184,9 +184,7 @@ def test_an_estimator_that_refuses_a_world_does_not_end_the_run(module, tmp_path
 
 def test_options_of_an_estimator_are_its_settings(module):
     make = module("worlds").make
-    assert make("lowpass:cutoff=auto,order=2", 0).config == {
-        "cutoff": "auto", "cutoff_hz": None, "order": 2, "block_ms": None
-    }  # fmt: skip
+    assert make("lowpass:cutoff=auto,order=2", 0).config == {"cutoff": "auto", "cutoff_hz": None, "order": 2}
     model = make("autolfads:preset=paper,training.budget_s=null,factors=7", 3)
     assert model.seed == 3
     assert model.config["factors"] == 7
