@@ -242,7 +242,7 @@ def main() -> None:
     parser.add_argument("--interrupts", type=int, default=30, help="by Ctrl-C, and as many by SIGTERM")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--megabytes", type=float, default=20.0, help="size of the file that is written into")
-    parser.add_argument("--only", help="one kind of output, such as 'model'")
+    parser.add_argument("--only", action="append", help="a kind of output, such as 'model'; may be given several times")
     parser.add_argument("--unvalidated", action="store_true", help="leave out the validation, the slowest step")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -259,7 +259,7 @@ def main() -> None:
         files = make_files(folder, options.megabytes)
         found: dict[str, Any] = {"megabytes": round(files["add"].stat().st_size / 1e6, 1)}
         for what, jobs in make_jobs(folder, files, estimate).items():
-            if options.only not in (None, what):
+            if options.only and what not in options.only:
                 continue
             found[what] = {
                 kind.name: stop_writers(folder, jobs, number, options.seed, kind) for kind, number in times.items()

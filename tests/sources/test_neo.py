@@ -307,6 +307,40 @@ def test_a_file_in_which_neo_finds_no_signals_is_refused(spike2, monkeypatch):
         list_contents(spike2)
 
 
+def brain_vision(folder, data_file):
+    """A recording of BrainVision: a header, and three muscles of 16-bit samples in another file."""
+    header = f"""Brain Vision Data Exchange Header File Version 1.0
+[Common Infos]
+DataFile={data_file}
+MarkerFile=session.vmrk
+DataFormat=BINARY
+DataOrientation=MULTIPLEXED
+NumberOfChannels=3
+SamplingInterval=1000
+[Binary Infos]
+BinaryFormat=INT_16
+[Channel Infos]
+Ch1=EMG TA,,0.5,uV
+Ch2=EMG SOL,,0.5,uV
+Ch3=EMG MG,,0.5,uV
+"""
+    (folder / "session.vhdr").write_text(header)
+    (folder / "session.vmrk").write_text("Brain Vision Data Exchange Marker File, Version 1.0\n[Marker Infos]\n")
+    counts = (raw_emg(2000) * 500).astype("<i2")
+    (folder / data_file).write_bytes(counts.tobytes())
+    return folder / "session.vhdr", counts
+
+
+def test_brainvision_is_read_with_its_samples_beside_it_and_not_elsewhere(tmp_path):
+    (tmp_path / "mine").mkdir()
+    path, counts = brain_vision(tmp_path / "mine", "session.eeg")
+    with open_emg(path) as recording:
+        np.testing.assert_allclose(recording.read(5, 9), counts[5:9] * 0.5)
+    path, _ = brain_vision(tmp_path / "mine", "../yours.eeg")
+    said = "session.vhdr, DataFile: reads its data from '../yours.eeg', outside the folder of the file. Put that file"
+    assert said in message_of(path)
+
+
 @pytest.mark.parametrize("rate", [1e-304, 0.5, 2e6])
 def test_rates_that_no_recording_has_are_refused(rate):
     with pytest.raises(SourceError, match=rf"its rate is {rate:g} Hz".replace("+", r"\+")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,13 @@ from neo.core import AnalogSignal
 from neo.io.proxyobjects import AnalogSignalProxy
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import SourceError
+from nwb_autolfads.errors import SourceError, shown
 from nwb_autolfads.sources.border import border
 
 # The IO for file types that Neo offers more than one for.
 _CHOSEN = {"smr": "Spike2IO", "smrx": "CedIO", "abf": "AxonIO", "nev": "BlackrockIO", "h5": "NixIO"}
 _READ_ONLY = {"NixIO": {"mode": "ro"}}  # by default it opens for writing
+_HEADER_BYTES = 1_000_000  # of the header of BrainVision, which is text of a few kB
 _REFUSED = {
     "PickleIO": "it runs what is in the file",
     "NWBIO": "NWB is read by pynwb: leave io away",
@@ -85,6 +87,8 @@ def open_file(path: Path, io: str | None) -> tuple[list[Channel], str, tuple[str
 
     chosen = io or _io_for(path)
     reader_class = _io_class(chosen, path)
+    if chosen == "BrainVisionIO":
+        _require_parts_beside(path)
     with border(
         str(path),
         problem=f"Neo's {chosen} cannot read it",
@@ -94,6 +98,20 @@ def open_file(path: Path, io: str | None) -> tuple[list[Channel], str, tuple[str
         raw = isinstance(reader, BaseRawIO)
         channels = _channels_of_raw(reader) if raw else channels_of_objects(reader.read_all_blocks())
     return channels, chosen, tuple(notes)
+
+
+def _require_parts_beside(header: Path) -> None:
+    """Refuse a header that has its samples or markers outside its folder: they would become part of a result."""
+    with border(str(header)):
+        text = header.read_bytes()[:_HEADER_BYTES].decode("latin-1")
+        for key, name in re.findall(r"(?m)^(DataFile|MarkerFile)[ \t]*=[ \t]*([^\r\n]*)", text):
+            if not (header.parent / name).resolve().is_relative_to(header.parent.resolve()):
+                raise SourceError(
+                    f"reads its data from {shown(name)}, outside the folder of the file",
+                    file=str(header),
+                    obj=key,
+                    way_out="Put that file beside this one, and its name alone into the header",
+                )
 
 
 def _io_for(path: Path) -> str:
