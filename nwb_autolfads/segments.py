@@ -1,4 +1,4 @@
-"""Gap-free segments of a signal: which of its samples are in each, when each starts, and what fits into one."""
+"""Gap-free segments of a signal: when each starts, its samples, and what fits into one."""
 
 from __future__ import annotations
 

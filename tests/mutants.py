@@ -93,7 +93,8 @@ def main() -> None:
         warm_up(copy)
         results = []
         for number, mutant in enumerate(sampled(options.rooms, options.count, options.seed), 1):
-            tests = sorted(lines.get((mutant.path, mutant.line), ()), key=lambda test: seconds.get(test, 0.0))
+            tests = lines.get((mutant.path, mutant.line)) or imported_by(mutant, seconds)
+            tests = sorted(tests, key=lambda test: seconds.get(test, 0.0))
             outcome = tried(mutant, tests, copy, sum(seconds.get(test, 0.0) for test in tests))
             results.append({"path": mutant.path, "line": mutant.line, "operator": mutant.operator, "outcome": outcome})
             caught = sum(result["outcome"] not in SURVIVED for result in results)
@@ -203,9 +204,7 @@ def tests_by_line(
 def tried(mutant: Mutant, tests: list[str], copy: Path, usual_s: float) -> str:
     """Run tests on the copy with the fault in it; give ``caught``, ``too long``, ``survived`` or ``not run``."""
     if not tests:
-        tests = imported_by(mutant)  # what is run while a module is imported is in no test's lines
-        if not tests:
-            return "not run"
+        return "not run"
     file = copy / mutant.path
     before = file.read_text()
     file.write_text(mutant.source)
@@ -228,14 +227,17 @@ def tried(mutant: Mutant, tests: list[str], copy: Path, usual_s: float) -> str:
         file.write_text(before)
 
 
-def imported_by(mutant: Mutant) -> list[str]:
-    """Return the tests of a module's room, where the fault is outside of all functions; none where it is within one."""
+def imported_by(mutant: Mutant, seconds: dict[str, float]) -> set[str]:
+    """Return the tests of a module's room, where the fault is outside of all functions; none where it is within one.
+
+    What is run while a module is imported is in no test's lines.
+    """
     for node in ast.walk(ast.parse((ROOT / mutant.path).read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             first = node.body[0] if isinstance(node.body, list) else node.body
             if first.lineno <= mutant.line <= (node.end_lineno or 0):
-                return []
-    return [f"tests/{Path(mutant.path).parts[1]}"]
+                return set()
+    return {test for test in seconds if test.startswith(f"tests/{Path(mutant.path).parts[1]}/")}
 
 
 def run_tests(copy: Path, tests: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command line: parses, calls, prints. Everything heavy is imported by the command that needs it."""
+"""The command line: it parses, calls a command, prints. What is heavy is imported late."""
 
 from nwb_autolfads.cli.app import main
 

@@ -1,4 +1,4 @@
-"""Is an estimate right? Compared with held-out EMG, truth, cortex, behaviour, force and the EMG it came from."""
+"""Is an estimate right? Beside held-out EMG, truth, cortex, behaviour, force and spectra."""
 
 from nwb_autolfads.evaluation.compare import Comparison, compare_file
 from nwb_autolfads.evaluation.export import check_outputs, score_rows, write_csv, write_netcdf, write_tables

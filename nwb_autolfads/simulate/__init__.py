@@ -1,4 +1,4 @@
-"""Sessions with known truth: what a lab would record, together with the muscle activation that made it."""
+"""Sessions with known truth: what a lab would record, and the activation that made it."""
 
 from nwb_autolfads.simulate.config import SimulationConfig
 from nwb_autolfads.simulate.session import simulate_session

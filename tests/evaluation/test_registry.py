@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import inspect
 import json
 
 import numpy as np
@@ -12,10 +13,14 @@ from messages import refused
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import OutputError, SignalError
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.compare import compare_file
+from nwb_autolfads.evaluation.export import write_netcdf
 from nwb_autolfads.evaluation.score import Score
+from nwb_autolfads.evaluation.scores.behavior import score_against_behavior
+from nwb_autolfads.evaluation.scores.cortex import score_against_cortex
+from nwb_autolfads.evaluation.session import Asked
 from nwb_autolfads.results.comparison import read_comparison
 
 
@@ -100,3 +105,20 @@ def test_every_score_has_a_key_heading_and_explanation_of_its_own():
         values = [getattr(score, part) for score in registry.SCORES]
         assert all(values)
         assert len(set(values)) == len(values)
+
+
+@pytest.mark.parametrize("score", [score_against_cortex, score_against_behavior])
+def test_what_the_command_does_not_ask_for_is_scored_as_in_python(score):
+    in_python = inspect.signature(score).parameters
+    for name in ("bin_width", "n_folds", "n_shuffles", "seed"):
+        assert getattr(Asked(), name) == in_python[name].default, name
+
+
+def test_netcdf_that_exists_is_replaced_only_where_that_was_asked_for(tmp_path):
+    first, second = (xr.Dataset({"r2": ("muscle", [value])}) for value in (0.5, 0.7))
+    (file,) = write_netcdf({"cortex": first}, tmp_path)
+    with pytest.raises(OutputError, match=r"cortex\.nc: exists already"):
+        write_netcdf({"cortex": second}, tmp_path)
+    assert float(xr.load_dataset(file)["r2"][0]) == 0.5
+    write_netcdf({"cortex": second}, tmp_path, overwrite=True)
+    assert float(xr.load_dataset(file)["r2"][0]) == 0.7
