@@ -51,13 +51,12 @@ ESTIMATORS: dict[str, Callable[[int, str], Any]] = {
     "Wiener smoother": lambda seed, preset: nal.WienerSmoother(),
     # The largest diffusion at which an Euler step is stable for 100 amplitudes up to 1 at 500 Hz is 0.025.
     "Bayesian filter as published": lambda seed, preset: BayesianFilter(
-        diffusion=0.02, amplitudes="linear", transition="euler"
+        diffusion=0.02, temper=1.0, amplitudes="linear", transition="euler"
     ),
-    "Bayesian filter exact": lambda seed, preset: BayesianFilter(),
-    "Bayesian smoother, linear amplitudes": lambda seed, preset: BayesianFilter(
-        diffusion=0.2, smooth=True, amplitudes="linear"
-    ),
+    "Bayesian filter": lambda seed, preset: BayesianFilter(),
     "Bayesian smoother": lambda seed, preset: BayesianFilter(smooth=True),
+    "state-space smoother": lambda seed, preset: nal.StateSpaceSmoother(),
+    "Wiener smoother": lambda seed, preset: nal.WienerSmoother(),
     "AutoLFADS": lambda seed, preset: nal.AutoLFADS(seed=seed, config=without_budget(preset)),
 }
 GENERATORS = ("am", "motor_units")
