@@ -29,7 +29,7 @@ from nwb_autolfads.evaluation.truth import score_against_truth
 CHANGES: dict[str, dict[str, Any]] = {
     "quick, one model": {},
     "four models, averaged": {"training": {"members": 4}},
-    "prediction alone, not corrected": {"correction_ms": 0.0},
+    "prediction alone, not corrected": {"second_step": False},
     "single elements, shifted (published)": {"masking": "elements", "input_transform": "linear"},
     "all muscles masked at the same times": {"simultaneous_masking": 1.0},
     "each muscle at times of its own": {"simultaneous_masking": 0.0},
