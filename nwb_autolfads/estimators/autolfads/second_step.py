@@ -7,8 +7,8 @@ that tells little gives way to the data.
 
 That takes each muscle by itself, and its noise for its own. The Wiener smoother knows what muscles share, noise too,
 but only fixed weights. The estimate is the weighted mean of the logarithms of both: they err in different ways. The
-state-space part counts a third, and less where noise is shared, none from `ALL_SHARED` on. Both numbers were chosen on
-development worlds and sessions (docs/accuracy.md).
+state-space part counts a third, and less where noise is shared, none from `ALL_SHARED` on, and where a bin tells less
+than one of exponential noise. These numbers were chosen on development worlds and sessions (docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -94,23 +94,22 @@ def second_step(
         processes[str(name)] = process = choose(x, expected, segments, float(concentrations[j]))
         activation[:, j], std[:, j] = smooth(x, expected, segments, process, unresolved=UNRESOLVED)
     relative = std / activation
-    linear, shares = _linear(emg if hidden is None else emg.where(~hidden[:, None]))
+    linear, shares = _linear(emg if hidden is None else emg.where(~hidden[:, None]), processes)
     share = np.where(np.isfinite(linear), [shares[name] for name in processes], 1.0)
     activation = np.exp(share * np.log(activation) + (1 - share) * np.log(np.where(share < 1, linear, 1.0)))
     return SecondStep(activation, activation * relative, processes, shares)
 
 
-def _linear(emg: xr.DataArray) -> tuple[Floats, dict[str, float]]:
+def _linear(emg: xr.DataArray, processes: dict[str, Process]) -> tuple[Floats, dict[str, float]]:
     """Return the Wiener smoother's estimate, and the share of each muscle that it leaves to the state-space smoother.
 
     NaN, and all of the share, where the recording is too short for spectra.
     """
-    muscles = [str(name) for name in emg["muscle"].values]
     smoother = WienerSmoother()
     try:
         found = smoother.fit(emg).estimate(emg)["activation"].values
     except SignalError:
-        return np.full(emg.shape, np.nan), dict.fromkeys(muscles, 1.0)
+        return np.full(emg.shape, np.nan), dict.fromkeys(processes, 1.0)
     shared = smoother.shared_noise
-    shares = {m: round(STATE_SPACE_SHARE * max(0.0, 1 - shared[m] / ALL_SHARED), 4) for m in muscles}
-    return np.asarray(found, np.float64), shares
+    own = {m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) for m, p in processes.items()}
+    return np.asarray(found, np.float64), {m: round(STATE_SPACE_SHARE * part, 4) for m, part in own.items()}
