@@ -56,7 +56,6 @@ ESTIMATORS: dict[str, Callable[[int, str], Any]] = {
     "Bayesian filter": lambda seed, preset: BayesianFilter(),
     "Bayesian smoother": lambda seed, preset: BayesianFilter(smooth=True),
     "state-space smoother": lambda seed, preset: nal.StateSpaceSmoother(),
-    "Wiener smoother": lambda seed, preset: nal.WienerSmoother(),
     "AutoLFADS": lambda seed, preset: nal.AutoLFADS(seed=seed, config=without_budget(preset)),
 }
 GENERATORS = ("am", "motor_units")
