@@ -28,9 +28,15 @@ _BLOCK_IN_WINDOWS = 4
 
 @dataclass(frozen=True)
 class _Fitted:
-    """What `fit` found: gains (frequency, to muscle, from muscle) of deviations from the means."""
+    """What `fit` found: gains (frequency, to muscle, from muscle) of deviations from the means.
+
+    ``lost`` and ``passed`` are the variances (muscle,) of the signal that they take away and of the noise that they let
+    through.
+    """
 
     gains: NDArray[np.complex128]
+    lost: NDArray[np.float64]
+    passed: NDArray[np.float64]
     means: NDArray[np.float64]
     muscles: tuple[str, ...]
     rate: float
@@ -109,8 +115,11 @@ class WienerSmoother(Estimator):
         found = spectra(observed, self.window_ms)
         noise = np.minimum(self.noise * noise_spectra(found), found.power)
         slow = (found.frequencies > 0) & (found.frequencies <= self.highest_hz)
+        gains, lost, passed = _least_error(found, noise, self.highest_hz)
         self._fitted = _Fitted(
-            gains=_gains(found, noise) * (found.frequencies <= self.highest_hz)[:, None, None],
+            gains=gains,
+            lost=lost,
+            passed=passed,
             means=np.nanmean(observed.values, axis=0),
             muscles=_names(emg, observed),
             rate=observed.rate,
@@ -121,7 +130,11 @@ class WienerSmoother(Estimator):
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
-        """Return ``activation``, at least `observed.FLOOR`."""
+        """Return ``activation``, at least `observed.FLOOR`, and ``activation_std``, its expected error.
+
+        The error is signal that the filter takes away, always the same, and noise that it lets through, in proportion
+        to the activation, as noise multiplies. It is that of bins with all muscles known around them.
+        """
         observed = observe(emg)
         smooth = self._smooth(emg, observed, observed.seen)
         for segment in observed.segments:
@@ -129,7 +142,10 @@ class WienerSmoother(Estimator):
             seen = observed.seen[segment.rows]
             near = uniform_filter1d(seen.astype(np.float64), width, axis=0)
             smooth[segment.rows][~seen & (near < LEAST_KNOWN)] = np.nan
-        return self._dataset(emg, {"activation": observed.spread(smooth)})
+        assert self._fitted is not None  # or nothing would have been smoothed
+        power = smooth**2 / np.nanmean(smooth**2, axis=0)
+        std = np.sqrt(self._fitted.lost + self._fitted.passed * power)
+        return self._dataset(emg, {"activation": observed.spread(smooth), "activation_std": observed.spread(std)})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict activation from the visible bins alone, never below the quietest moment of their segment.
@@ -169,17 +185,31 @@ class WienerSmoother(Estimator):
         return np.maximum(smooth, FLOOR)
 
 
-def _gains(found: Spectra, noise: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Return the gains of least error, (frequency, to muscle, from muscle)."""
+def _least_error(
+    found: Spectra, noise: NDArray[np.float64], highest_hz: float
+) -> tuple[NDArray[np.complex128], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the gains of least error, (frequency, to muscle, from muscle), and what is left of it, see `_Fitted`."""
     amplitude = np.sqrt(found.power)
     total = _shrunk(found.cross / (amplitude[:, :, None] * amplitude[:, None, :]), found.n_averaged)
     level = np.sqrt(noise) / amplitude
     of_noise = shared_noise(found) * (level[:, :, None] * level[:, None, :])
     signal = total - of_noise
-    values, vectors = np.linalg.eigh((signal + signal.conj().transpose(0, 2, 1)) / 2)
-    signal = (vectors * np.maximum(values, 0)[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
-    gains = signal @ np.linalg.inv(signal + of_noise + _SMALLEST_EIGENVALUE * np.eye(noise.shape[1]))
-    return amplitude[:, :, None] * gains / amplitude[:, None, :]
+    values, vectors = np.linalg.eigh((signal + _adjoint(signal)) / 2)
+    signal = (vectors * np.maximum(values, 0)[:, None, :]) @ _adjoint(vectors)
+    signal[found.frequencies > highest_hz] = 0
+    one = np.eye(noise.shape[1])
+    gains = signal @ np.linalg.inv(signal + of_noise + _SMALLEST_EIGENVALUE * one)
+    sides = np.where((found.frequencies > 0) & (found.frequencies < found.frequencies[-1]), 2, 1)[:, None]
+    lost, passed = (
+        (sides * found.power * np.einsum("fij,fjk,fik->fi", by, of, by.conj(), optimize=True).real).sum(0)
+        / found.window
+        for by, of in ((one - gains, signal), (gains, of_noise))
+    )
+    return amplitude[:, :, None] * gains / amplitude[:, None, :], lost, passed
+
+
+def _adjoint(matrices: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    return matrices.conj().transpose(0, 2, 1)
 
 
 def _shrunk(coherence: NDArray[np.complex128], n_averaged: NDArray[np.float64]) -> NDArray[np.complex128]:

@@ -138,6 +138,23 @@ def test_other_muscles_help_and_twenty_hertz_is_beaten():
     assert together[0] < 0.85 * error(activation_of(WienerSmoother().fit(alone), alone), mean[:, :1])[0]
 
 
+def test_the_expected_error_is_about_the_error():
+    x, shown, _ = known_process()
+    found = WienerSmoother(noise=1.0).fit(rectified_emg(x)).estimate(rectified_emg(x))
+    expected = np.mean(found["activation_std"].values ** 2, axis=0)
+    made = error(found["activation"].values, shown)
+    np.testing.assert_allclose(expected[[0, 2]], made[[0, 2]], rtol=0.3)
+    assert made[1] < expected[1] < 2 * made[1]  # what the others tell of it is partly shrunk away
+
+
+def test_nine_in_ten_of_the_truth_lie_within_the_expected_error():
+    x, mean = noisy_rhythms(lasting=4)
+    found = WienerSmoother().fit(rectified_emg(x)).estimate(rectified_emg(x))
+    off = found["activation"].values / np.mean(x, axis=0) - mean / np.mean(mean, axis=0)
+    inside = np.abs(off) <= 1.645 * found["activation_std"].values / np.mean(x, axis=0)
+    assert (np.abs(inside.mean(axis=0) - 0.9) < 0.08).all()
+
+
 def test_hidden_blocks_are_predicted_better_than_by_the_low_pass():
     x, _ = noisy_rhythms()
     emg = rectified_emg(x)
