@@ -44,15 +44,16 @@ def refused(arguments: tuple[str, ...], *says: str) -> Step:
 
 def works(arguments: tuple[str, ...], *prints: str, makes: tuple[str, ...] | None = None) -> Step:
     """Return a step that must work, print certain words, and make the files that its command makes by default."""
-    return Step(arguments, Expected.WORKS, prints, _made(arguments) if makes is None else makes)
+    return Step(arguments, Expected.WORKS, prints, made_by(arguments) if makes is None else makes)
 
 
 def either(arguments: tuple[str, ...], *says: str, makes: tuple[str, ...] | None = None) -> Step:
     """Return a step that may be refused or work, and says certain words in any case."""
-    return Step(arguments, Expected.EITHER, says, _made(arguments) if makes is None else makes)
+    return Step(arguments, Expected.EITHER, says, made_by(arguments) if makes is None else makes)
 
 
-def _made(arguments: tuple[str, ...]) -> tuple[str, ...]:
+def made_by(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the file that a command makes where it works."""
     if "--out" in arguments:
         return (arguments[arguments.index("--out") + 1],)
     return (MADE[arguments[0]],) if arguments[0] in MADE else ()

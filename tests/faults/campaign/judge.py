@@ -8,7 +8,7 @@ import re
 import stat
 from pathlib import Path
 
-from faults.campaign.cases import Expected, Step
+from faults.campaign.cases import Expected, Step, made_by
 from faults.campaign.commands import LIMIT_S, Outcome, Place
 
 PREFIX = "nwb-autolfads: "
@@ -101,7 +101,7 @@ def _of_message(step: Step, outcome: Outcome, place: Place) -> list[str]:
     longest = max(map(len, said.split()))
     if longest > LONGEST_WORD:
         found.append(f"a word of {longest} characters: {said[:300]!r}")
-    named = [*step.arguments[1:], *step.makes]
+    named = [*step.arguments[1:], *made_by(step.arguments)]
     if outcome.code == 1 and not any(_shown(each) in said or _escaped(each) in said for each in named):
         found.append(f"names neither the file nor the option: {said[:400]!r}")
     return found
