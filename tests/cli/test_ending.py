@@ -50,7 +50,7 @@ def test_warnings_of_libraries_are_not_shown_and_ours_are():
             RuntimeError("DefaultCPUAllocator: Cannot allocate memory"),
             "run a.nwb: more memory is needed than there is. ",
         ),
-        (OSError(36, "File name too long", "b.nwb"), "b.nwb: File name too long. "),
+        (OSError(36, "File name too long", "b.nwb"), "run a.nwb: b.nwb: File name too long. "),
         (KeyError("x" * 5000), f"run a.nwb: {UNFORESEEN} (KeyError: xxx"),
     ],
 )
