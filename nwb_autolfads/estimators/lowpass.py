@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, Self
 
@@ -12,8 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.estimators.base import Estimator
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
+from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import LowPassSettings
 from nwb_autolfads.estimators.spectra import noise_spectra, spectra
@@ -22,6 +23,8 @@ from nwb_autolfads.validation import checked
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
 USUAL_HZ = 20.0
+NOT_USED = ("block_ms", "seed")
+"""What 0.1.0 chose the cutoff by: taken, and said."""
 WINDOW_MS = 512.0
 SIGNAL_UNTIL_HZ = 45.0
 """What is faster is noise."""
@@ -54,10 +57,18 @@ class LowPass(Estimator):
 
     name = "LowPass"
 
-    def __init__(self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4) -> None:
+    def __init__(self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4, **of_before: Any) -> None:
+        _without(of_before)
         settings = checked(LowPassSettings, {"cutoff": cutoff, "order": order})
         self.cutoff, self.order = settings.cutoff, settings.order
         self.cutoff_: float | None = None if settings.cutoff == "auto" else settings.cutoff
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], making: Making) -> Self:
+        """Make the estimator from its part of a settings file; see `Estimator.from_settings`."""
+        of_before = {key: settings[key] for key in NOT_USED if key in settings}
+        _without(of_before)
+        return super().from_settings({key: each for key, each in settings.items() if key not in of_before}, making)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -85,6 +96,15 @@ class LowPass(Estimator):
         if self.cutoff_ is None:
             raise ConfigError("cutoff='auto' has not been chosen yet", way_out="Call fit(emg) first")
         return self.cutoff_
+
+
+def _without(of_before: Mapping[str, Any]) -> None:
+    """Say what is not used any more; TypeError for what never was an argument."""
+    for name in of_before:
+        if name not in NOT_USED:
+            raise TypeError(f"LowPass() has no argument {name!r}")
+        message = f"`{name}` of LowPass is not used any more: the cutoff is chosen by the recording's spectra"
+        warnings.warn(message, NwbAutolfadsWarning, stacklevel=3)
 
 
 def choose_cutoff(observed: ObservedEmg, order: int) -> float:

@@ -8,8 +8,10 @@ import pytest
 from emg_examples import RATE, rectified_emg
 from scipy.signal import butter, filtfilt, sosfiltfilt
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
+from nwb_autolfads.estimators.base import Making
 from nwb_autolfads.estimators.lowpass import CUTOFFS_HZ, LowPass
+from nwb_autolfads.estimators.registry import entry_of
 
 
 def noise_with_bandwidth(bandwidth, n_bins=10_000, n_muscles=2, seed=0):
@@ -100,7 +102,8 @@ def test_automatic_cutoff_is_near_the_true_bandwidth(bandwidth):
         return np.mean((LowPass(cutoff).estimate(emg)["activation"].values - mean) ** 2)
 
     assert error(chosen) < 1.4 * min(error(cutoff) for cutoff in CUTOFFS_HZ)
-    assert error(chosen) < 0.8 * error(20.0)
+    # It stays at 20 Hz, or next to it, where nothing else is clearly better.
+    assert error(chosen) < (0.8 if bandwidth < 10 else 1.02) * error(20.0)
 
 
 def test_automatic_cutoff_comes_back_in_the_configuration_and_beats_a_poor_one():
@@ -186,3 +189,13 @@ def test_estimating_before_the_automatic_choice_says_to_fit_first():
     emg = rectified_emg(np.random.default_rng(8).uniform(0.1, 2, (500, 1)))
     with pytest.raises(ConfigError, match="Call fit"):
         LowPass("auto").estimate(emg)
+
+
+def test_what_version_0_1_0_chose_a_cutoff_by_is_taken_and_said():
+    with pytest.warns(NwbAutolfadsWarning, match="`block_ms` of LowPass is not used any more"):
+        assert LowPass("auto", block_ms=20.0).cutoff == "auto"
+    with pytest.warns(NwbAutolfadsWarning, match="`seed` of LowPass is not used any more"):
+        made = entry_of("LowPass").make({"cutoff": 5.0, "seed": 3}, Making(seed=1))
+    assert made.cutoff == 5.0
+    with pytest.raises(TypeError, match="no argument 'width'"):
+        LowPass(width=3)
