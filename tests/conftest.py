@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nwb_autolfads.results.versions import version
+
+REQUIRE_VALID = version._require_valid
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -13,6 +16,20 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"real recordings are not here: {SHARED_DATA} does not exist")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_validation():
+    """Write results without validating them before they take their place: three quarters of the time of a command."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(version, "_require_valid", lambda *_: None)
+        yield
+
+
+@pytest.fixture
+def validating(monkeypatch):
+    """Write results as users do: validated before they take their place."""
+    monkeypatch.setattr(version, "_require_valid", REQUIRE_VALID)
 
 
 @pytest.fixture

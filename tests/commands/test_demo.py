@@ -19,7 +19,7 @@ def short(monkeypatch):
     monkeypatch.setattr(demo, "SHORT_TRAINING", {"posterior_samples": 2, "training": training})
 
 
-def test_the_demo_leaves_a_file_a_report_and_scores_that_can_be_checked(short, tmp_path, capsys):
+def test_the_demo_leaves_a_file_a_report_and_scores_that_can_be_checked(short, validating, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["demo", "--out", str(tmp_path / "demo"), "--seed", "1", "--json"])
     assert not ended.value.code

@@ -46,7 +46,7 @@ def test_the_page_to_start_with_runs_from_top_to_bottom(tmp_path, monkeypatch, c
     assert Path("session_activation.html").is_file()
 
 
-def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
+def test_the_commands_of_the_readme_run(validating, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     simulate_session("session.nwb", duration=5.0)
     Path("tiny.yaml").write_text(TINY_TRAINING)

@@ -17,7 +17,6 @@ from nwb_autolfads.evaluation import write_csv, write_netcdf
 from nwb_autolfads.files import atomic
 from nwb_autolfads.files.atomic import write_bytes, write_text
 from nwb_autolfads.results.read import list_estimates
-from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 from nwb_autolfads.simulate import simulate_session
 
@@ -27,12 +26,6 @@ DISK_BYTES = 12_000_000
 @pytest.fixture(scope="module")
 def estimate():
     return make_estimate(make_emg(n_bins=10_000), everything=False)
-
-
-@pytest.fixture(autouse=True)
-def _without_validation(monkeypatch):
-    """Slow, and no part of what is tested here."""
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
 
 
 @pytest.fixture

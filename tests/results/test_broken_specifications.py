@@ -8,7 +8,7 @@ from nwb_autolfads.errors import SourceError
 from nwb_autolfads.results.write import write_activation
 
 
-def test_broken_specifications_are_named_and_nothing_is_written(tmp_path):
+def test_broken_specifications_are_named_and_nothing_is_written(validating, tmp_path):
     session = write_session(tmp_path / "session.nwb")
     with h5py.File(session, "r+") as file:
         (cached,) = file["specifications/core"].values()

@@ -15,7 +15,6 @@ from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.results.comparison import read_comparison, write_comparison, write_comparisons
 from nwb_autolfads.results.read import list_estimates
-from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 OURS = ("/processing/behavior/cortex", "/specifications")
@@ -30,11 +29,6 @@ def written_once(tmp_path_factory):
 @pytest.fixture
 def result(written_once, tmp_path):
     return Path(shutil.copy(written_once, tmp_path))
-
-
-@pytest.fixture
-def _without_validation(monkeypatch):
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
 
 
 def scores():
@@ -65,7 +59,6 @@ def test_scores_come_back_with_their_dimensions_order_units_and_settings(result)
     xr.testing.assert_identical(read_comparison(result), scores())
 
 
-@pytest.mark.usefixtures("_without_validation")
 def test_every_score_is_a_row_that_plain_pynwb_shows(result):
     write_comparison(scores(), result)
     with NWBHDF5IO(result, "r") as io:
@@ -80,7 +73,6 @@ def test_every_score_is_a_row_that_plain_pynwb_shows(result):
     )
 
 
-@pytest.mark.usefixtures("_without_validation")
 def test_scores_against_truth_find_their_place(result):
     emg = make_emg()
     estimate = make_estimate(emg)
@@ -90,7 +82,6 @@ def test_scores_against_truth_find_their_place(result):
     xr.testing.assert_identical(read_comparison(result, "truth").drop_attrs(deep=False), found)
 
 
-@pytest.mark.usefixtures("_without_validation")
 def test_nothing_else_changes_and_replacing_does_not_let_the_file_grow(result):
     before = tree(result, OURS)
     write_comparison(scores(), result, name="cortex")
@@ -102,7 +93,6 @@ def test_nothing_else_changes_and_replacing_does_not_let_the_file_grow(result):
     assert list_estimates(result) == ["AutoLFADS"]
 
 
-@pytest.mark.usefixtures("_without_validation")
 def test_names_that_are_taken_and_scores_without_a_place_are_refused(result):
     write_comparison(scores(), result)
     with pytest.raises(OutputError, match="processing/behavior/comparison: the name is in the file already"):
@@ -111,13 +101,17 @@ def test_names_that_are_taken_and_scores_without_a_place_are_refused(result):
         write_comparison(scores(), result, name="AutoLFADS", overwrite=True)
     with pytest.raises(OutputError, match=r"score 'r2' has dimensions \('estimator', 'unit'\)"):
         write_comparison(xr.Dataset({"r2": (("estimator", "unit"), np.ones((1, 1)))}), result, name="other")
+    named = xr.Dataset({"r2": (("estimator", "unit"), np.ones((1, 1)))}, {"estimator": ["LowPass"], "unit": ["u0"]})
+    with pytest.raises(OutputError, match=r"score 'r2' has dimensions \('estimator', 'unit'\)"):
+        write_comparison(named, result, name="other")
+    with pytest.raises(OutputError, match=r"score 'r2' has dimensions \('estimator', 'muscle'\)"):
+        write_comparison(scores()[["r2"]].isel(fold=0).drop_vars("muscle"), result, name="other")
     with pytest.raises(OutputError, match="the comparison has no score"):
         write_comparison(xr.Dataset(), result, name="other")
     with pytest.raises(SourceError, match=r"no comparison is called 'other'\. In the file there are comparison"):
         read_comparison(result, "other")
 
 
-@pytest.mark.usefixtures("_without_validation")
 def test_several_are_written_together_or_not_at_all(result):
     both = {name: scores().assign_attrs(description=name) for name in ("cortex", "force")}
     write_comparisons(both, result)

@@ -10,7 +10,6 @@ from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.results.read import read_activation
-from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 ESTIMATE = "processing/behavior/AutoLFADS"
@@ -21,9 +20,7 @@ MUSCLES = "processing/behavior/muscles"
 @pytest.fixture(scope="module")
 def written_once(tmp_path_factory):
     source = write_session(tmp_path_factory.mktemp("session") / "session.nwb")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(version, "_require_valid", lambda *_: None)
-        return write_activation(make_estimate(make_emg()), source, link=True)
+    return write_activation(make_estimate(make_emg()), source, link=True)
 
 
 @pytest.fixture

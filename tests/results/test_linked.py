@@ -86,8 +86,7 @@ def test_an_estimate_that_does_not_know_its_file_names_the_one_it_was_written_fr
         assert (attrs["source_identifier"], attrs["source_file"]) == (IDENTIFIER, "session.nwb")
 
 
-def test_further_estimates_of_the_same_source_can_join_it(linked, tmp_path, monkeypatch):
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
+def test_further_estimates_of_the_same_source_can_join_it(linked, tmp_path):
     path = Path(shutil.copy(linked, tmp_path))
     write_activation(make_estimate(make_emg(), estimator="LowPass"), path, in_place=True)
     assert list_estimates(path) == ["AutoLFADS", "LowPass"]
@@ -100,7 +99,6 @@ def test_a_source_that_is_read_only_is_enough(session, estimate, monkeypatch):
     asked = []
     real = version.check_outputs
     monkeypatch.setattr(version, "check_outputs", lambda all_, *how: asked.append(all_[0].n_bytes) or real(all_, *how))
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
     write_activation(estimate, session, link=True)
     assert asked[0] < version.OVERHEAD_BYTES + session.stat().st_size  # the source needs no second copy
 
@@ -110,8 +108,7 @@ def test_naming_the_source_and_writing_into_it_exclude_each_other(session, estim
         write_activation(estimate, session, in_place=True, link=True)
 
 
-def test_a_subject_with_an_age_range_and_unknown_birth_is_taken_over(tmp_path, estimate, monkeypatch):
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
+def test_a_subject_with_an_age_range_and_unknown_birth_is_taken_over(tmp_path, estimate):
     path = write_session(tmp_path / "session.nwb")
     with h5py.File(path, "r+") as file:
         del file["general/subject/age"]
@@ -144,8 +141,7 @@ def test_a_source_that_was_replaced_by_another_of_the_same_size_and_time_is_refu
         write_activation(estimate, session, source_state=seen)
 
 
-def test_a_source_that_is_the_same_still_is_written(session, estimate, monkeypatch):
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
+def test_a_source_that_is_the_same_still_is_written(session, estimate):
     assert write_activation(estimate, session, source_state=FileState.of(session)).is_file()
 
 

@@ -17,7 +17,6 @@ from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.read import list_estimates
-from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 DATA = "acquisition/beside/data"
@@ -34,9 +33,8 @@ def estimate():
 
 
 @pytest.fixture
-def session(written_once, tmp_path, monkeypatch):
+def session(written_once, tmp_path):
     """A session with a series in a file beside it, which has its data in a third one."""
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)  # slow, and not what is tested
     session = Path(shutil.copy(written_once, tmp_path))
     with h5py.File(session, "r+") as file, h5py.File(tmp_path / "near.h5", "w") as near:
         file.copy("acquisition/EMG", near, "beside")

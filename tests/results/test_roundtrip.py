@@ -18,7 +18,6 @@ from pynwb import NWBHDF5IO
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.results import read
 from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
-from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 WEIGHTS = np.random.default_rng(0).bytes(100_000)
@@ -40,17 +39,6 @@ def result(tmp_path_factory, written_once):
     """A file with an estimate without gaps, and its weights, for tests that only read."""
     target = tmp_path_factory.mktemp("result") / "result.nwb"
     return write_activation(make_estimate(make_emg(), seed=3), written_once, target, weights=WEIGHTS)
-
-
-@pytest.fixture
-def validating():
-    """Asked for by tests that want the result validated before it takes its place, which is slow."""
-
-
-@pytest.fixture(autouse=True)
-def _validate_only_when_asked(request, monkeypatch):
-    if "validating" not in request.fixturenames:
-        monkeypatch.setattr(version, "_require_valid", lambda *_: None)
 
 
 @pytest.mark.parametrize(("gap", "everything"), [(True, True), (False, False)], ids=["all_of_it", "activation_alone"])

@@ -11,15 +11,9 @@ from nwb_examples import make_emg, make_estimate, write_session
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.results import read
 from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
-from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
 ESTIMATE = "processing/behavior/AutoLFADS"
-
-
-@pytest.fixture(autouse=True)
-def _without_validation(monkeypatch):
-    monkeypatch.setattr(version, "_require_valid", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

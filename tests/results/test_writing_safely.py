@@ -44,17 +44,6 @@ def session(written_once, tmp_path):
     return Path(shutil.copy(written_once, tmp_path))
 
 
-@pytest.fixture
-def validating():
-    """Asked for by tests that want the result validated before it takes its place, which is slow."""
-
-
-@pytest.fixture(autouse=True)
-def _validate_only_when_asked(request, monkeypatch):
-    if "validating" not in request.fixturenames:
-        monkeypatch.setattr(version, "_require_valid", lambda *_: None)
-
-
 @pytest.fixture(scope="module")
 def estimate():
     """An estimate of activation alone, for tests of what is around it."""
