@@ -21,7 +21,7 @@ def test_public_name_takes_the_arguments_of_then(name):
     assert name in nal.__all__
     arguments = THEN["names"][name]
     if arguments is not None:
-        assert set(arguments) <= inspect.signature(getattr(nal, name)).parameters.keys()
+        inspect.signature(getattr(nal, name)).bind_partial(**dict.fromkeys(arguments))  # TypeError for one it lacks
 
 
 @pytest.mark.parametrize("name", THEN["commands"])
