@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nwb_autolfads.validation import Settings
+from nwb_autolfads.validation import MAX_SEED, Settings
 
 Method = Literal["pca", "nmf"]
 _BLOCK = "Length of a hidden block, for `components: auto`; nothing: three times that of the noise."
@@ -21,6 +21,8 @@ class LowPassSettings(Settings):
         json_schema_extra={"unit": "Hz"},
     )
     order: int = Field(4, ge=1, le=12, description="Order of the Butterworth filter, which runs both ways.")
+    block_ms: float | None = Field(None, gt=0, le=10_000, description="Of version 0.1.0; not used any more.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="Of version 0.1.0; not used any more.")
 
 
 class LowPassSubspaceSettings(LowPassSettings):

@@ -84,6 +84,13 @@ def test_settings_file_is_taken_and_its_old_names_are_said():
     assert estimator.config["training"]["decay_epochs"] == 8  # of the preset
 
 
+def test_settings_of_the_low_pass_that_are_not_used_any_more_are_taken_and_said(tmp_path):
+    (tmp_path / "settings.yaml").write_text("lowpass: {cutoff: 8.0, block_ms: 40.0, seed: 3}\n")
+    settings = read_settings(tmp_path / "settings.yaml").estimators["lowpass"]
+    with pytest.warns(NwbAutolfadsWarning, match="^`block_ms` of LowPass is not used any more: "):
+        assert registry.entry_of("LowPass").make(settings, Making()).cutoff == 8.0
+
+
 def test_setting_under_both_of_its_names_is_refused():
     with (
         pytest.warns(NwbAutolfadsWarning),
