@@ -64,8 +64,7 @@ class AutoLFADSConfig(RenamedSettings):
     def _windows_move_on(self) -> Self:
         if self.window_overlap_ms >= self.window_ms:
             raise ValueError(f"window_overlap_ms {self.window_overlap_ms:g} must be less than {self.window_ms:g}")
-        masks = self.inference_folds * self.inference_passes if self.masking == "blocks" else 1
-        runs = masks * self.posterior_samples
+        runs = self.inference_folds * self.inference_passes * self.posterior_samples
         if runs > MOST_RUNS:
             raise ValueError(
                 f"posterior_samples, inference_folds and inference_passes make {runs} runs of the model "
