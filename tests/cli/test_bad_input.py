@@ -143,7 +143,7 @@ def test_more_names_than_columns_are_refused(refusal, session):
     [
         ("preprocessing:\n  highpass_hz: -1\n", "preprocessing.highpass_hz"),
         ("preprocesing: {}\n", "preprocesing"),
-        ("lowpass:\n  magic: 1\n", "there is no setting lowpass.magic. Known are cutoff, order."),
+        ("lowpass:\n  magic: 1\n", "there is no setting lowpass.magic. Known are cutoff, order, block_ms, seed."),
         ("a: &a [1]\nb: *a\n", "aliases"),
         ("{", "is not YAML"),
         ("- 1\n", "all of it is [1], no settings"),

@@ -26,7 +26,13 @@ def begun_to_write(folder, process):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_to_end_leaves_nothing(number, tmp_path):
     arguments = ["simulate", str(tmp_path / "session.nwb"), "--duration", "60"]
-    process = subprocess.Popen([*RUN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*RUN, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # also where the tests run under nohup
+    )
     begun_to_write(tmp_path, process)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
