@@ -46,8 +46,10 @@ ESTIMATORS = (
     "lowpass",
     "lowpass:cutoff=auto",
     "subspace:cutoff=auto",
-    "wiener",
+    "bayes:temper=1",
     "bayes",
+    "statespace",
+    "wiener",
     "autolfads:training.budget_s=null",
 )
 OF_MAKING = ("preset", "minutes")
