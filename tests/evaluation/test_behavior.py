@@ -257,7 +257,7 @@ def test_what_is_not_there_is_named_with_what_is(session_file, tmp_path):
     with refused(
         SourceError,
         f"{session_file}, processing/behavior/elbow: there is no such series of numbers",
-        "nwb-autolfads inspect FILE lists what is there",
+        "See `nwb-autolfads inspect FILE` for what is there",
     ):
         read_behavior(session_file, ["processing/behavior/elbow"])
     bare = save(new_nwbfile(), tmp_path / "bare.nwb")

@@ -126,7 +126,7 @@ def _matching(series: list[tuple[str, TimeSeries]], pattern: str, file: str) -> 
             "there is no such series of numbers",
             file=file,
             obj=pattern,
-            way_out="nwb-autolfads inspect FILE lists what is there",
+            way_out="See `nwb-autolfads inspect FILE` for what is there",
         )
     return found
 
