@@ -94,8 +94,10 @@ def second_step(
         processes[str(name)] = process = choose(x, expected, segments, float(concentrations[j]))
         activation[:, j], std[:, j] = smooth(x, expected, segments, process, unresolved=UNRESOLVED)
     relative = std / activation
-    linear, shares = _linear(emg if hidden is None else emg.where(~hidden[:, None]), processes)
-    share = np.where(np.isfinite(linear), [shares[name] for name in processes], 1.0)
+    if hidden is not None:  # a filter knows nothing of a bin that is hidden in all muscles
+        return SecondStep(activation, std, processes, dict.fromkeys(processes, 1.0))
+    linear, shares = _linear(emg, processes)
+    share = np.where(seen & np.isfinite(linear), [shares[name] for name in processes], 1.0)
     activation = np.exp(share * np.log(activation) + (1 - share) * np.log(np.where(share < 1, linear, 1.0)))
     return SecondStep(activation, activation * relative, processes, shares)
 
