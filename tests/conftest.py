@@ -6,7 +6,7 @@ import pytest
 
 from nwb_autolfads.results.versions import version
 
-REQUIRE_VALID = version._require_valid
+REQUIRE_VALID = version.require_valid
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -22,14 +22,14 @@ def shared_data() -> Path:
 def _without_validation():
     """Write results without validating them before they take their place: three quarters of the time of a command."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(version, "_require_valid", lambda *_: None)
+        patch.setattr(version, "require_valid", lambda *_: None)
         yield
 
 
 @pytest.fixture
 def validating(monkeypatch):
     """Write results as users do: validated before they take their place."""
-    monkeypatch.setattr(version, "_require_valid", REQUIRE_VALID)
+    monkeypatch.setattr(version, "require_valid", REQUIRE_VALID)
 
 
 @pytest.fixture

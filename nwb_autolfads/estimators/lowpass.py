@@ -23,8 +23,6 @@ from nwb_autolfads.validation import checked
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
 USUAL_HZ = 20.0
-NOT_USED = ("block_ms", "seed")
-"""What 0.1.0 chose the cutoff by: taken, and said."""
 WINDOW_MS = 512.0
 SIGNAL_UNTIL_HZ = 45.0
 """What is faster is noise."""
@@ -48,6 +46,8 @@ class LowPass(Estimator):
         muscles (`choose_cutoff`).
     order : int
         Order of the Butterworth filter, before it is doubled by running both ways.
+    block_ms, seed : optional
+        Of version 0.1.0; not used any more.
 
     Raises
     ------
@@ -57,18 +57,28 @@ class LowPass(Estimator):
 
     name = "LowPass"
 
-    def __init__(self, cutoff: float | Literal["auto"] = 20.0, *, order: int = 4, **of_before: Any) -> None:
-        _without(of_before)
+    def __init__(
+        self,
+        cutoff: float | Literal["auto"] = 20.0,
+        *,
+        order: int = 4,
+        block_ms: float | None = None,
+        seed: int | None = None,
+    ) -> None:
+        for argument, value in (("block_ms", block_ms), ("seed", seed)):
+            if value is not None:
+                message = (
+                    f"`{argument}` of LowPass is not used any more: the spectra of the recording choose the cutoff"
+                )
+                warnings.warn(message, NwbAutolfadsWarning, stacklevel=2)
         settings = checked(LowPassSettings, {"cutoff": cutoff, "order": order})
         self.cutoff, self.order = settings.cutoff, settings.order
         self.cutoff_: float | None = None if settings.cutoff == "auto" else settings.cutoff
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], making: Making) -> Self:
-        """Make the estimator from its part of a settings file; see `Estimator.from_settings`."""
-        of_before = {key: settings[key] for key in NOT_USED if key in settings}
-        _without(of_before)
-        return super().from_settings({key: each for key, each in settings.items() if key not in of_before}, making)
+        """Make the estimator from its part of a settings file, which the seed of the run is not for."""
+        return super().from_settings({"seed": None, **settings}, making)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -96,15 +106,6 @@ class LowPass(Estimator):
         if self.cutoff_ is None:
             raise ConfigError("cutoff='auto' has not been chosen yet", way_out="Call fit(emg) first")
         return self.cutoff_
-
-
-def _without(of_before: Mapping[str, Any]) -> None:
-    """Say what is not used any more; TypeError for what never was an argument."""
-    for name in of_before:
-        if name not in NOT_USED:
-            raise TypeError(f"LowPass() has no argument {name!r}")
-        message = f"`{name}` of LowPass is not used any more: the cutoff is chosen by the recording's spectra"
-        warnings.warn(message, NwbAutolfadsWarning, stacklevel=3)
 
 
 def choose_cutoff(observed: ObservedEmg, order: int) -> float:

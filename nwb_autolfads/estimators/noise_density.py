@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from nwb_autolfads.estimators.noise_length import over_slow_average
 from nwb_autolfads.segments import Segments
 
-SLOW_MS = 20.0
-"""Width (standard deviation) of the average that is taken for the mean."""
 BAND_HZ = (25.0, 50.0)
 """Where the density is taken: activation is mostly slower, and the noise of short potentials only fades above."""
-LARGEST_RATIO = 10.0
 WINDOW_BINS = 128
 SHORTEST_BINS = 32
 LEAST, MOST, UNKNOWN = 0.05, 50.0, 1.0
@@ -50,11 +47,7 @@ def noise_density(
         values, known = np.asarray(x[rows], np.float64), seen[rows]
         if len(values) < SHORTEST_BINS:
             continue
-        share = gaussian_filter1d(known.astype(np.float64), SLOW_MS * rate / 1000, axis=0)
-        mean = gaussian_filter1d(np.where(known, values, 0), SLOW_MS * rate / 1000, axis=0)
-        ratio = values * share / np.maximum(mean, np.finfo(float).tiny)
-        noise = np.where(known, np.minimum(ratio, LARGEST_RATIO) - 1, 0)
-        found, used = _density(noise, known, rate)
+        found, used = _density(over_slow_average(values, known, rate) - 1, known, rate)
         power += found
         weight += used
     measured = np.divide(power, weight, out=np.full(len(power), UNKNOWN), where=weight > 0)

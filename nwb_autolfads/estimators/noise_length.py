@@ -48,11 +48,9 @@ def noise_length(x: NDArray[np.floating], segments: Segments, rate: float) -> fl
     for rows in segments.slices:
         segment = np.asarray(x[rows], np.float64)
         known = np.isfinite(segment)
-        segment = np.where(known, segment, _mean_of_known(segment, known))
-        ratio = segment / gaussian_filter1d(segment, SLOW_MS * rate / 1000, axis=0)
-        ratio = np.minimum(ratio, LARGEST_RATIO)
-        ratio -= ratio.mean(axis=0)
-        ratio[~known] = 0
+        ratio = over_slow_average(segment, known, rate)
+        mean = (ratio * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        ratio = np.where(known, ratio - mean, 0)
         for lag in range(min(bins[1] + 1, len(ratio))):
             products[lag] += (ratio[: len(ratio) - lag] * ratio[lag:]).sum(axis=0)
     correlation = products / products[0]
@@ -62,10 +60,13 @@ def noise_length(x: NDArray[np.floating], segments: Segments, rate: float) -> fl
     return float(np.median(first)) * 1000 / rate
 
 
-def _mean_of_known(segment: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the mean of what is known of each muscle, 1 where nothing is."""
-    n_known = known.sum(axis=0)
-    return np.where(n_known > 0, np.where(known, segment, 0).sum(axis=0) / np.maximum(n_known, 1), 1.0)
+def over_slow_average(x: NDArray[np.float64], known: NDArray[np.bool_], rate: float) -> NDArray[np.float64]:
+    """Return EMG of one segment over a slow average of what is known of it, at most `LARGEST_RATIO`, 1 elsewhere."""
+    width = SLOW_MS * rate / 1000
+    share = gaussian_filter1d(known.astype(np.float64), width, axis=0)
+    mean = gaussian_filter1d(np.where(known, x, 0), width, axis=0)
+    ratio = np.where(known, x, 1) * share / np.maximum(mean, np.finfo(float).tiny)
+    return np.where(known, np.minimum(ratio, LARGEST_RATIO), 1.0)
 
 
 def hidden_block_ms(x: NDArray[np.floating], segments: Segments, rate: float, *, shortest: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +35,8 @@ class ObservedEmg:
         Where there are no gaps.
     usable : array of bool, (muscle,)
         Which columns of the source ``values`` holds.
+    muscles : tuple of str
+        Their names.
     file : str
         Where the EMG is from, for messages.
     """
@@ -42,6 +45,7 @@ class ObservedEmg:
     rate: float
     segments: Segments
     usable: NDArray[np.bool_]
+    muscles: tuple[str, ...]
     file: str = ""
 
     @cached_property
@@ -53,6 +57,15 @@ class ObservedEmg:
     def filled(self) -> NDArray[np.float64]:
         """The values, with `FLOOR` where they are missing: for what must not meet NaN and heeds `seen`."""
         return self.values if self.seen.all() else np.where(self.seen, self.values, FLOOR)
+
+    def require_fitted(self, estimator: str, fitted: Collection[str]) -> None:
+        """Raise `SignalError` where there is a muscle that ``estimator`` was not fitted on."""
+        if others := [muscle for muscle in self.muscles if muscle not in fitted]:
+            raise SignalError(
+                f"{estimator} was fitted on {', '.join(fitted)}, not on {', '.join(others)}",
+                file=self.file,
+                way_out="Call fit(emg) again",
+            )
 
     def spread(self, columns: NDArray[np.floating]) -> NDArray[np.float32]:
         """Put ``(time, usable muscle)`` back among all muscles, NaN where a muscle is unusable."""
@@ -93,9 +106,9 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
             "See the quality report of preprocessing for the reasons",
         )
     values = emg.values[:, usable].astype(np.float64)
-    muscles = emg["muscle"].values[usable]
+    muscles = tuple(str(muscle) for muscle in emg["muscle"].values[usable])
     for muscle, column in zip(muscles, values.T, strict=True):
-        _check_muscle(emg, str(muscle), column)
+        _check_muscle(emg, muscle, column)
     n_raised = int(np.count_nonzero(values <= 0))
     if n_raised:
         warnings.warn(
@@ -103,7 +116,8 @@ def observe(emg: xr.DataArray) -> ObservedEmg:
             NwbAutolfadsWarning,
             stacklevel=3,
         )
-    return ObservedEmg(np.maximum(values, FLOOR), float(emg.attrs["rate"]), Segments.of(emg), usable, file_of(emg))
+    floored = np.maximum(values, FLOOR)
+    return ObservedEmg(floored, float(emg.attrs["rate"]), Segments.of(emg), usable, muscles, file_of(emg))
 
 
 def usable_muscles(emg: xr.DataArray) -> NDArray[np.bool_]:

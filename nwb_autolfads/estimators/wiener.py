@@ -121,7 +121,7 @@ class WienerSmoother(Estimator):
             lost=lost,
             passed=passed,
             means=np.nanmean(observed.values, axis=0),
-            muscles=_names(emg, observed),
+            muscles=observed.muscles,
             rate=observed.rate,
             window=found.window,
             noise_share=noise[slow].sum(axis=0) / found.power[slow].sum(axis=0),
@@ -136,7 +136,7 @@ class WienerSmoother(Estimator):
         to the activation, as noise multiplies. It is that of bins with all muscles known around them.
         """
         observed = observe(emg)
-        smooth = self._smooth(emg, observed, observed.seen)
+        smooth = self._smooth(observed, observed.seen)
         for segment in observed.segments:
             width = max(1, min(round(NEARBY_MS / 1e3 * observed.rate), segment.n_samples))
             seen = observed.seen[segment.rows]
@@ -153,7 +153,7 @@ class WienerSmoother(Estimator):
         A linear filter undershoots beside a burst, which would be a very confident prediction.
         """
         observed = observe(emg)
-        predicted = self._smooth(emg, observed, observed.seen & ~hidden[:, None])
+        predicted = self._smooth(observed, observed.seen & ~hidden[:, None])
         width = round(NEARBY_MS / 1e3 * observed.rate)
         for rows in observed.segments.slices:
             averages = moving_average(observed.filled[rows], (~hidden[rows]).astype(np.float64), width)
@@ -161,15 +161,15 @@ class WienerSmoother(Estimator):
                 predicted[rows] = np.maximum(predicted[rows], averages.min(axis=0))
         return observed.spread(predicted)
 
-    def _smooth(self, emg: xr.DataArray, observed: ObservedEmg, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _smooth(self, observed: ObservedEmg, known: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Smooth what is known, (time, usable muscle)."""
         fitted = self._fitted
         if fitted is None:
             raise ConfigError("the smoother has not been fitted yet", way_out="Call fit(emg) first")
-        if (fitted.muscles, fitted.rate) != (_names(emg, observed), observed.rate):
+        if (fitted.muscles, fitted.rate) != (observed.muscles, observed.rate):
             raise SignalError(
                 f"the smoother was fitted to {', '.join(fitted.muscles)} at {fitted.rate:g} Hz, this EMG is of "
-                f"{', '.join(_names(emg, observed))} at {observed.rate:g} Hz",
+                f"{', '.join(observed.muscles)} at {observed.rate:g} Hz",
                 file=observed.file,
                 way_out="Fit it to this EMG",
             )
@@ -178,9 +178,9 @@ class WienerSmoother(Estimator):
         for segment in observed.segments:
             rows = segment.rows
             deviation = np.where(known[rows], observed.filled[rows] - fitted.means, 0.0)
-            found = _convolve(deviation, kernel, fitted.window)
+            found = convolve(deviation, kernel, fitted.window)
             for _ in range(0 if known[rows].all() else REPLACEMENTS):
-                found = _convolve(np.where(known[rows], deviation, found), kernel, fitted.window)
+                found = convolve(np.where(known[rows], deviation, found), kernel, fitted.window)
             smooth[rows] = found + fitted.means
         return np.maximum(smooth, FLOOR)
 
@@ -230,13 +230,13 @@ def _with_others(coherence: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _kernel(fitted: _Fitted) -> NDArray[np.complex128]:
-    """Return the filter's transform over a block of `_convolve`, (frequency, to muscle, from muscle)."""
+    """Return the filter's transform over a block of `convolve`, (frequency, to muscle, from muscle)."""
     response = np.roll(np.fft.irfft(fitted.gains, fitted.window, axis=0), fitted.window // 2, axis=0)
     response *= tukey(fitted.window + 1, 0.5)[:-1, None, None]
     return np.fft.rfft(response, _BLOCK_IN_WINDOWS * fitted.window, axis=0)
 
 
-def _convolve(x: NDArray[np.float64], kernel: NDArray[np.complex128], window: int) -> NDArray[np.float64]:
+def convolve(x: NDArray[np.float64], kernel: NDArray[np.complex128], window: int) -> NDArray[np.float64]:
     """Filter one segment, (time, muscle), mirrored at its ends: overlapping blocks, so that memory stays bounded."""
     half, block = window // 2, _BLOCK_IN_WINDOWS * window
     mirrored = np.pad(x, ((half, half + block), (0, 0)), mode="symmetric")
@@ -246,7 +246,3 @@ def _convolve(x: NDArray[np.float64], kernel: NDArray[np.complex128], window: in
         filtered = np.fft.irfft((kernel @ spectrum[:, :, None])[:, :, 0], block, axis=0)
         smooth[first : first + step] = filtered[window:][: min(step, len(x) - first)]
     return smooth
-
-
-def _names(emg: xr.DataArray, observed: ObservedEmg) -> tuple[str, ...]:
-    return tuple(str(name) for name in emg["muscle"].values[observed.usable])

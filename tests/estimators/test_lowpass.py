@@ -197,5 +197,3 @@ def test_what_version_0_1_0_chose_a_cutoff_by_is_taken_and_said():
     with pytest.warns(NwbAutolfadsWarning, match="`seed` of LowPass is not used any more"):
         made = entry_of("LowPass").make({"cutoff": 5.0, "seed": 3}, Making(seed=1))
     assert made.cutoff == 5.0
-    with pytest.raises(TypeError, match="no argument 'width'"):
-        LowPass(width=3)

@@ -12,7 +12,7 @@ from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.observed import observe
 from nwb_autolfads.estimators.spectra import noise_spectra, shared_noise, spectra
-from nwb_autolfads.estimators.wiener import WienerSmoother, _convolve
+from nwb_autolfads.estimators.wiener import WienerSmoother, convolve
 
 CORNER_HZ = 4.0
 MIX = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
@@ -126,7 +126,7 @@ def test_filtering_is_a_plain_sum_over_muscles_and_lags(n):
     for t in range(n):
         for lag in range(window):
             expected[t] += response[lag] @ mirrored[first + t - (lag - window // 2)]
-    found = _convolve(x, np.fft.rfft(response, 4 * window, axis=0), window)
+    found = convolve(x, np.fft.rfft(response, 4 * window, axis=0), window)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 

@@ -157,7 +157,7 @@ def test_the_muscles_table_goes_with_the_last_estimate_that_uses_it(session):
 
 
 @pytest.mark.parametrize(
-    ("moment", "fault"), [("_copy", SystemExit), ("_add", RuntimeError), ("_require_valid", KeyboardInterrupt)]
+    ("moment", "fault"), [("_copy", SystemExit), ("_add", RuntimeError), ("require_valid", KeyboardInterrupt)]
 )
 @pytest.mark.parametrize("in_place", [False, True], ids=["new_file", "in_place"])
 def test_a_fault_half_way_leaves_everything_as_it_was(session, estimate, monkeypatch, moment, fault, in_place):
@@ -227,7 +227,7 @@ def test_a_source_that_changes_meanwhile_is_not_overwritten(session, estimate, m
         with h5py.File(session, "r+") as file:
             file.attrs["changed"] = 1
 
-    monkeypatch.setattr(version, "_require_valid", change)
+    monkeypatch.setattr(version, "require_valid", change)
     with pytest.raises(OutputError, match="changed by another program"):
         write_activation(estimate, session, in_place=True)
     assert list_estimates(session) == []

@@ -14,6 +14,7 @@ from nwb_autolfads.search.renamed import RenamedSettings, warn_of_old_names, wit
 Preset = Literal["quick", "paper"]
 LONGEST_MINUTES = 100_000
 MOST_RUNS = 10_000
+"""Of the model for each window at inference: masks times posterior samples."""
 
 
 class AutoLFADSConfig(RenamedSettings):
@@ -64,6 +65,10 @@ class AutoLFADSConfig(RenamedSettings):
     def _windows_move_on(self) -> Self:
         if self.window_overlap_ms >= self.window_ms:
             raise ValueError(f"window_overlap_ms {self.window_overlap_ms:g} must be less than {self.window_ms:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _runs_are_not_too_many(self) -> Self:
         runs = self.inference_folds * self.inference_passes * self.posterior_samples
         if runs > MOST_RUNS:
             raise ValueError(

@@ -216,7 +216,7 @@ class AutoLFADS(Estimator):
         for column in self.history[0] if self.history else ():
             values = np.array([row[column] for row in self.history])
             variables[f"search_{column}"] = (("search_row",), values)
-        return self._dataset(emg, variables, fused.said() if fused else {})
+        return self._dataset(emg, variables, fused.as_config() if fused else {})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict activation where it is hidden, from what is not; raises what `estimate` does.

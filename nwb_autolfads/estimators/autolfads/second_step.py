@@ -30,7 +30,6 @@ from nwb_autolfads.estimators.wiener import WienerSmoother
 
 Floats = NDArray[np.float64]
 
-
 STATE_SPACE_SHARE = 1 / 3
 """Of the state-space smoother in the mean of logarithms, where the noise of each muscle is its own."""
 ALL_SHARED = 0.3
@@ -45,7 +44,7 @@ class SecondStep(NamedTuple):
     processes: dict[str, Process]
     shares: dict[str, float]
 
-    def said(self) -> dict[str, dict[str, dict[str, float]]]:
+    def as_config(self) -> dict[str, dict[str, dict[str, float]]]:
         """Return what was chosen for each muscle, for the estimate's configuration."""
         chosen = {m: p.numbers() | {"state_space_share": self.shares[m]} for m, p in self.processes.items()}
         return {"second_step_of": chosen}

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.settings import Amplitudes, BayesianFilterSettings, Observation, Transition
@@ -145,8 +145,7 @@ class BayesianFilter(Estimator):
         if self.transition == "euler":
             limit = np.minimum(limit, 0.999 * spacing**2 * observed.rate / 2)
         best = _compass_search(log_predictive, _START[self.amplitudes], (self.diffusion, self.jump), limit)
-        muscles = emg["muscle"].values[observed.usable]
-        self.fitted_ = {str(m): (float(a), float(b)) for m, a, b in zip(muscles, *best, strict=True)}
+        self.fitted_ = {m: (float(a), float(b)) for m, a, b in zip(observed.muscles, *best, strict=True)}
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
@@ -156,18 +155,18 @@ class BayesianFilter(Estimator):
         the filter, before): the belief is nearly the uniform one there.
         """
         observed = observe(emg)
-        activation, std = self._infer(emg, observed, None)
+        activation, std = self._infer(observed, None)
         return self._dataset(emg, {"activation": observed.spread(activation), "activation_std": observed.spread(std)})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict activation from the visible bins alone; the filter from the visible past alone."""
         observed = observe(emg)
-        return observed.spread(self._infer(emg, observed, ~hidden)[0])
+        return observed.spread(self._infer(observed, ~hidden)[0])
 
     def _infer(
-        self, emg: xr.DataArray, observed: ObservedEmg, visible: NDArray[np.bool_] | None
+        self, observed: ObservedEmg, visible: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        diffusion, jump = self._settings([str(m) for m in emg["muscle"].values[observed.usable]])
+        diffusion, jump = self._settings(observed)
         mode = self.point == "mode"
         seen = observed.seen if visible is None else observed.seen & visible[:, None]
         model = self._model(observed, *self._grid(observed, visible), diffusion, jump, self._temper(observed, seen))
@@ -175,19 +174,16 @@ class BayesianFilter(Estimator):
         scale = np.where(_within_reach(observed, smooth=self.smooth), MEAN_OF_RECTIFIED[self.observation], np.nan)
         return scale * (beliefs.mode if mode else beliefs.mean), scale * beliefs.std
 
-    def _settings(self, muscles: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _settings(self, observed: ObservedEmg) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.diffusion is not None and self.jump is not None:
-            return np.full(len(muscles), float(self.diffusion)), np.full(len(muscles), float(self.jump))
+            n_muscles = len(observed.muscles)
+            return np.full(n_muscles, float(self.diffusion)), np.full(n_muscles, float(self.jump))
         if self.fitted_ is None:
             raise ConfigError(
                 "diffusion and jump have not been chosen yet", way_out="Call fit(emg) first, or give both"
             )
-        unknown = [muscle for muscle in muscles if muscle not in self.fitted_]
-        if unknown:
-            raise SignalError(
-                f"the filter was fitted on {sorted(self.fitted_)}, not on {unknown}", way_out="Call fit(emg) again"
-            )
-        diffusion, jump = np.array([self.fitted_[muscle] for muscle in muscles]).T
+        observed.require_fitted(self.name, self.fitted_)
+        diffusion, jump = np.array([self.fitted_[muscle] for muscle in observed.muscles]).T
         return diffusion, jump
 
     def _temper(self, observed: ObservedEmg, seen: NDArray[np.bool_]) -> NDArray[np.float64]:

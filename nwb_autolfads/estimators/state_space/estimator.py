@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.noise_density import noise_density
 from nwb_autolfads.estimators.observed import ObservedEmg, observe
@@ -40,12 +40,11 @@ class StateSpaceSmoother(Estimator):
     def fit(self, emg: xr.DataArray) -> Self:
         """Choose the process of each muscle of rectified EMG (time, muscle); `SignalError` where it is not that."""
         observed = observe(emg)
-        names = emg["muscle"].values[observed.usable]
         concentrations = 1 / noise_density(observed.filled, observed.seen, observed.segments, observed.rate)
         level = np.ones(len(observed.values))
         self.fitted_ = {
-            str(name): choose(x, level, observed.segments, float(k))
-            for name, x, k in zip(names, observed.values.T, concentrations, strict=True)
+            name: choose(x, level, observed.segments, float(k))
+            for name, x, k in zip(observed.muscles, observed.values.T, concentrations, strict=True)
         }
         return self
 
@@ -62,29 +61,24 @@ class StateSpaceSmoother(Estimator):
             If it is not rectified EMG, or has a usable muscle that `fit` did not.
         """
         observed = observe(emg)
-        mean, std = self._smooth(emg, observed, observed.values)
+        mean, std = self._smooth(observed, observed.values)
         return self._dataset(emg, {"activation": observed.spread(mean), "activation_std": observed.spread(std)})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict activation (time, muscle) from the visible bins alone; see `estimate` for what is raised."""
         observed = observe(emg)
-        return observed.spread(self._smooth(emg, observed, np.where(hidden[:, None], np.nan, observed.values))[0])
+        return observed.spread(self._smooth(observed, np.where(hidden[:, None], np.nan, observed.values))[0])
 
     def _smooth(
-        self, emg: xr.DataArray, observed: ObservedEmg, values: NDArray[np.float64]
+        self, observed: ObservedEmg, values: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.fitted_ is None:
-            raise ConfigError("nothing has been chosen yet", obj=self.name, way_out="Call fit(emg) first.")
-        names = [str(name) for name in emg["muscle"].values[observed.usable]]
-        if unknown := [name for name in names if name not in self.fitted_]:
-            raise SignalError(
-                f"the smoother was fitted on {', '.join(self.fitted_)}, not on {', '.join(unknown)}",
-                way_out="Call fit(emg) again.",
-            )
+            raise ConfigError("nothing has been chosen yet", obj=self.name, way_out="Call fit(emg) first")
+        observed.require_fitted(self.name, self.fitted_)
         level = np.ones(len(values))
         each = [
             smooth(x, level, observed.segments, self.fitted_[name], unresolved=UNRESOLVED)
-            for name, x in zip(names, values.T, strict=True)
+            for name, x in zip(observed.muscles, values.T, strict=True)
         ]
         mean, std = np.stack(each, axis=2)
         return mean, std

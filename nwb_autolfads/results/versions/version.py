@@ -145,7 +145,7 @@ def write_version(
         _add(partial, builds, source)
         if replaces:
             _drop_free_room(partial)
-        _require_valid(partial, source)
+        require_valid(partial, source)
         before.require_same(source, "while the result was written")
 
 
@@ -184,7 +184,8 @@ def _behavior_module(nwbfile: NWBFile) -> Any:
     return nwbfile.create_processing_module(name="behavior", description="Behavior, and muscle activation behind it.")
 
 
-def _require_valid(path: Path, source: Path) -> None:
+def require_valid(path: Path, source: Path) -> None:
+    """Refuse a new version that PyNWB finds errors in which the source does not have."""
     with border(str(source), "specifications", problem=UNREADABLE):
         found = {str(error) for error in pynwb.validate(path=str(path))}
         if not found:
