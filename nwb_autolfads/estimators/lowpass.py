@@ -67,9 +67,7 @@ class LowPass(Estimator):
     ) -> None:
         for argument, value in (("block_ms", block_ms), ("seed", seed)):
             if value is not None:
-                message = (
-                    f"`{argument}` of LowPass is not used any more: the spectra of the recording choose the cutoff"
-                )
+                message = f"`{argument}` of LowPass is not used any more: the recording's spectra choose it"
                 warnings.warn(message, NwbAutolfadsWarning, stacklevel=2)
         settings = checked(LowPassSettings, {"cutoff": cutoff, "order": order})
         self.cutoff, self.order = settings.cutoff, settings.order
