@@ -21,6 +21,7 @@ from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
 from nwb_autolfads.sources.border import border
+from nwb_autolfads.sources.opening.heaps import require_whole_heaps
 from nwb_autolfads.sources.opening.nwb import require_session
 from nwb_autolfads.sources.opening.walk import walk_file
 
@@ -163,10 +164,12 @@ def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[
         # Links that lead nowhere are of no concern here: the values of an estimate must lie in the file itself.
         with border(name, problem="cannot be read as NWB", way_out="Give an NWB file"):
             file = closed_at_the_end.enter_context(h5py.File(path, "r"))
-            if file.attrs.get("nwb_version") is None:
+            if "nwb_version" not in file.attrs:
                 problem = "is HDF5 but not an NWB file (it has no nwb_version)"
                 raise SourceError(problem, file=name, way_out="Give the path of an NWB file")
-            for link in walk_file(file, name).links:
+            walk = walk_file(file, name)
+            require_whole_heaps(file, walk.large, name)
+            for link in walk.links:
                 if link.file and (target := Path(path).parent / link.file).exists():
                     require_regular_file(target)  # a pipe would block for ever
             nwbfile = require_session(closed_at_the_end.enter_context(NWBHDF5IO(name, mode="r")).read(), name)

@@ -12,6 +12,7 @@ from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.limits import MAX_DEPTH, MAX_FILES
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.sources.border import one_line, short
+from nwb_autolfads.sources.opening.heaps import require_whole_heaps
 from nwb_autolfads.sources.opening.walk import SOFT, STORAGE, VIRTUAL, Link, Walk, walk_file
 
 Node = tuple[int, int]
@@ -79,6 +80,7 @@ def _walk_recording(file: h5py.File, name: str) -> Walk:
 def _gather(file: h5py.File, path: Path, name: str, outside: bool, opened: ExitStack) -> Graph:
     """Walk through a file and all that it reads from, and return what leads to what."""
     files, walks = {path: file}, {path: _walk_recording(file, name)}
+    require_whole_heaps(file, walks[path].large, name)
     targets: dict[Path, dict[str, h5py.File]] = {path: {}}
     waiting = [path]
     while waiting:
@@ -94,7 +96,9 @@ def _gather(file: h5py.File, path: Path, name: str, outside: bool, opened: ExitS
                     raise _refused(f"reads from more than {MAX_FILES} files", "Copy the data into one file", link, name)
                 files[where] = opened.enter_context(_open(where, link, name))
                 n_before = sum(walk.n_links for walk in walks.values())
-                walks[where] = walk_file(files[where], f"{name}, {where.name}", n_before)
+                called = f"{name}, {where.name}"
+                walks[where] = walk_file(files[where], called, n_before)
+                require_whole_heaps(files[where], walks[where].large, called)
                 targets[where] = {}
                 waiting.append(where)
             targets[here][link.file] = files[where]

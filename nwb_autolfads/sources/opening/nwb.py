@@ -117,7 +117,7 @@ def open_local(path: Path, *, outside_links: bool = False) -> h5py.File:
         raise SourceError(problem, file=name, way_out=way_out) from error
     try:
         with border(name, problem="is HDF5, but damaged", way_out="Copy or download the file again"):
-            if file.attrs.get("nwb_version") is None:
+            if "nwb_version" not in file.attrs:
                 raise SourceError(
                     "is HDF5 but not an NWB file (it has no nwb_version)",
                     file=name,

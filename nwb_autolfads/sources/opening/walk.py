@@ -14,6 +14,8 @@ from nwb_autolfads.files.limits import MAX_ATTRIBUTES, MAX_CHUNK_BYTES, MAX_ELEM
 
 _WAY_OUT = "Make a file without it; docs/reading-emg.md has the limits"
 
+_LARGE_BYTES = 1_000_000
+
 SOFT, EXTERNAL, STORAGE, VIRTUAL = "soft link", "external link", "external storage", "virtual data set"
 
 
@@ -50,6 +52,8 @@ class Walk:
     links: list[Link] = field(default_factory=list)
     unknown: list[tuple[str, str]] = field(default_factory=list)
     """Data sets of types that NWB has not, which its readers stop at: path, and what it holds."""
+    large: list[bytes] = field(default_factory=list)
+    """Paths of data sets of more than a megabyte."""
 
     @property
     def n_links(self) -> int:
@@ -76,10 +80,11 @@ def walk_file(file: h5py.File, name: str, n_before: int = 0) -> Walk:
     walk = Walk()
     root = h5py.h5g.open(file.id, b"/")
     _require_few_attributes(root, name, "/")
-    waiting = [(root, "")]
+    waiting = [(root, b"")]
     seen = {h5py.h5o.get_info(root).addr}
     while waiting:
-        group, path = waiting.pop()
+        group, inside = waiting.pop()
+        path = inside.decode("utf-8", "replace")
         here = h5py.h5o.get_info(group).addr
         for key in group:
             obj = f"{path}/{key.decode('utf-8', 'replace')}"
@@ -99,11 +104,13 @@ def walk_file(file: h5py.File, name: str, n_before: int = 0) -> Walk:
             if info.type == h5py.h5o.TYPE_GROUP:
                 opened = h5py.h5g.open(group, key)
                 _require_few_attributes(opened, name, obj)
-                waiting.append((opened, obj))
+                waiting.append((opened, inside + b"/" + key))
             elif info.type == h5py.h5o.TYPE_DATASET:
                 dataset = h5py.h5d.open(group, key)
                 _require_few_attributes(dataset, name, obj)
                 walk.links.extend(_of_dataset(dataset, info.addr, obj, name))
+                if dataset.get_space().get_select_npoints() * dataset.get_type().get_size() > _LARGE_BYTES:
+                    walk.large.append(inside + b"/" + key)
                 if what := _unknown(dataset):
                     walk.unknown.append((obj, what))
     return walk

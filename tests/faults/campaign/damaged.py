@@ -48,6 +48,17 @@ for _name in (b"TREE", b"HEAP", b"GCOL"):
         either(REPORT),
         either(COMPARE),
     )
+# HDF5 follows the objects of a heap by their sizes, and never ends where one is zero or leads back.
+_OBJECTS = {"no object": bytes(16), "an object of -16 bytes": b"\1" + bytes(7) + b"\xf0" + b"\xff" * 7}
+for _what, _object in _OBJECTS.items():
+    CASES.bytes(f"{_what} first in the first heap", over(b"GCOL", _object, 16), *ENDS)
+    CASES.bytes(f"{_what} second in the first heap", over(b"GCOL", _object, 40), *ENDS)
+    RESULTS.bytes(
+        f"{_what} first in the last heap",
+        lambda d, o=_object: over(d.rindex(b"GCOL"), o, 16)(d),
+        refused(REPORT),
+        refused(COMPARE),
+    )
 for _word in (b"neurodata_type", b"namespace", b"acquisition", b"ElectricalSeries"):
     CASES.bytes(f"{_word.decode()} misspelt", lambda d, w=_word: d.replace(w, w[:-1] + b"X"), *ODD)
     CASES.bytes(f"{_word.decode()} in other bytes", lambda d, w=_word: d.replace(w, b"\xff" * len(w)), *ODD)
