@@ -62,17 +62,17 @@ LEAST_SECONDS, TIMES_AS_LONG = 60.0, 6.0
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: where it is, and the file's text with it."""
+    """One fault: where it is, and the file's text without and with it."""
 
     path: str
     line: int
     operator: str
+    before: str
     source: str
 
     def diff(self) -> str:
         """Return the lines that differ."""
-        before = (ROOT / self.path).read_text().splitlines()
-        lines = difflib.unified_diff(before, self.source.splitlines(), lineterm="", n=0)
+        lines = difflib.unified_diff(self.before.splitlines(), self.source.splitlines(), lineterm="", n=0)
         return "\n".join(line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))
 
 
@@ -92,7 +92,7 @@ def main() -> None:
         lines, seconds = tests_by_line(copy, options.rooms, options.coverage)
         warm_up(copy)
         results = []
-        for number, mutant in enumerate(sampled(options.rooms, options.count, options.seed), 1):
+        for number, mutant in enumerate(sampled(copy, options.rooms, options.count, options.seed), 1):
             tests = lines.get((mutant.path, mutant.line)) or imported_by(mutant, seconds)
             tests = sorted(tests, key=lambda test: seconds.get(test, 0.0))
             outcome = tried(mutant, tests, copy, sum(seconds.get(test, 0.0) for test in tests))
@@ -123,13 +123,13 @@ def warm_up(copy: Path) -> None:
     subprocess.run(collect, cwd=copy, env=environment(copy), stdout=subprocess.DEVNULL, check=False)
 
 
-def sampled(rooms: list[str], count: int, seed: int) -> Iterator[Mutant]:
+def sampled(copy: Path, rooms: list[str], count: int, seed: int) -> Iterator[Mutant]:
     """Draw faults: first a place and a kind of fault, all as likely, then one of that kind there."""
     places: dict[tuple[str, int, int, str], list[tuple[str, int]]] = defaultdict(list)
     texts: dict[str, str] = {}
     for room in rooms:
-        for file in sorted((ROOT / "nwb_autolfads" / room).rglob("*.py")):
-            path = str(file.relative_to(ROOT))
+        for file in sorted((copy / "nwb_autolfads" / room).rglob("*.py")):
+            path = str(file.relative_to(copy))
             texts[path] = file.read_text()
             nodes = list(ast_nodes(get_ast(texts[path])))
             for name in sorted(operator_names()):
@@ -146,7 +146,7 @@ def sampled(rooms: list[str], count: int, seed: int) -> Iterator[Mutant]:
         name, occurrence = draw.choice(places[path, line, column, kind])
         source = mutate_code(texts[path], get_operator(name)(), occurrence)
         if source is not None and runnable(source) not in ("", runnable(texts[path])):
-            yield Mutant(path, line, name.split("/")[1], source)
+            yield Mutant(path, line, name.split("/")[1], texts[path], source)
             drawn += 1
         if drawn == count:
             return
@@ -206,7 +206,6 @@ def tried(mutant: Mutant, tests: list[str], copy: Path, usual_s: float) -> str:
     if not tests:
         return "not run"
     file = copy / mutant.path
-    before = file.read_text()
     file.write_text(mutant.source)
     Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)  # it only knows seconds and sizes
     try:
@@ -224,7 +223,7 @@ def tried(mutant: Mutant, tests: list[str], copy: Path, usual_s: float) -> str:
         os.waitpid(child, 0)
         return "too long"
     finally:
-        file.write_text(before)
+        file.write_text(mutant.before)
 
 
 def imported_by(mutant: Mutant, seconds: dict[str, float]) -> set[str]:
@@ -232,7 +231,7 @@ def imported_by(mutant: Mutant, seconds: dict[str, float]) -> set[str]:
 
     What is run while a module is imported is in no test's lines.
     """
-    for node in ast.walk(ast.parse((ROOT / mutant.path).read_text())):
+    for node in ast.walk(ast.parse(mutant.before)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             first = node.body[0] if isinstance(node.body, list) else node.body
             if first.lineno <= mutant.line <= (node.end_lineno or 0):
