@@ -15,6 +15,7 @@ from scipy.io import loadmat
 from signal_statistics import STATISTICS, signal_statistics
 
 import nwb_autolfads as nal
+from nwb_autolfads.palette import BLACK, BLUE, CONTROL_GREY, VERMILION
 from nwb_autolfads.simulate import worlds
 from nwb_autolfads.simulate.worlds import World
 
@@ -108,7 +109,7 @@ def table(found: dict[str, dict[str, Channels]]) -> str:
 
 def figure(found: dict[str, dict[str, Channels]], path: Path) -> None:
     """Draw every channel as a small dot, the median of each recording and world as a large one."""
-    rows = {"recordings": "tab:red", "development": "tab:blue", "test": "tab:gray"}
+    rows = {"recordings": VERMILION, "development": BLUE, "test": CONTROL_GREY}
     made, axes = plt.subplots(2, 4, figsize=(15, 5.6), layout="constrained")
     scatter = np.random.default_rng(0)
     for axis, (statistic, title) in zip(axes.flat, STATISTICS.items(), strict=True):
@@ -118,9 +119,9 @@ def figure(found: dict[str, dict[str, Channels]], path: Path) -> None:
                 height = -row + scatter.uniform(-0.3, 0.3)
                 axis.plot(of_channels, np.full(len(of_channels), height), ".", color=colour, alpha=0.35, ms=3)
                 median = np.median(of_channels[np.isfinite(of_channels)]) if np.isfinite(of_channels).any() else np.nan
-                axis.plot(median, height, "o", color=colour, mec="black", mew=0.5, ms=6)
+                axis.plot(median, height, "o", color=colour, mec=BLACK, mew=0.5, ms=6)
         medians = _medians(found, statistic).values()
-        axis.axvspan(min(medians), max(medians), color="tab:red", alpha=0.08, lw=0)
+        axis.axvspan(min(medians), max(medians), color=VERMILION, alpha=0.08, lw=0)
         axis.set_xlabel(title)
         axis.set_yticks([0, -1, -2], ["real", "development\nworlds", "test\nworlds"])
         if statistic in LOGARITHMIC:

@@ -9,11 +9,13 @@ import ast
 from html import escape
 from pathlib import Path
 
+from nwb_autolfads.palette import BLACK, BLUE, FAINT_GREY, PAPER_BLUE, QUIET_TEXT, TEXT, WHITE
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "nwb_autolfads"
 PICTURE = ROOT / "docs" / "house.svg"
 
-GROUND = ("errors", "files", "segments", "validation")
+GROUND = ("errors", "files", "palette", "segments", "validation")
 """Every room may stand on these, so their arrows are not drawn."""
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 200, 66, 26, 34, 16
@@ -104,8 +106,8 @@ def draw() -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
         "<title>The rooms of nwb_autolfads and what each imports</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0L8 4L0 8z" fill="#0072B2"/></marker></defs>',
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        f'<path d="M0 0L8 4L0 8z" fill="{BLUE}"/></marker></defs>',
+        f'<rect width="{width}" height="{height}" fill="{WHITE}"/>',
     ]
     lines += [_arrow(places[room], places[name]) for room, names in graph.items() for name in sorted(names)]
     lines += [_box(room, purposes[room], places[room], ground=room in GROUND) for row in rows for room in row]
@@ -116,18 +118,18 @@ def _arrow(start: tuple[float, float], stop: tuple[float, float]) -> str:
     x0, y0, x1, y1 = start[0] + WIDTH / 2, start[1] + HEIGHT, stop[0] + WIDTH / 2, stop[1]
     bend = (y1 - y0) / 2
     curve = f"M{x0:g} {y0:g}C{x0:g} {y0 + bend:g} {x1:g} {y1 - bend:g} {x1:g} {y1:g}"
-    return f'<path d="{curve}" fill="none" stroke="#0072B2" stroke-width="1.3" marker-end="url(#tip)"/>'
+    return f'<path d="{curve}" fill="none" stroke="{BLUE}" stroke-width="1.3" marker-end="url(#tip)"/>'
 
 
 def _box(room: str, purpose: str, place: tuple[float, float], *, ground: bool) -> str:
     x, y = place
-    fill = "#eeeeee" if ground else "#f5f8fb"
-    text = [f'<text x="{x + 8:g}" y="{y + 17:g}" font-size="14" font-weight="bold" fill="#000000">{room}</text>']
+    fill = FAINT_GREY if ground else PAPER_BLUE
+    text = [f'<text x="{x + 8:g}" y="{y + 17:g}" font-size="14" font-weight="bold" fill="{BLACK}">{room}</text>']
     for number, line in enumerate(_folded(purpose)):
         text.append(
-            f'<text x="{x + 8:g}" y="{y + 33 + 12 * number:g}" font-size="10.5" fill="#333333">{escape(line)}</text>'
+            f'<text x="{x + 8:g}" y="{y + 33 + 12 * number:g}" font-size="10.5" fill="{TEXT}">{escape(line)}</text>'
         )
-    box = f'<rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="4" fill="{fill}" stroke="#555555"/>'
+    box = f'<rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="4" fill="{fill}" stroke="{QUIET_TEXT}"/>'
     return "\n".join([box, *text])
 
 

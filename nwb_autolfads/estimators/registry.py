@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.palette import BLUE, GREEN, PURPLE, SKY, VERMILION
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -65,7 +66,7 @@ class Entry:
     settings : str
         The model of its part in a settings file, as ``module:class``; without, its class checks what it is given.
     colour : str
-        Of its estimates, wherever they are drawn, as ``#rrggbb``; without, one that is left (`report.palette`).
+        Of its estimates, from `nwb_autolfads.palette`; without, one that is left (`report.colours`).
     chooses : str
         What `fit` finds in the recording: docs.
     can : Abilities
@@ -163,7 +164,7 @@ register(
         "a zero-phase Butterworth filter at 20 Hz, the usual estimate",
         "smooths each muscle's rectified EMG with a filter of fixed cutoff",
         "nwb_autolfads.estimators.settings:LowPassSettings",
-        "#0072B2",
+        BLUE,
         "with `cutoff: auto` the cutoff of least expected error",
         Abilities(predicts_hidden=True),
         compared=True,
@@ -177,7 +178,7 @@ register(
         "the same, then projected on principal components or synergies of all muscles",
         "smooths, and keeps only what the muscles have in common",
         "nwb_autolfads.estimators.settings:LowPassSubspaceSettings",
-        "#CC79A7",
+        PURPLE,
         "the number of components, by held-out likelihood, and with `cutoff: auto` the cutoff",
         Abilities(predicts_hidden=True),
     )
@@ -190,7 +191,7 @@ register(
         "the linear smoother of least error, all muscles together",
         "weighs the rectified EMG of all muscles before and after each bin by how much of it is signal",
         "nwb_autolfads.estimators.settings:WienerSmootherSettings",
-        "#56B4E9",
+        SKY,
         "the spectra of signal and noise, and what muscles tell of each other",
         Abilities(predicts_hidden=True),
     )
@@ -203,7 +204,7 @@ register(
         "a Bayesian smoother of each muscle by itself (with `smooth: false` the causal filter)",
         "assumes that activation drifts, and now and then jumps; weighs each sample of EMG by that",
         "nwb_autolfads.estimators.bayes.settings:BayesianFilterSettings",
-        "#009E73",
+        GREEN,
         "diffusion and jump rate of each muscle, by predictive likelihood",
         Abilities(predicts_hidden=True),
         compared=True,
@@ -228,7 +229,7 @@ register(
         "a recurrent model of all muscles together",
         "a neural network that learns how muscles go on together, and keeps what such dynamics can make",
         "nwb_autolfads.estimators.autolfads.config:AutoLFADSConfig",
-        "#D55E00",
+        VERMILION,
         "weights and hyperparameters",
         Abilities(trains=True, predicts_hidden=True, takes_trials=True, saves_model=True),
         compared=True,

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
 from nwb_autolfads.evaluation.scores.force import closest_muscle
+from nwb_autolfads.palette import BLACK, CONTROL_GREY
+from nwb_autolfads.report.colours import colours_of, colours_of_estimates
 from nwb_autolfads.report.figures import display_unit, legend_above
-from nwb_autolfads.report.palette import BLACK, CONTROL_GREY, colours_of, colours_of_estimates
 
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0

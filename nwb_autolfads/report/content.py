@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from nwb_autolfads.evaluation.scores.events import Events
+from nwb_autolfads.report.colours import colours_of_estimates
 from nwb_autolfads.report.figures import busiest_excerpt
-from nwb_autolfads.report.palette import colours_of_estimates
 
 SHOWN_SECONDS = 3.0
 

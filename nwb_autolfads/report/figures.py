@@ -11,7 +11,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nwb_autolfads.report.palette import BLACK, EMG_GREY, colours_of, colours_of_estimates
+from nwb_autolfads.palette import BLACK, EMG_GREY
+from nwb_autolfads.report.colours import colours_of, colours_of_estimates
 from nwb_autolfads.segments import Segments
 
 

@@ -10,6 +10,7 @@ import jinja2
 import xarray as xr
 from markupsafe import Markup
 
+from nwb_autolfads import palette
 from nwb_autolfads.evaluation.tables import TEXT_COLUMNS
 from nwb_autolfads.report.content import Page
 from nwb_autolfads.report.sections import made_by, sections
@@ -40,7 +41,7 @@ def render_report(estimates: Mapping[str, xr.Dataset], **given: Any) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    environment.globals["text_columns"] = TEXT_COLUMNS
+    environment.globals |= {"text_columns": TEXT_COLUMNS, "palette": palette}
     return environment.get_template("page.html.j2").render(
         title=page.title,
         version=version("nwb-autolfads"),

@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.palette import EMG_GREY
+from nwb_autolfads.report.colours import colours_of_estimates
 from nwb_autolfads.report.figures import display_unit
-from nwb_autolfads.report.palette import EMG_GREY, colours_of_estimates
 
 MOST_POINTS = 80_000  # of all lines together: under a megabyte of text
 HEIGHT = 1000

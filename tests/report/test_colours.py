@@ -6,9 +6,10 @@ import xarray as xr
 from report_examples import made_up_emg, made_up_estimate
 
 from nwb_autolfads.evaluation.scores.events import Events
+from nwb_autolfads.palette import COLOURS
+from nwb_autolfads.report.colours import colours_of
 from nwb_autolfads.report.comparison_figures import plot_comparison, plot_event_averages
 from nwb_autolfads.report.figures import plot_activation, plot_search
-from nwb_autolfads.report.palette import COLOURS, colours_of
 from nwb_autolfads.report.zoom import zoom_lines
 
 

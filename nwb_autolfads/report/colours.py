@@ -1,4 +1,4 @@
-"""One palette for every figure and page, and one colour for each estimator wherever it is drawn."""
+"""One colour for each estimator, wherever it is drawn."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from collections.abc import Iterable, Mapping
 import xarray as xr
 
 from nwb_autolfads.estimators import registry
-
-# Okabe & Ito 2008: told apart with every common colour blindness, and in grey.
-VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY = "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-COLOURS = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY)
-SIGNAL, WARNING = BLUE, VERMILION
-EMG_GREY, CONTROL_GREY, BLACK = "#BBBBBB", "#999999", "#000000"
+from nwb_autolfads.palette import COLOURS
 
 
 def colours_of(names: Iterable[str], estimators: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,0 +1,15 @@
+"""One palette for every figure, page and picture."""
+
+from __future__ import annotations
+
+# Okabe & Ito 2008: told apart with every common colour blindness, and in grey.
+VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY = "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+COLOURS = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY)
+SIGNAL, WARNING = BLUE, VERMILION
+
+# As text on white, vermilion and green are darker: contrast of 4.5 to 1 or more (WCAG 2.2, 1.4.3).
+WARNING_TEXT, GOOD_TEXT = "#A33C00", "#00664A"
+
+BLACK, TEXT, QUIET_TEXT = "#000000", "#222222", "#555555"
+CONTROL_GREY, EMG_GREY, LINE_GREY, FAINT_GREY = "#999999", "#BBBBBB", "#CCCCCC", "#E5E5E5"
+PAPER_GREY, PAPER_BLUE, WHITE = "#F6F6F6", "#F5F8FB", "#FFFFFF"
