@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from nwb_autolfads.config import RunSettings, as_arguments
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
+from nwb_autolfads.emg.trials import without_trials
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError, printable
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.base import Making
@@ -86,8 +86,7 @@ def report(
         settings = settings or settings_of(first)
         with source_of(file, first).open() as recording:
             emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
-        steps = json.loads(first.attrs.get("preprocessing") or "[]")  # results of other programs need not say it
-        if json.loads(emg.attrs["preprocessing"]) != _of_whole_recording(steps):
+        if without_trials(emg.attrs["preprocessing"]) != without_trials(first.attrs.get("preprocessing")):
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
         elif gone := sorted(set(first["muscle"].values.tolist()) - set(emg["muscle"].values.tolist())):
             emg, note = None, f"The EMG is not drawn: no muscle in it is called {printable(', '.join(gone), 200)}."
@@ -108,10 +107,6 @@ def report(
     )
     write_text(out, page, may_exist=overwrite)
     return out
-
-
-def _of_whole_recording(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [step for step in steps if step["step"] != "trials"]
 
 
 def render_page(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.segments import Segments
+
+TRIALS = "trials"
+"""Name of the step, beside those of preprocessing."""
 
 FEWEST_TRIALS = 10
 """One trial in five is held out for validation, and training must see what varies."""
@@ -75,11 +79,17 @@ def cut_trials(
         raise _too_few(emg, f"{len(trials)} of {len(events)} events leave a trial of {span}", name)
     cut = emg.isel(time=np.concatenate([np.arange(first, first + length) for first, length in trials]))
     cut["segment"] = ("time", np.repeat(np.arange(len(trials)), [length for _, length in trials]))
-    step = {"step": "trials", "events": name, "from_ms": from_ms, "to_ms": to_ms, "n_trials": len(trials)}
+    step = {"step": TRIALS, "events": name, "from_ms": from_ms, "to_ms": to_ms, "n_trials": len(trials)}
     step |= {} if until is None else {"until": until_name}
     steps = [*json.loads(emg.attrs.get("preprocessing", "[]")), step]
     longest = max(length for _, length in trials)
     return cut.assign_attrs(preprocessing=json.dumps(steps), trial_ms=1000 * longest / rate)
+
+
+def without_trials(preprocessing: str | None) -> list[dict[str, Any]]:
+    """Return the steps that were done to a whole recording, of the attribute ``preprocessing``: cutting is none."""
+    steps = json.loads(preprocessing or "[]")  # results of other programs need not say it
+    return [step for step in steps if not (isinstance(step, dict) and step.get("step") == TRIALS)]
 
 
 def _too_few(emg: xr.DataArray, what: str, name: str) -> SignalError:

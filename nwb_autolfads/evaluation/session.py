@@ -16,6 +16,7 @@ from pynwb import NWBFile
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
+from nwb_autolfads.emg.trials import without_trials
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.files.regular import require_regular_file
@@ -188,7 +189,7 @@ def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingCon
     source = source_of(str(file.container_source), estimate)
     with open_emg(file, path=source.emg, muscles=source.muscles, unit=source.unit) as recording:
         emg = preprocess(recording, config or settings_of(estimate).preprocessing)
-    if emg.attrs["preprocessing"] != estimate.attrs.get("preprocessing"):
+    if without_trials(emg.attrs["preprocessing"]) != without_trials(estimate.attrs.get("preprocessing")):
         raise SourceError(
             "the EMG was preprocessed with other settings than these",
             way_out="Give the settings file of that run with --config (in Python: preprocessing=)",

@@ -79,7 +79,7 @@ def test_short_intervals_get_one_window_around_their_middle():
     assert found["n_windows"].values.tolist() == [2]  # the third reaches over the end
     with refused(
         SignalError,
-        "strike: no window of 0.2 s is recorded in its 1 intervals",
+        "no window of 0.2 s is recorded in the 1 intervals of phase strike",
         "Give a shorter window, or other phases",
     ):
         transfer_function({"a": activation}, emg, {"strike": np.array([[50.0, 50.1]])})

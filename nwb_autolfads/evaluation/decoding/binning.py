@@ -84,15 +84,17 @@ def bin_activation(estimates: Mapping[str, xr.Dataset], width: float) -> Bins:
     if not estimates:
         raise SignalError("no estimate was given", way_out="Make one first: nwb-autolfads run FILE")
     time, columns = _common_time(estimates)
-    first = next(iter(estimates.values()))
     muscles, left_out = _common_muscles(estimates)
-    segment = first["segment"].values[columns[0]] if "segment" in first.coords else np.zeros(len(time), dtype=int)
     step = round(float(np.median(np.diff(time))), 9)
     per_bin = max(1, round(width / step))
     notes = []
     if abs(per_bin * step - width) > 0.01 * width:
         notes.append(f"bins are {1000 * per_bin * step:g} ms: the estimates are sampled at {1 / step:g} Hz")
-    gaps = np.flatnonzero((np.diff(segment) != 0) | (np.diff(time) > 1.5 * step)) + 1
+    cut = np.diff(time) > 1.5 * step
+    for dataset, at in zip(estimates.values(), columns, strict=True):
+        if "segment" in dataset.coords:  # one may be of trials, another of the whole recording
+            cut |= np.diff(dataset["segment"].values[at]) != 0
+    gaps = np.flatnonzero(cut) + 1
     samples = Segments.between(gaps, time, 1 / step)
     members = np.concatenate([np.arange(each.n_samples // per_bin * per_bin) + each.first_sample for each in samples])
     if not len(members):

@@ -46,8 +46,8 @@ class Folds:
         return np.split(np.arange(both.shape[1]), starts), Folds(self.test[:, firsts], self.near[:, firsts])
 
 
-def contiguous_folds(time: Floats, n_folds: int, guard: float) -> Folds:
-    """Cut time into contiguous folds of equally many bins, each with a guard on both sides.
+def contiguous_folds(time: Floats, n_folds: int, guard: float, trials: NDArray[np.intp] | None = None) -> Folds:
+    """Cut time into contiguous folds of about equally many bins, each with a guard on both sides.
 
     Parameters
     ----------
@@ -58,6 +58,8 @@ def contiguous_folds(time: Floats, n_folds: int, guard: float) -> Folds:
     guard : float
         Time (s) between any tested and any training row, at least: as long as whatever makes one bin depend on
         another (window of the estimator, smoothing, lags).
+    trials : ndarray of int, (row,), optional
+        Ascending number of the gap-free segment of each row. Where there are enough of them, folds are whole segments.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def contiguous_folds(time: Floats, n_folds: int, guard: float) -> Folds:
     near = np.zeros((n_folds, len(time)), dtype=bool)
     test = np.zeros_like(near)
     if len(time) >= n_folds * 2:
-        for fold, rows in enumerate(np.array_split(np.arange(len(time)), n_folds)):
+        for fold, rows in enumerate(np.split(np.arange(len(time)), _edges(len(time), n_folds, trials))):
             test[fold, rows] = True
             near[fold] = (time > time[rows[0]] - guard) & (time < time[rows[-1]] + guard)
     fewest = min(
@@ -88,3 +90,14 @@ def contiguous_folds(time: Floats, n_folds: int, guard: float) -> Folds:
             way_out="Use a longer recording, or fewer folds",
         )
     return Folds(test, near)
+
+
+def _edges(n_rows: int, n_folds: int, trials: NDArray[np.intp] | None) -> NDArray[np.intp]:
+    """Return the first row of each fold but the first: of a trial, where every fold can have whole ones."""
+    if trials is not None:
+        firsts = np.flatnonzero(np.diff(trials, prepend=-1))
+        middles = (firsts + np.append(firsts[1:], n_rows)) / 2
+        fold = (middles * n_folds / n_rows).astype(int)
+        if len(np.unique(fold)) == n_folds:
+            return firsts[np.flatnonzero(np.diff(fold)) + 1]
+    return np.cumsum([len(part) for part in np.array_split(np.arange(n_rows), n_folds)])[:-1]

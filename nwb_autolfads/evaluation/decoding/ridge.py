@@ -129,7 +129,7 @@ def decode(
     """
     usable = known_rows(predictors, segments, shifts) & np.isfinite(targets).all(axis=1)
     rows = np.flatnonzero(usable)
-    folds = contiguous_folds(time[rows], n_folds, guard) if folds is None else folds
+    folds = contiguous_folds(time[rows], n_folds, guard, segments.numbers[rows]) if folds is None else folds
     # Centring once keeps the sums of squares small against what they differ by.
     middle = at_rows(targets, rows).mean(axis=0)
     x, y = predictors - at_rows(predictors, rows).mean(axis=0), targets - middle

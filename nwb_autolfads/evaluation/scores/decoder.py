@@ -71,8 +71,8 @@ class Decoder:
             If there is no lag or one is negative, or the guard is shorter than the estimators' windows.
         """
         bins = _known_enough(bin_activation(estimates, bin_width))
-        shifts = _whole_bins(lags, bins.width)
-        guard = _checked_guard(guard, estimator_window(estimates), reach=float(np.ptp(lags)) + reach)
+        bins, shifts = _reachable(bins, _whole_bins(lags, bins.width))
+        guard = _checked_guard(guard, estimator_window(estimates), reach=float(np.ptp(shifts)) * bins.width + reach)
         return cls(bins, shifts, n_folds, guard, events, n_shuffles, seed)
 
     def decode(self, predictors: Floats, targets: Floats, *, leading: bool = False) -> Decoding:
@@ -216,6 +216,18 @@ def _whole_bins(lags: Sequence[float], width: float) -> tuple[int, ...]:
     return tuple(sorted({round(lag / width) for lag in lags}))
 
 
+def _reachable(bins: Bins, shifts: tuple[int, ...]) -> tuple[Bins, tuple[int, ...]]:
+    """Leave out lags that reach out of short segments, as trials are, from more than half of their bins; say so."""
+    lengths = bins.segments.lengths
+    reach = max((n for n in range(max(shifts) + 1) if 2 * np.maximum(lengths - n, 0).sum() >= lengths.sum()), default=0)
+    kept = tuple(shift for shift in shifts if shift <= reach) or shifts[:1]
+    if kept == shifts:
+        return bins, shifts
+    longest, usual = (f"{1000 * bins.width * n:g} ms" for n in (kept[-1], np.median(lengths)))
+    note = f"lags over {longest} were not tried: gap-free segments have a median length of {usual}"
+    return replace(bins, notes=(*bins.notes, note)), kept
+
+
 def _checked_guard(guard: float | None, window: float, *, reach: float) -> float:
     """Return the guard (s) between tested and training bins: at least the window, by default with all that reaches."""
     if guard is None:
@@ -236,5 +248,10 @@ def _best_lag(at_lag: Floats, lags: Floats) -> Floats:
 
 
 def _shuffled(values: Floats, bins: Bins, rng: np.random.Generator) -> Floats:
-    seconds = np.array_split(np.arange(len(values)), max(2, round(len(values) * bins.width)))
-    return values[np.concatenate([seconds[index] for index in rng.permutation(len(seconds))])]
+    """Fill each second, or segment where that is shorter, with what was at another time.
+
+    From any bin on: were trials put in another order, their common course would still be at its place.
+    """
+    pieces = bins.segments.chunks(max(1, round(1 / bins.width)))
+    rows = [int(rng.integers(len(values))) + np.arange(length) for length in pieces.lengths]
+    return values[np.concatenate(rows) % len(values)]

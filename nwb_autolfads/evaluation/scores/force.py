@@ -32,14 +32,17 @@ from nwb_autolfads.evaluation.scores.spectra import (
     cross_spectra,
     in_enough_windows,
     independent_windows,
+    usual_length,
     windows_in,
 )
 from nwb_autolfads.evaluation.session import Estimates, opened_estimates, required
 from nwb_autolfads.evaluation.tables import Row, number
+from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.nwb.behavior import read_forces
 
 Floats = NDArray[np.float64]
 
+LONGEST_WINDOW_S = 1.0
 _FEWEST_SAMPLES = 8  # of a window
 
 
@@ -48,7 +51,7 @@ def coherence_with_force(
     forces: Sequence[xr.DataArray],
     *,
     derivatives: Sequence[int] = (0, 1),
-    window: float = 1.0,
+    window: float | None = None,
     level: float = 0.05,
 ) -> xr.Dataset:
     """Return the coherence of activation with force and its derivative, with confidence limits.
@@ -66,8 +69,9 @@ def coherence_with_force(
         one is sampled more slowly than activation, the slowest sets the rate. NaN is left out.
     derivatives : sequence of int
         Orders, 0 the force itself; see `nwb_autolfads.evaluation.scores.derivatives.differentiate`.
-    window : float
-        Length (s): frequencies are one over it apart.
+    window : float, optional
+        Length (s): frequencies are one over it apart. By default 1 s, or as long as gap-free segments, as trials, are
+        where they are shorter.
     level : float
         Probability with which ``coherence_limit`` is exceeded by chance; the interval from ``lower`` to ``upper``
         holds the true coherence with the probability ``1 - level`` (Rosenberg et al. 1989).
@@ -90,6 +94,8 @@ def coherence_with_force(
     """
     check_orders(derivatives)
     bins = bin_activation(estimates, 1 / min((rate_of(force) for force in forces), default=1.0))
+    targets = list(_targets(forces, derivatives, bins))
+    window = _default_window(bins.segments, [values for *_, values in targets]) if window is None else window
     length = round(window / bins.width)
     if length < _FEWEST_SAMPLES:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
@@ -98,7 +104,7 @@ def coherence_with_force(
     estimated = np.isfinite(bins.values).all(axis=(0, 2))
     excluded: dict[str, str] = {}
     found: list[xr.Dataset] = []
-    for name, unit, series, values in _targets(forces, derivatives, bins):
+    for name, unit, series, values in targets:
         known = estimated & np.isfinite(values)
         rows = windows_in(everything, bins.time, bins.segments.where(known), length)
         if len(rows) < 2:
@@ -144,6 +150,13 @@ def _targets(
             unit = derivative_unit(str(force.attrs.get("unit", "")), order)
             for column, values in zip(force["column"].values, binned_derivative(force, order, bins).T, strict=True):
                 yield prefix + derivative_name(str(column), order), unit, str(force.name), values
+
+
+def _default_window(segments: Segments, targets: Sequence[Floats]) -> float:
+    """Return how long a window (s) fits into segments, without what a derivative loses at their ends."""
+    whole = usual_length(segments)
+    known = [usual_length(segments.where(np.isfinite(values))) for values in targets if np.isfinite(values).any()]
+    return min([LONGEST_WINDOW_S, whole, *(length for length in known if length >= whole / 2)])
 
 
 def _one_target(bins: Bins, values: Floats, rows: NDArray[np.intp], level: float) -> xr.Dataset:

@@ -20,10 +20,12 @@ from nwb_autolfads.evaluation.scores.spectra import (
     cross_spectra,
     in_enough_windows,
     independent_windows,
+    usual_length,
     windows_in,
 )
 from nwb_autolfads.evaluation.session import Estimates, Session, inside, opened_estimates, read_rectified, required
 from nwb_autolfads.evaluation.tables import Row, number
+from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.nwb.phases import read_phases
 
 Floats = NDArray[np.float64]
@@ -56,8 +58,8 @@ def transfer_function(
     phases : mapping of str to ndarray, (interval, 2), optional
         Start and stop (s) of the intervals of each phase; by default all of the recording is one.
     window : float, optional
-        Length (s). By default the median interval of the shortest phase, within 0.2 and 2 s: the
-        longer, the finer the frequencies.
+        Length (s). By default the median interval of the shortest phase, within 0.2 and 2 s, and no longer than
+        gap-free segments, as trials, are: the longer, the finer the frequencies.
     level : float
         Of ``coherence_limit``.
 
@@ -67,38 +69,39 @@ def transfer_function(
         ``gain`` and ``coherence`` ``(estimator, phase, muscle, frequency)``, from the lowest frequency of a window on;
         ``corner`` ``(estimator, phase, muscle)``, the frequency (Hz) at which the gain has fallen by 3 dB from its
         lowest one, NaN where it never does; ``n_windows`` and ``coherence_limit`` ``(phase,)``, what the coherence of
-        unrelated signals exceeds with the probability ``level``. attrs: ``config``, ``excluded_muscles`` (JSON).
+        unrelated signals exceeds with the probability ``level``. attrs: ``config``, ``excluded_muscles``, ``notes``
+        (JSON): phases of which no window was recorded are left out.
 
     Raises
     ------
     SignalError
-        If EMG and estimates have no time in common, or a phase has no whole window.
+        If EMG and estimates have no time in common, or no phase has a whole window.
     ConfigError
         If the window is shorter than eight samples.
     """
     bins = bin_activation({**estimates, "\0emg": emg.to_dataset(name="activation")}, 0.0)
     rate = round(1 / bins.width, 6)
     intervals = {WHOLE: np.array([[bins.time[0], bins.time[-1]]])} if phases is None else phases
-    window = _default_window(intervals) if window is None else window
+    window = _default_window(intervals, bins.segments) if window is None else window
     length = round(window * rate)
     if length < 8:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
     bins = in_enough_windows(bins, list(intervals.values()), length)
     x = bins.values[-1]
     known = bins.segments.where(np.asarray(np.isfinite(bins.values).all(axis=(0, 2))))
-    gain, coherence, counts = [], [], []
+    gain, coherence, counts, found, notes = [], [], [], [], []
     for name, phase in intervals.items():
         rows = windows_in(phase, bins.time, known, length)
         if not len(rows):
-            raise SignalError(
-                f"no window of {window:g} s is recorded in its {len(phase)} intervals",
-                way_out="Give a shorter window, or other phases",
-                obj=name,
-            )
+            notes.append(f"no window of {window:g} s is recorded in the {len(phase)} intervals of phase {name}")
+            continue
+        found.append(name)
         spectra = [cross_spectra(x, y, rows) for y in bins.values[:-1]]
         gain.append([np.abs(xy) / xx for xx, _, xy in spectra])
         coherence.append([coherence_of(*each) for each in spectra])
         counts.append(len(rows))
+    if not found:
+        raise SignalError("; ".join(notes), way_out="Give a shorter window, or other phases")
     frequency: Floats = np.fft.rfftfreq(length, 1 / rate)[1:].astype(np.float64)
     dims = ("phase", "estimator", "frequency", "muscle")
     result = xr.Dataset(
@@ -109,7 +112,7 @@ def transfer_function(
             "coherence_limit": ("phase", [coherence_limit(independent_windows(count), level) for count in counts]),
         },
         coords={
-            "phase": list(intervals),
+            "phase": found,
             "estimator": list(estimates),
             "muscle": list(bins.muscles),
             "frequency": ("frequency", frequency, {"units": "Hz"}),
@@ -117,6 +120,7 @@ def transfer_function(
         attrs={
             "config": json.dumps({"window_s": length / rate, "rate_hz": rate, "level": level}),
             "excluded_muscles": json.dumps(bins.left_out),
+            "notes": json.dumps(notes),
         },
     ).transpose("estimator", "phase", "muscle", "frequency")
     corner = xr.apply_ufunc(
@@ -125,9 +129,10 @@ def transfer_function(
     return result.assign(corner=corner.assign_attrs(units="Hz"))
 
 
-def _default_window(intervals: Mapping[str, Floats]) -> float:
+def _default_window(intervals: Mapping[str, Floats], segments: Segments) -> float:
     lengths = [float(np.nanmedian(np.diff(each, axis=1))) for each in intervals.values() if len(each)]
-    return float(np.clip(min(lengths, default=LONGEST_WINDOW_S), SHORTEST_WINDOW_S, LONGEST_WINDOW_S))
+    asked = float(np.clip(min(lengths, default=LONGEST_WINDOW_S), SHORTEST_WINDOW_S, LONGEST_WINDOW_S))
+    return min(asked, usual_length(segments))
 
 
 def _corner(gain: Floats, frequency: Floats) -> float:
@@ -174,7 +179,7 @@ def frequency_response(
     SourceError
         If the file holds no estimates, or its EMG cannot be read or was preprocessed otherwise.
     SignalError
-        If EMG and estimates have no time in common, or a phase is too short.
+        If EMG and estimates have no time in common, or all phases are too short.
     """
     with opened_estimates(estimates) as (named, file):
         if emg is None:

@@ -34,18 +34,31 @@ def confidence_interval(coherence: Floats, n: float, level: float = 0.05) -> tup
 
 
 def windows_in(intervals: Floats, time: Floats, known: Segments, length: int) -> NDArray[np.intp]:
-    """Return the rows of every window that lies in an interval and in one known segment, (window, row)."""
-    starts = []
+    """Return the rows of every window that lies in an interval and in one known segment, (window, row).
+
+    They begin where interval or segment begins; an interval that is shorter than a window has one around its middle.
+    """
+    starts = [np.empty(0, dtype=int)]
+    firsts, stops = known.firsts, known.firsts + known.lengths
     for start, stop in intervals:
         if not (np.isfinite(start) and np.isfinite(stop)) or stop <= start:
             continue
         first, last = np.searchsorted(time, [start - 1e-6, stop + 1e-6])
-        if last - first >= length:
-            starts.append(np.arange(first, last - length + 1, max(1, length // 2)))
-        else:
+        if last - first < length:
             starts.append(np.array([(first + last - length) // 2]))
-    at = np.concatenate(starts) if starts else np.empty(0, dtype=int)
+            continue
+        here = slice(np.searchsorted(stops, first, side="right"), np.searchsorted(firsts, last))
+        for low, high in zip(np.maximum(firsts[here], first), np.minimum(stops[here], last), strict=True):
+            starts.append(np.arange(low, high - length + 1, max(1, length // 2)))
+    at = np.concatenate(starts)
     return at[known.hold(at, length)][:, None] + np.arange(length)
+
+
+def usual_length(segments: Segments) -> float:
+    """Return the length (s) of the segment that half of all samples are in, or in longer ones."""
+    lengths = np.sort(segments.lengths)
+    half = np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)
+    return float(lengths[min(int(half), len(lengths) - 1)] / segments.rate)
 
 
 def in_enough_windows(bins: Bins, phases: Sequence[Floats], length: int) -> Bins:
