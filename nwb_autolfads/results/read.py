@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import h5py
 import numpy as np
 import xarray as xr
 from hdmf import Container
 from ndx_muscle_activation import ActivationEstimate
-from pynwb import NWBHDF5IO, NWBFile
+from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError, shown
 from nwb_autolfads.files.limits import MAX_WEIGHTS_BYTES
-from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
-from nwb_autolfads.sources.border import border
-from nwb_autolfads.sources.opening.heaps import require_whole_heaps
-from nwb_autolfads.sources.opening.nwb import require_session
-from nwb_autolfads.sources.opening.walk import walk_file
+from nwb_autolfads.sources.opening.nwb import open_hdf5
 
 Kind = TypeVar("Kind", bound=Container)
 
@@ -156,24 +151,9 @@ def objects_in(path: str | os.PathLike[str], kind: type[Kind]) -> Iterator[dict[
     SourceError
         If the file cannot be read as NWB.
     """
-    name = str(path)
-    require_regular_file(path)
-    if not h5py.is_hdf5(path):
-        raise SourceError("is not an NWB file (no HDF5 in it)", file=name, way_out="Give the path of an NWB file")
-    with ExitStack() as closed_at_the_end:
-        # Links that lead nowhere are of no concern here: the values of an estimate must lie in the file itself.
-        with border(name, problem="cannot be read as NWB", way_out="Give an NWB file"):
-            file = closed_at_the_end.enter_context(h5py.File(path, "r"))
-            if "nwb_version" not in file.attrs:
-                problem = "is HDF5 but not an NWB file (it has no nwb_version)"
-                raise SourceError(problem, file=name, way_out="Give the path of an NWB file")
-            walk = walk_file(file, name)
-            require_whole_heaps(file, walk.large, name)
-            for link in walk.links:
-                if link.file and (target := Path(path).parent / link.file).exists():
-                    require_regular_file(target)  # a pipe would block for ever
-            nwbfile = require_session(closed_at_the_end.enter_context(NWBHDF5IO(name, mode="r")).read(), name)
-        yield _objects_of(nwbfile, kind)
+    # Links that lead nowhere are of no concern: the values of an estimate must lie in the file itself.
+    with open_hdf5(Path(path), itself_only=True) as opened:
+        yield _objects_of(opened.nwbfile, kind)
 
 
 def _objects_of(nwbfile: NWBFile, kind: type[Kind]) -> dict[str, Kind]:

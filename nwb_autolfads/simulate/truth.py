@@ -7,9 +7,9 @@ from os import PathLike
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from pynwb import NWBHDF5IO
 
 from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 TRUE_ACTIVATION = "true_activation"
 COLUMNS = "columns: "
@@ -38,18 +38,18 @@ def read_true_activation(path: str | PathLike[str], time: ArrayLike | None = Non
     SignalError
         If a time lies outside the session.
     """
-    way_out = "Only sessions written by `nwb-autolfads simulate` or `simulate_session` hold it"
-    try:
-        with NWBHDF5IO(str(path), "r") as io:
-            series = (io.read().scratch or {}).get(TRUE_ACTIVATION)
-            if series is None:
-                raise SourceError("no true activation in this file", way_out=way_out, file=str(path))
-            stored = np.asarray(series.data[:], dtype=np.float64)
-            rate, start = float(series.rate), float(series.starting_time)
-            muscles = series.comments.removeprefix(COLUMNS).split(", ")
-            unit = series.unit
-    except (OSError, ValueError, TypeError) as error:
-        raise SourceError(f"cannot be read as NWB ({error})", way_out=way_out, file=str(path)) from error
+    with reading_nwb(path) as opened:
+        series = (opened.nwbfile.scratch or {}).get(TRUE_ACTIVATION)
+        if series is None:
+            raise SourceError(
+                "no true activation in this file",
+                way_out="Only sessions written by `nwb-autolfads simulate` or `simulate_session` hold it",
+                file=str(path),
+            )
+        stored = np.asarray(series.data[:], dtype=np.float64)
+        rate, start = float(series.rate), float(series.starting_time)
+        muscles = series.comments.removeprefix(COLUMNS).split(", ")
+        unit = series.unit
 
     stored_time = start + np.arange(len(stored)) / rate
     wanted = stored_time if time is None else np.asarray(time, dtype=np.float64)

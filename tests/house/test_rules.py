@@ -24,7 +24,7 @@ ALLOWED = {
     "results": {"config", "sources", "segments", "errors", "files"},
     "evaluation": {"sources", "emg", "estimators", "results", "segments", "errors", "files"},
     "report": {"evaluation", "estimators", "segments", "palette", "errors", "files"},
-    "simulate": {"errors", "files"},
+    "simulate": {"sources", "errors", "files"},
     "config": {"estimators", "search", "emg", "sources", "errors", "files", "validation"},
     "commands": {
         "sources",
@@ -185,6 +185,18 @@ def nwb_writes(modules):
     return found
 
 
+def nwb_readers(modules):
+    """Return the files that open an NWB file for reading by themselves."""
+    return sorted(
+        module
+        for module, source in modules.items()
+        for node in ast.walk(parsed(source))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in {"NWBHDF5IO", "NWBZarrIO"}
+        and "r" in [each.value for each in [*node.args, *(k.value for k in node.keywords)] if hasattr(each, "value")]
+    )
+
+
 def test_every_room_has_its_arrows_written_down():
     assert {room(module) for module in package_sources()} <= set(ALLOWED)
 
@@ -210,6 +222,11 @@ def test_rooms_around_the_model_never_reach_torch():
 
 def test_only_the_writing_rooms_write_nwb():
     assert nwb_writes(package_sources()) == []
+
+
+def test_nwb_files_are_opened_for_reading_in_one_place():
+    assert nwb_readers(package_sources()) == ["nwb_autolfads.sources.opening.nwb"]
+    assert nwb_readers({"made_up": "pynwb.NWBHDF5IO(str(path), 'r')"}) == ["made_up"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Files of somebody else: what lies about its size, points elsewhere or carries a hostile name is refused."""
 
+import os
 import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from messages import refused
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError, SourceError
@@ -74,6 +76,27 @@ def test_a_link_to_another_hdf5_file_is_refused(result, tmp_path):
         file[f"{ESTIMATE}/weights"] = h5py.ExternalLink(tmp_path / "secret.h5", "/values")
     with pytest.raises(SourceError, match=r"weights: the values are in another file \('.*secret.h5'\)"):
         read_weights(result)
+
+
+def test_links_beside_an_estimate_may_lead_nowhere_but_not_to_a_pipe(result):
+    os.mkfifo(pipe := result.parent / "pipe.h5")
+    with h5py.File(result, "r+") as file:
+        file["scratch/gone"] = h5py.ExternalLink("gone.h5", "/values")
+    assert list_estimates(result) == ["AutoLFADS"]
+    with h5py.File(result, "r+") as file:
+        file["scratch/blocks"] = h5py.ExternalLink("pipe.h5", "/values")
+    with refused(SourceError, f"{pipe}: is a pipe, not a file", "Give the path of a regular file"):
+        list_estimates(result)
+
+
+def test_a_damaged_heap_is_refused_before_hdf5_goes_round_in_it(result):
+    data = bytearray(result.read_bytes())
+    at = data.index(b"GCOL\x01\0\0\0")
+    data[at + 16 : at + 32] = bytes(16)  # the first object takes no room
+    result.write_bytes(data)
+    problem = f"{result}: is HDF5, but damaged (the heap at byte {at})"
+    with refused(SourceError, problem, "Copy or download the file again"):
+        read_activation(result)
 
 
 def test_a_group_that_holds_itself_is_an_error_and_does_not_hang(result):

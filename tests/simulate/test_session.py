@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pynwb
 import pytest
+from messages import refused
 from nwbinspector import Importance, inspect_nwbfile
 
 import nwb_autolfads as nal
@@ -163,13 +164,15 @@ def test_a_file_without_truth_or_no_nwb_file_at_all_is_a_clear_error(tmp_path, s
     bare.write_bytes(session.read_bytes())
     with h5py.File(bare, "a") as file:
         del file["scratch/true_activation"]
-    with pytest.raises(SourceError, match="no true activation"):
+    only = "Only sessions written by `nwb-autolfads simulate` or `simulate_session` hold it"
+    with refused(SourceError, f"{bare}: no true activation in this file", only):
         read_true_activation(bare)
-    (tmp_path / "text.nwb").write_text("not HDF5")
-    with pytest.raises(SourceError, match="cannot be read as NWB"):
-        read_true_activation(tmp_path / "text.nwb")
-    with pytest.raises(SourceError, match="cannot be read as NWB"):
-        read_true_activation(tmp_path / "absent.nwb")
+    text, absent = tmp_path / "text.nwb", tmp_path / "absent.nwb"
+    text.write_text("not HDF5")
+    with refused(SourceError, f"{text}: is not an NWB file (no HDF5 in it)", "Give the path of an NWB file"):
+        read_true_activation(text)
+    with refused(SourceError, f"{absent}: there is no such file", "Check the path"):
+        read_true_activation(absent)
 
 
 @pytest.mark.parametrize("arguments", [{"seed": -1}, {"duration": 1}, {"duration": 1e6}, {"duration": float("nan")}])

@@ -48,6 +48,26 @@ def require_safe_links(file: h5py.File, path: Path, name: str, *, outside: bool 
         _require_ends(_gather(file, path, name, outside, opened), name)
 
 
+def require_safe_itself(file: h5py.File, path: Path, name: str) -> None:
+    """Refuse a file that is not safe to open, though nothing is read through its links, which may lead nowhere.
+
+    Parameters
+    ----------
+    file, path, name
+        See `require_safe_links`.
+
+    Raises
+    ------
+    SourceError
+        If it is damaged, beyond the limits, or links what is no file: a pipe would block for ever.
+    """
+    walk = walk_file(file, name)
+    require_whole_heaps(file, walk.large, name)
+    for link in walk.links:
+        if link.file and (target := path.parent / link.file).exists():
+            require_regular_file(target)
+
+
 def require_self_contained(file: h5py.File, address: str) -> None:
     """Refuse a file at an address that reads from other files, or whose links lead nowhere or in a circle.
 

@@ -16,7 +16,7 @@ from nwb_autolfads.errors import NwbAutolfadsError, SourceError, shown
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.sources.border import WAY_OUT, border, one_line
-from nwb_autolfads.sources.opening.links import require_safe_links
+from nwb_autolfads.sources.opening.links import require_safe_itself, require_safe_links
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ def open_nwb(source: str | os.PathLike[str] | NWBFile, *, outside_links: bool = 
         from nwb_autolfads.sources.opening.zarr import zarr_reader
 
         return _read(zarr_reader(path, outside_links=outside_links), name, lambda: None)
-    opened = open_local(path, outside_links=outside_links)
-    return _read(lambda cached: _hdf5_reader(opened, cached), name, opened.close)
+    return open_hdf5(path, outside_links=outside_links)
 
 
 @contextmanager
@@ -94,14 +93,28 @@ def reading_nwb(source: str | os.PathLike[str] | NWBFile, *, outside_links: bool
         yield opened
 
 
-def open_local(path: Path, *, outside_links: bool = False) -> h5py.File:
-    """Open an NWB file of this machine as HDF5, read-only, after looking at all that it links.
+def open_hdf5(path: Path, *, outside_links: bool = False, itself_only: bool = False) -> OpenedFile:
+    """Open an NWB file of this machine in HDF5 form, read-only.
+
+    Parameters
+    ----------
+    path : Path
+    outside_links : bool
+        See `open_nwb`.
+    itself_only : bool
+        Whether only what lies in the file itself will be read, so that its links may lead nowhere.
 
     Raises
     ------
     SourceError
         As `open_nwb`.
     """
+    file = _safe_hdf5(path, outside_links, itself_only)
+    return _read(lambda cached: _hdf5_reader(file, cached), str(path), file.close)
+
+
+def _safe_hdf5(path: Path, outside_links: bool, itself_only: bool) -> h5py.File:
+    """Open a file after looking at all that it holds and links."""
     name = str(path)
     require_regular_file(path)
     path = path.resolve()  # HDF5 looks for what a file links beside the name that it was opened by
@@ -123,7 +136,10 @@ def open_local(path: Path, *, outside_links: bool = False) -> h5py.File:
                     file=name,
                     way_out="Give the path of an NWB file",
                 )
-            require_safe_links(file, path, name, outside=outside_links)
+            if itself_only:
+                require_safe_itself(file, path, name)
+            else:
+                require_safe_links(file, path, name, outside=outside_links)
     except BaseException:
         file.close()
         raise
@@ -141,14 +157,8 @@ def _hdf5_reader(file: h5py.File, cached: bool) -> NWBHDF5IO:
     return NWBHDF5IO(file=file, mode="r", load_namespaces=cached)
 
 
-def require_session(found: Any, name: str) -> NWBFile:
-    """Refuse what a reader found where it is something else than a session, such as a table of units.
-
-    Raises
-    ------
-    SourceError
-        If so.
-    """
+def _session(found: Any, name: str) -> NWBFile:
+    """Refuse what a reader found where it is something else than a session, such as a table of units."""
     if not isinstance(found, NWBFile):
         raise SourceError(f"is no session but {shown(type(found).__name__)}", file=name, way_out="Give an NWB file")
     return found
@@ -168,7 +178,7 @@ def _read(
             except Exception as error:
                 broken = one_line(error)
                 reader = make_reader(False)
-            nwbfile = require_session(reader.read(), name)
+            nwbfile = _session(reader.read(), name)
     except BaseException:
         close_under_it()
         raise
