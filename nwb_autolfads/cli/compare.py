@@ -26,8 +26,8 @@ def compare(
         ),
     ] = None,
     events: options.Events = None,
-    before: options.Before = 0.1,
-    after: options.After = 0.25,
+    before: options.Before = None,
+    after: options.After = None,
     phases: options.Phases = None,
     force: Annotated[
         list[str] | None,

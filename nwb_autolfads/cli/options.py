@@ -93,14 +93,28 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max
 Config = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Settings; see docs/getting-started.md.")]
 Events = Annotated[
     str | None,
-    typer.Option(metavar="TABLE:COLUMN|PATH[:LABEL]", help="Times that repeat; by default the longest table's starts."),
+    typer.Option(
+        metavar="TABLE:COLUMN|PATH[:LABEL]",
+        help="Times that repeat; by default the trials', or the longest table's.",
+    ),
 ]
 Before = Annotated[
-    float,
-    typer.Option(parser=number(0, LONGEST_S), metavar="SECONDS", help="Shown and compared before an event."),
+    float | None,
+    typer.Option(
+        parser=number(0, LONGEST_S),
+        metavar="SECONDS",
+        help="Shown and compared before an event; by default as trials are.",
+        show_default=False,
+    ),
 ]
 After = Annotated[
-    float, typer.Option(parser=number(0, LONGEST_S), metavar="SECONDS", help="Shown and compared after an event.")
+    float | None,
+    typer.Option(
+        parser=number(0, LONGEST_S),
+        metavar="SECONDS",
+        help="Shown and compared after an event; by default as trials are.",
+        show_default=False,
+    ),
 ]
 Phases = Annotated[
     str | None, typer.Option(metavar="TABLE:COLUMN", help="Phases of behaviour, by name or by a time between.")

@@ -16,8 +16,8 @@ def report(
         Path | None, typer.Option(metavar="OUT.html", help="Page to write; by default <stem>.html beside FILE.")
     ] = None,
     events: options.Events = None,
-    before: options.Before = 0.1,
-    after: options.After = 0.25,
+    before: options.Before = None,
+    after: options.After = None,
     phases: options.Phases = None,
     overwrite: options.Overwrite = False,
     config: options.Config = None,

@@ -146,11 +146,10 @@ def render_page(
         HTML.
     """
     from nwb_autolfads.evaluation import compare_file
-    from nwb_autolfads.evaluation.session import AROUND_S
     from nwb_autolfads.report.page import render_report
 
     asked = dict(asked or {})
-    around = (asked.pop("before", AROUND_S[0]), asked.pop("after", AROUND_S[1]))
+    around = (asked.pop("before", None), asked.pop("after", None))
     preprocessing = None if settings is None else settings.preprocessing
     found = compare_file(file, emg=emg, preprocessing=preprocessing, around=around, **asked)
     quality, signals = _quality(file, next(iter(estimates.values())), preprocessing)

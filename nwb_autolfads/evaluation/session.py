@@ -18,12 +18,12 @@ from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.emg.trials import without_trials
 from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.evaluation.event_window import Around, read_event_times
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.asked import settings_of, source_of
 from nwb_autolfads.results.read import read_activations
 from nwb_autolfads.sources import open_emg
-from nwb_autolfads.sources.nwb.events import read_events
 from nwb_autolfads.sources.nwb.phases import read_phases
 from nwb_autolfads.sources.opening.nwb import open_nwb
 from nwb_autolfads.sources.spikes.binned import read_binned_spikes
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 Estimates = str | PathLike[str] | xr.Dataset | Mapping[str, xr.Dataset]
 """A file with estimates, one estimate, or several by their names."""
-
-AROUND_S = (0.1, 0.25)
-"""Before and after an event: what Wimalasena et al. 2022 take around foot-off."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Asked:
     events : str, optional
         Where the times of what repeats are.
     around : tuple of float
-        Time (s) before and after each event that counts.
+        Time (s) before and after each event that counts, None where trials decide, see `read_event_times`.
     phases : str, optional
         Where the phases of behaviour are, see `nwb_autolfads.frequency_response`.
     bin_width, n_folds, n_shuffles, seed
@@ -67,7 +64,7 @@ class Asked:
     series: Sequence[str] | None = None
     forces: Sequence[str] | None = None
     events: str | None = None
-    around: tuple[float, float] = AROUND_S
+    around: Around = (None, None)
     phases: str | None = None
     bin_width: float = 0.01
     n_folds: int = 10
@@ -115,7 +112,7 @@ def opened_session(file: Path, asked: Asked) -> Iterator[Session]:
             estimates,
             nwbfile,
             asked,
-            read_event_times(nwbfile, asked.events, asked.around),
+            read_event_times(nwbfile, asked.events, asked.around, estimates),
             None if phases is None else phases.intervals,
         )
 
@@ -170,18 +167,6 @@ def read_any_spikes(
     if not isinstance(spikes, str | Path | NWBFile):
         raise SourceError(f"{type(spikes).__name__} has no paths", way_out="Give counts of an NWB file", obj=counts)
     return read_binned_spikes(spikes, counts)
-
-
-def read_event_times(file: NWBFile | None, events: str | Events | None, around: tuple[float, float]) -> Events | None:
-    """Return what repeats, and the window around it; None where nothing was asked for and the file does not tell."""
-    if isinstance(events, Events):
-        return events
-    if file is None:
-        if events is not None:
-            raise SourceError("there is no file to read events from", way_out="Give an Events object", obj=events)
-        return None
-    found = read_events(file, events)
-    return None if found is None else Events(found.name, found.times, *around)
 
 
 def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingConfig | None) -> xr.DataArray:

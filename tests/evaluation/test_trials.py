@@ -5,12 +5,18 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from builders import new_nwbfile, save
+from pynwb import TimeSeries
+from pynwb.epoch import TimeIntervals
 
 from nwb_autolfads.emg.trials import cut_trials, without_trials
 from nwb_autolfads.evaluation.decoding.folds import contiguous_folds
+from nwb_autolfads.evaluation.event_window import read_event_times
 from nwb_autolfads.evaluation.scores.behavior import score_against_behavior
+from nwb_autolfads.evaluation.scores.events import event_averages
 from nwb_autolfads.evaluation.scores.force import coherence_with_force
 from nwb_autolfads.evaluation.scores.response import transfer_function
+from nwb_autolfads.sources.opening.nwb import open_nwb
 
 RATE = 500.0
 STARTS = 0.5 + 0.4 * np.arange(60)
@@ -124,3 +130,55 @@ def test_cutting_trials_is_no_setting_of_the_preprocessing(walk, trials):
     cut = cut_trials(emg, STARTS, from_ms=0, to_ms=220)
     assert without_trials(cut.attrs["preprocessing"]) == steps != json.loads(cut.attrs["preprocessing"])
     assert without_trials(None) == []
+
+
+def file_of_trials(path, starts=STARTS, **columns):
+    nwbfile = new_nwbfile()
+    table = TimeIntervals(name="trials", description="Trials.")
+    for name in columns:
+        table.add_column(name, "A time (s).")
+    for row, start in enumerate(starts):
+        times = {name: values[row] for name, values in columns.items()}
+        table.add_row(start_time=start, stop_time=start + TRIAL_S, **times)
+    nwbfile.trials = table
+    nwbfile.add_time_intervals(TimeIntervals(name="longer", description="More rows."))
+    for start in np.arange(0, 26, 0.2):
+        nwbfile.intervals["longer"].add_row(start_time=start, stop_time=start + 0.2)
+    nwbfile.add_acquisition(TimeSeries(name="taps", data=np.ones(50), timestamps=STARTS[:50] + 0.05, unit="a.u."))
+    save(nwbfile, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("events", "asked", "expected"),
+    [
+        (None, (None, None), ("trials:start_time", -0.02, 0.198)),  # as they were cut; the last bin is 2 ms earlier
+        ("trials", (None, None), ("trials:start_time", -0.02, 0.198)),
+        ("trials:cue", (None, None), ("trials:cue", 0.08, 0.098)),  # from start to stop, as far as it is recorded
+        ("longer", (0.0, None), ("longer:start_time", 0.0, 0.098)),
+        ("acquisition/taps", (None, None), ("acquisition/taps", 0.03, 0.148)),
+        ("acquisition/taps", (0.3, 0.4), ("acquisition/taps", 0.3, 0.4)),
+    ],
+)
+def test_the_window_around_events_is_that_of_the_trials(events, asked, expected, walk, tmp_path):
+    path = file_of_trials(tmp_path / "t.nwb", cue=STARTS + 0.1)
+    cut = cut_trials(walk[0], STARTS, from_ms=20, to_ms=200, name="trials")
+    with open_nwb(path) as opened:
+        found = read_event_times(opened.nwbfile, events, asked, {"whole": as_estimate(walk[0]), "cut": with_steps(cut)})
+    assert found.name == expected[0]
+    np.testing.assert_allclose((found.before, found.after), expected[1:], atol=1e-9)
+    averages = event_averages(cut, found) if asked == (None, None) else None
+    assert averages is None or averages["n"] >= 0.75 * 50
+
+
+def with_steps(cut):
+    return as_estimate(cut).assign_attrs(preprocessing=cut.attrs["preprocessing"])
+
+
+def test_trials_up_to_another_event_have_a_window_that_most_of_them_fill(walk, tmp_path):
+    ends = STARTS + np.where(np.arange(60) < 15, 0.15, 0.25)
+    cut = cut_trials(walk[0], STARTS, until=ends, from_ms=0, to_ms=0, name="trials")
+    with open_nwb(file_of_trials(tmp_path / "t.nwb")) as opened:
+        found = read_event_times(opened.nwbfile, None, (None, None), {"cut": with_steps(cut)})
+    assert (found.before, found.after) == (0, pytest.approx(0.248))
+    assert event_averages(cut, found)["n"] == 45

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
+from nwb_autolfads.evaluation.event_window import Around, read_event_times
 from nwb_autolfads.evaluation.score import Ranking, Score
 from nwb_autolfads.evaluation.scores.common import nothing_left, with_tests
 from nwb_autolfads.evaluation.scores.decoder import Decoder
@@ -23,7 +24,7 @@ from nwb_autolfads.evaluation.scores.derivatives import (
     usable_targets,
 )
 from nwb_autolfads.evaluation.scores.events import Events
-from nwb_autolfads.evaluation.session import AROUND_S, Estimates, opened_estimates, read_event_times, required
+from nwb_autolfads.evaluation.session import Estimates, opened_estimates, required
 from nwb_autolfads.evaluation.tables import Row, number, trials_and_control
 from nwb_autolfads.sources.nwb.behavior import read_behavior
 
@@ -152,7 +153,7 @@ def compare_with_behavior(
     *,
     series: Sequence[str] | None = None,
     events: str | Events | None = None,
-    around: tuple[float, float] = AROUND_S,
+    around: Around = (None, None),
     **settings: Any,
 ) -> xr.Dataset:
     """Score estimates by how well they predict angles, forces, positions and their derivatives.
@@ -187,7 +188,7 @@ def compare_with_behavior(
         if behavior is None:
             behavior = required(file, "behavior")
         found = read_behavior(behavior, series) if isinstance(behavior, str | Path | NWBFile) else list(behavior)
-        repeats = read_event_times(file, events, around)
+        repeats = read_event_times(file, events, around, named)
     return score_against_behavior(named, found, events=repeats, **settings)
 
 

@@ -11,16 +11,15 @@ import xarray as xr
 from pynwb import NWBFile
 
 from nwb_autolfads.evaluation.decoding.spike_rates import smoothing_reach, spike_rates
+from nwb_autolfads.evaluation.event_window import Around, read_event_times
 from nwb_autolfads.evaluation.score import Ranking, Score
 from nwb_autolfads.evaluation.scores.common import with_tests
 from nwb_autolfads.evaluation.scores.decoder import Decoder
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.evaluation.session import (
-    AROUND_S,
     Estimates,
     opened_estimates,
     read_any_spikes,
-    read_event_times,
     required,
 )
 from nwb_autolfads.evaluation.tables import Row, number, trials_and_control
@@ -143,7 +142,7 @@ def compare_with_cortex(
     *,
     counts: str | None = None,
     events: str | Events | None = None,
-    around: tuple[float, float] = AROUND_S,
+    around: Around = (None, None),
     **settings: Any,
 ) -> xr.Dataset:
     """Score estimates by how well spikes of motor cortex predict them, and they the spikes.
@@ -160,9 +159,11 @@ def compare_with_cortex(
         `nwb_autolfads.sources.spikes.binned.read_binned_spikes`.
     events : str or Events, optional
         ``TABLE:COLUMN`` or ``PATH`` of the file with times (s) of what repeats, to tell it from what does not; see
-        `nwb_autolfads.sources.nwb.events.read_events`. By default the starts of the table with the most rows.
+        `nwb_autolfads.sources.nwb.events.read_events`. By default what trials were cut around, where an estimate is of
+        trials; else the starts of the table with the most rows.
     around : tuple of float
-        Time (s) before and after each event that counts.
+        Time (s) before and after each event that counts. None, and it is that of the trials; else of the intervals
+        that the events are in; else 0.1 and 0.25; and no more than is recorded around most events.
     **settings
         Of `score_against_cortex`: ``bin_width``, ``smoothing``, ``lags``,
         ``n_folds``, ``guard``, ``min_rate``, ``n_shuffles``, ``seed``.
@@ -182,7 +183,7 @@ def compare_with_cortex(
     with opened_estimates(estimates) as (named, file):
         if spikes is None:
             spikes = required(file, "spikes")
-        trains, repeats = read_any_spikes(spikes, counts), read_event_times(file, events, around)
+        trains, repeats = read_any_spikes(spikes, counts), read_event_times(file, events, around, named)
     return score_against_cortex(named, trains, events=repeats, **settings)
 
 

@@ -165,6 +165,7 @@ class Decoder:
             "n_folds": self.n_folds,
             "guard_s": self.guard,
             "events": None if self.events is None else self.events.name,
+            "around_s": None if self.events is None else [self.events.before, self.events.after],
             "seed": self.seed,
             **config,
         }

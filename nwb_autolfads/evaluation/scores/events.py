@@ -50,7 +50,8 @@ def event_averages(signals: xr.DataArray, events: Events) -> xr.Dataset:
     time = signals["time"].values
     step = float(np.median(np.diff(time)))
     offsets = np.arange(-round(events.before / step), round(events.after / step) + 1)
-    rows = np.searchsorted(time, events.times - step / 2)[:, None] + offsets
+    # What is looked for is where the window begins: the event itself may lie in a gap before its trial.
+    rows = np.searchsorted(time, events.times + (offsets[0] - 0.5) * step)[:, None] + np.arange(len(offsets))
     inside = (rows >= 0).all(axis=1) & (rows < len(time)).all(axis=1)
     rows, at = rows[inside], events.times[inside]
     whole = np.abs(time[rows] - (at[:, None] + offsets * step)).max(axis=1, initial=0) <= 0.51 * step + 1e-9

@@ -31,10 +31,15 @@ _TIME_COLUMNS = ("start_time", "timestamp", "event_times")
 
 @dataclass(frozen=True)
 class EventTimes:
-    """Times (s) of events, and the place that they are from."""
+    """Times (s) of events, and the place that they are from.
+
+    ``spans`` ``(event, 2)`` is when the interval that each is in began and when it ended, after the event (s), where
+    they are of a table of intervals.
+    """
 
     name: str
     times: NDArray[np.float64]
+    spans: NDArray[np.float64] | None = None
 
 
 def read_events(source: str | Path | NWBFile, place: str | None = None) -> EventTimes | None:
@@ -73,10 +78,11 @@ def read_events(source: str | Path | NWBFile, place: str | None = None) -> Event
             which, times = _times_in_table(found, which, opened.name, name)
         else:
             times = _times_in_series(found, which, opened.name, name)
-        times = times[np.isfinite(times)]
-        if not len(times):
+        order = np.argsort(times)[: np.count_nonzero(np.isfinite(times))]
+        if not len(order):
             raise SourceError("holds no times", file=opened.name, obj=_label(name, which), way_out=_offer(nwbfile))
-        return EventTimes(_label(name, which), np.sort(times))
+        spans = _intervals_around(found, times, opened.name, name) if isinstance(found, TimeIntervals) else None
+        return EventTimes(_label(name, which), times[order], None if spans is None else spans[order])
 
 
 def interval_tables(nwbfile: NWBFile) -> dict[str, TimeIntervals]:
@@ -183,6 +189,24 @@ def _times_in_table(table: DynamicTable, which: str, file: str, name: str) -> tu
             way_out=f"Give TABLE:COLUMN; its columns are {_listed(table.colnames)}",
         )
     return column, values.astype(np.float64)
+
+
+def _intervals_around(
+    table: TimeIntervals, times: NDArray[np.float64], file: str, name: str
+) -> NDArray[np.float64] | None:
+    """Return start and stop of each row after its event (s); None where these are not known, or an event is outside."""
+    try:
+        edges = [
+            load_numbers(table[edge].data, file=file, obj=f"{name}:{edge}", most=MAX_EVENTS)
+            for edge in ("start_time", "stop_time")
+        ]
+    except SourceError:
+        return None
+    if any(edge.shape != times.shape for edge in edges):
+        return None
+    spans = np.stack(edges, axis=1) - times[:, None]
+    known = np.isfinite(spans).all(axis=1)
+    return spans if known.any() and (spans[known] * [-1, 1] >= 0).all() else None
 
 
 def _times_in_series(series: Any, which: str, file: str, name: str) -> NDArray[np.float64]:
