@@ -17,6 +17,7 @@ from nwb_autolfads.report.figures import display_unit, legend_above
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0
 MOST_PHASES_IN_A_ROW = 4
+MOST_LATENTS = 4  # of factors or inputs: those that vary most
 LOWEST_SHOWN = -1.0  # of R2: below, a prediction is worse than none, whatever the number
 
 
@@ -65,7 +66,7 @@ def plot_event_averages(
             scale = factor * (float(one["scale"]) if "scale" in one.coords else 1.0)
             time, mean, std = 1000 * one["from_event"].values, scale * one["mean"].values, scale * one["std"].values
             panel.plot(time, mean, color=colours[name], linewidth=1.4, label=name)
-            panel.fill_between(time, mean - std, mean + std, color=colours[name], alpha=0.2, linewidth=0)
+            panel.fill_between(time, mean - std, mean + std, color=colours[name], alpha=0.1, linewidth=0)
         panel.axvline(0, color=BLACK, linewidth=0.6)
         panel.set_title(muscle, fontsize=9, parse_math=False)
         panel.margins(x=0)
@@ -78,7 +79,7 @@ def plot_event_averages(
 
 
 def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None, stop: float | None = None) -> Figure:
-    """Draw the factors or the inferred inputs of an estimate, one row each.
+    """Draw the factors or the inferred inputs of an estimate, one row each: at most `MOST_LATENTS`, by variance.
 
     Parameters
     ----------
@@ -93,12 +94,12 @@ def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None,
     -------
     Figure
     """
-    values = estimate[name].transpose("time", ...).sel(time=slice(start, stop))
-    spread = (
-        estimate[f"{name}_std"].transpose("time", ...).sel(time=slice(start, stop))
-        if f"{name}_std" in estimate
-        else None
+    order = np.argsort(-np.nanvar(estimate[name].transpose("time", ...).values, axis=0), kind="stable")[:MOST_LATENTS]
+    values, spread = (
+        estimate[key].transpose("time", ...).sel(time=slice(start, stop))[:, order] if key in estimate else None
+        for key in (name, f"{name}_std")
     )
+    assert values is not None
     n = values.shape[1]
     colour = colours_of([str(estimate.attrs.get("estimator", ""))]).popitem()[1]
     figure = Figure(figsize=(9.0, 0.8 + 0.6 * max(1, n)), layout="constrained")
@@ -110,7 +111,7 @@ def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None,
         if spread is not None:
             deviation = spread.values[:, index]
             rows[index].fill_between(time, shown - deviation, shown + deviation, color=colour, alpha=0.25, linewidth=0)
-        rows[index].set_ylabel(f"{index + 1}", rotation=0)
+        rows[index].set_ylabel(f"{order[index] + 1}", rotation=0)
         rows[index].set_yticks([])
         rows[index].margins(x=0)
     rows[-1].set_xlabel("time (s, session clock)")

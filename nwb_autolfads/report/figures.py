@@ -10,10 +10,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from nwb_autolfads.palette import BLACK, EMG_GREY
 from nwb_autolfads.report.colours import colours_of, colours_of_estimates
 from nwb_autolfads.segments import Segments
+
+FEW_ROWS = 6
+"""As many muscles have rows of full height."""
+NINETY_PERCENT = 1.645
+"""Standard deviations of a normal distribution on either side of its mean that hold 90 % of it."""
 
 
 def busiest_excerpt(activation: xr.DataArray, seconds: float) -> tuple[float, float]:
@@ -51,6 +57,17 @@ def display_unit(unit: str) -> tuple[float, str]:
     return (1e6, "µV") if unit in {"V", "volts"} else (1.0, unit or "scaled")
 
 
+def with_band(estimates: Mapping[str, xr.Dataset]) -> str:
+    """Return the name of the estimate whose uncertainty is drawn, a trained one where it can be; "" where none is."""
+    stated = [name for name in _drawn_last(estimates) if "activation_std" in estimates[name]]
+    return stated[-1] if stated else ""
+
+
+def _drawn_last(estimates: Mapping[str, xr.Dataset]) -> list[str]:
+    """Return the names in the order of drawing: what is trained lies over the others."""
+    return sorted(estimates, key=lambda name: "factors" in estimates[name])
+
+
 def plot_activation(
     estimates: Mapping[str, xr.Dataset],
     *,
@@ -63,10 +80,13 @@ def plot_activation(
 ) -> Figure:
     """Draw each estimate over the rectified EMG, one row per muscle.
 
+    The band holds the activation with 90 % probability, by the trained estimate or else the last that states its
+    uncertainty. Lines are the thinner the later they are drawn, so that all are seen where they agree.
+
     Parameters
     ----------
     estimates : mapping of str to Dataset
-        ``activation`` ``(time, muscle)`` by the name of its estimate.
+        ``activation`` and, of one, ``activation_std`` ``(time, muscle)`` by the name of its estimate.
     emg : DataArray, (time, muscle), optional
         The rectified EMG that they were made from.
     truth : DataArray, (time, muscle), optional
@@ -86,15 +106,20 @@ def plot_activation(
     first = next(iter(estimates.values()))
     rows = [str(name) for name in muscles] if muscles is not None else _usable_muscles(first)
     factor, unit = display_unit(str(first.attrs.get("unit", "")))
-    figure = Figure(figsize=(9.0, 0.9 + 1.15 * max(1, len(rows))), layout="constrained")
+    height = (1.15 if len(rows) <= FEW_ROWS else 0.8) * max(1, len(rows))
+    figure = Figure(figsize=(9.0, 0.9 + height), layout="constrained")
     axes = figure.subplots(max(1, len(rows)), 1, sharex=True, squeeze=False)[:, 0]
-    window = slice(start, stop)
+    window, order, banded = slice(start, stop), _drawn_last(estimates), with_band(estimates)
+    widths = dict(zip(order, np.linspace(2.6, 1.2, len(estimates)) if len(estimates) > 1 else (1.4,), strict=True))
     for axis, muscle in zip(axes, rows, strict=False):
         if emg is not None:
             _draw(axis, emg.sel(time=window, muscle=muscle), factor, color=EMG_GREY, width=0.6, label="rectified EMG")
-        for name, estimate in estimates.items():
+        for name in order:
+            estimate = estimates[name]
             activation = estimate["activation"].sel(time=window, muscle=muscle)
-            _draw(axis, activation, factor, color=colours[name], width=1.4, label=name)
+            if name == banded:
+                _draw_band(axis, activation, estimate["activation_std"], factor, colours[name])
+            _draw(axis, activation, factor, color=colours[name], width=float(widths[name]), label=name)
         if truth is not None and muscle in truth["muscle"].values:
             scaled = _on_scale_of(estimate["activation"].sel(muscle=muscle), truth.sel(muscle=muscle))
             shown = scaled.sel(time=window)
@@ -192,10 +217,22 @@ def _usable_muscles(estimate: xr.Dataset) -> list[str]:
 def _draw(
     axis: Axes, values: xr.DataArray, factor: float, *, color: str, width: float, label: str, dashes: str = "-"
 ) -> None:
-    scale = float(values.coords["scale"]) if "scale" in values.coords else 1.0
-    time, shown = values["time"].values.copy(), values.values * scale * factor
-    shown[Segments.of(values).firsts[1:]] = np.nan  # a line across a gap would invent data
+    time, shown = _points(values, factor)
     axis.plot(time, shown, dashes, color=color, linewidth=width, label=label)
+
+
+def _draw_band(axis: Axes, activation: xr.DataArray, std: xr.DataArray, factor: float, color: str) -> None:
+    time, middle = _points(activation, factor)
+    half = NINETY_PERCENT * _points(std.sel(time=activation["time"], muscle=activation["muscle"]), factor)[1]
+    axis.fill_between(time, np.maximum(middle - half, 0), middle + half, color=color, alpha=0.18, linewidth=0)
+
+
+def _points(values: xr.DataArray, factor: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return times and values in the unit shown, broken at gaps: a line across one would invent data."""
+    scale = float(values.coords["scale"]) if "scale" in values.coords else 1.0
+    shown = values.values * scale * factor
+    shown[Segments.of(values).firsts[1:]] = np.nan
+    return values["time"].values, shown
 
 
 def _on_scale_of(activation: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:

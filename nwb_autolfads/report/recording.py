@@ -15,7 +15,6 @@ from nwb_autolfads.evaluation.tables import number, percent
 from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.palette import EMG_GREY, SIGNAL, WARNING
 from nwb_autolfads.report.figures import display_unit
-from nwb_autolfads.report.verdict import explained_share
 
 _SHARES = {
     "mains_share": "mains",
@@ -54,18 +53,14 @@ def short(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def muscle_rows(
-    estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None, quality: xr.Dataset | None
-) -> list[dict[str, Any]]:
-    """Return what is known of each muscle: quality, scale, and how much of its smoothed EMG each estimate follows."""
-    estimate = next(iter(estimates.values()))
+def muscle_rows(estimate: xr.Dataset, quality: xr.Dataset | None) -> list[dict[str, Any]]:
+    """Return what is known of each muscle: quality and scale."""
     n = estimate.sizes["muscle"]
     usable = estimate["usable"].values if "usable" in estimate.coords else np.full(n, True)
     scale = estimate["scale"].values if "scale" in estimate.coords else np.full(n, np.nan)
     factor, _ = display_unit(str(estimate.attrs.get("unit", "")))
     steps = {step.get("step"): step for step in json.loads(estimate.attrs.get("preprocessing", "[]"))}
     reasons = steps.get("quality", {}).get("unusable", {})
-    shares = [explained_share(each["activation"], emg) if emg is not None else {} for each in estimates.values()]
     return [
         {
             "name": name,
@@ -73,7 +68,6 @@ def muscle_rows(
             "reason": short(reasons.get(name, "")),
             "scale": f"{divisor * factor:.4g}",
             "quality": _quality_cells(quality, name),
-            "shares": [number(share.get(name, np.nan), 2) for share in shares],
         }
         for name, is_usable, divisor in zip([str(m) for m in estimate["muscle"].values], usable, scale, strict=True)
     ]

@@ -25,7 +25,7 @@ from nwb_autolfads.report.comparison_figures import (
     plot_frequency_response,
 )
 from nwb_autolfads.report.content import Page
-from nwb_autolfads.report.figures import data_uri, display_unit, plot_activation, plot_scores
+from nwb_autolfads.report.figures import data_uri, display_unit, plot_activation, plot_scores, with_band
 from nwb_autolfads.report.verdict import judge
 from nwb_autolfads.report.zoom import zoom_lines
 
@@ -61,6 +61,8 @@ class Section:
         What it is called in the list of contents; empty, and it is not in there.
     level : int
         Of its heading.
+    folded : bool
+        Whether only its heading is shown until the reader opens it.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Section:
     show: Callable[[Page], list[Shown]]
     contents: str = ""
     level: int = 2
+    folded: bool = False
 
 
 def sections() -> list[Section]:
@@ -101,9 +104,8 @@ def _quality(page: Page) -> list[Shown]:
     return [
         {
             "heading": "Quality of each muscle",
-            "muscles": recording.muscle_rows(page.estimates, page.emg, quality),
+            "muscles": recording.muscle_rows(page.first, quality),
             "unit": display_unit(str(page.first.attrs.get("unit", "")))[1],
-            "names": list(page.estimates),
             "picture": "" if quality is None or signals is None else data_uri(recording.plot_quality(quality, signals)),
         }
     ]
@@ -131,6 +133,7 @@ def _estimates(page: Page) -> list[Shown]:
             "busiest_picture": pictures[0],
             "random": page.random,
             "random_picture": pictures[1],
+            "uncertain": with_band(page.estimates),
             "zoom": zoom_lines(page.estimates, page.emg, sum(page.busiest) / 2, page.colours),
         }
     ]
@@ -261,7 +264,7 @@ _BEFORE_SCORES = (
     Section("trust", "trust", _trust, "Can it be trusted?"),
     Section("read", "read", _read, "What was read"),
     Section("quality", "quality", _quality, "Quality", level=3),
-    Section("preprocessing", "preprocessing", _preprocessing, level=3),
+    Section("preprocessing", "preprocessing", _preprocessing, level=3, folded=True),
     Section("estimates", "estimates", _estimates, "EMG and estimates"),
     Section("events", "events", _events, "Around events"),
     Section("latents", "latents", lambda page: training.latents(page.estimates, *page.busiest), "Factors and inputs"),
@@ -269,13 +272,14 @@ _BEFORE_SCORES = (
 )
 _AFTER_SCORES = (
     Section("missing", "missing", _missing, "What is missing"),
-    Section("calibration", "calibration", _calibration, "Calibration"),
-    Section("search", "search", _searches, "Search"),
+    Section("calibration", "calibration", _calibration, "Calibration", folded=True),
+    Section("search", "search", _searches, "Search", folded=True),
     Section(
         "configuration",
         "configuration",
         lambda page: [{"heading": "Configuration", "estimates": made_by(page)}],
         "Configuration",
+        folded=True,
     ),
     Section("reproduce", "reproduce", _reproduce, "How to reproduce"),
     Section("cite", "cite", lambda _: [{"heading": "How to cite", "citations": CITATIONS}], "How to cite"),

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import gammainc
 
-from nwb_autolfads.report.comparison_figures import plot_latents
+from nwb_autolfads.report.comparison_figures import MOST_LATENTS, plot_latents
 from nwb_autolfads.report.figures import best_member, data_uri, plot_search
 
 _LATENTS = {"factors": "Factors", "inputs": "Inferred inputs"}
@@ -28,13 +28,15 @@ _HYPERPARAMETERS = {
 """Columns of the search history that the search may change, and what they are."""
 
 
-def latents(estimates: Mapping[str, xr.Dataset], start: float, stop: float) -> list[dict[str, str]]:
+def latents(estimates: Mapping[str, xr.Dataset], start: float, stop: float) -> list[dict[str, Any]]:
     """Return a picture of the factors and inputs of each estimate that has them."""
     return [
         {
             "heading": f"{_LATENTS[what]} of {name}",
             "what": what,
             "name": name,
+            "n": estimate[what].shape[1],
+            "n_shown": min(MOST_LATENTS, estimate[what].shape[1]),
             "picture": data_uri(plot_latents(estimate, what, start=start, stop=stop)),
         }
         for name, estimate in estimates.items()

@@ -56,7 +56,7 @@ def test_the_page_opens_without_errors_and_with_its_headings(html, tmp_path):
     for heading in (
         "Can it be trusted?",
         "Quality of each muscle",
-        "Look closer",
+        "Around events",
         "Factors of AutoLFADS",
         "How to cite",
     ):

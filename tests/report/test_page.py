@@ -9,11 +9,13 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 from report_examples import RATE, made_up_emg, made_up_estimate
+from scipy.stats import norm
 
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.report import sections
+from nwb_autolfads.report.comparison_figures import plot_latents
 from nwb_autolfads.report.content import in_order_of
-from nwb_autolfads.report.figures import busiest_excerpt, plot_activation, plot_scores, plot_search
+from nwb_autolfads.report.figures import busiest_excerpt, plot_activation, plot_scores, plot_search, with_band
 from nwb_autolfads.report.page import render_report
 from nwb_autolfads.report.recording import origin_of
 
@@ -237,3 +239,37 @@ def test_score_figure_has_a_marker_per_estimate_and_muscle():
     for line, name in zip(figure.axes[0].lines, ("a", "b"), strict=True):
         assert line.get_label() == name
         np.testing.assert_allclose(line.get_ydata(), scores["r2"].sel(estimator=name).values)
+
+
+def test_the_band_is_that_of_the_trained_estimate_which_lies_over_the_others_and_hides_none():
+    emg, _ = made_up_emg(("TA",))
+    plain = made_up_estimate(emg, "LowPass", history=False)
+    spread = xr.full_like(plain["activation"], 0.5)
+    factors = (("time", "factor"), np.zeros((emg.sizes["time"], 1)))
+    trained = made_up_estimate(emg).assign(activation_std=spread, factors=factors)
+    filtered = plain.assign(activation_std=spread)
+    estimates = {"AutoLFADS": trained, "BayesianFilter": filtered, "LowPass": plain}
+    assert with_band(estimates) == "AutoLFADS"
+    assert with_band({"BayesianFilter": filtered, "LowPass": plain}) == "BayesianFilter"
+    assert with_band({"LowPass": plain}) == ""
+    axis = plot_activation(estimates).axes[0]
+    lines = axis.get_lines()
+    assert [line.get_label() for line in lines][-1] == "AutoLFADS"
+    assert all(np.diff([line.get_linewidth() for line in lines]) < 0)
+    (band,) = axis.collections
+    edges = band.get_paths()[0].vertices
+    middle = lines[-1].get_ydata()[0]
+    at_start = edges[edges[:, 0] == lines[-1].get_xdata()[0], 1]
+    assert at_start.max() == pytest.approx(middle + norm.ppf(0.95) * 0.5 * 20, rel=1e-3)
+    assert at_start.min() == pytest.approx(max(middle - norm.ppf(0.95) * 0.5 * 20, 0), rel=1e-3, abs=1e-9)
+
+
+def test_of_many_factors_the_four_that_vary_most_are_drawn_in_their_order():
+    emg, _ = made_up_emg(("TA",))
+    n = emg.sizes["time"]
+    sizes = np.array([1.0, 6.0, 2.0, 5.0, 3.0, 4.0])
+    values = sizes * np.random.default_rng(0).normal(size=(n, 6))
+    estimate = made_up_estimate(emg).assign(factors=(("time", "factor"), values))
+    axes = plot_latents(estimate, "factors").axes
+    assert [axis.get_ylabel() for axis in axes] == ["2", "4", "6", "5"]
+    np.testing.assert_array_equal(axes[0].get_lines()[0].get_ydata(), values[:, 1])
