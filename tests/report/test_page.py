@@ -242,7 +242,7 @@ def test_score_figure_has_a_marker_per_estimate_and_muscle():
 
 
 def test_the_band_is_that_of_the_trained_estimate_which_lies_over_the_others_and_hides_none():
-    emg, _ = made_up_emg(("TA",))
+    emg, _ = made_up_emg()
     plain = made_up_estimate(emg, "LowPass", history=False)
     spread = xr.full_like(plain["activation"], 0.5)
     factors = (("time", "factor"), np.zeros((emg.sizes["time"], 1)))
