@@ -78,7 +78,9 @@ def stopping_cleanly() -> Iterator[None]:
         yield  # only the main thread may decide about signals
         return
     before = {number: signal.getsignal(number) for number in _ENDING if number is not None}
+    hook = sys.unraisablehook
     too_large = getattr(signal, "SIGXFSZ", None)
+    sys.unraisablehook = lambda lost: _once_more(lost.exc_value) or hook(lost)
     try:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:  # `nohup` asks to go on when the terminal closes
@@ -87,11 +89,13 @@ def stopping_cleanly() -> Iterator[None]:
             before[too_large] = signal.signal(too_large, signal.SIG_IGN)
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 _ENDING = (signal.SIGTERM, getattr(signal, "SIGHUP", None))
+_MOMENT_S = 0.02
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -99,6 +103,20 @@ def _stop(number: int, frame: FrameType | None) -> None:
         if each is not None:
             signal.signal(each, signal.SIG_IGN)
     raise Stopped(number)
+
+
+def _once_more(lost: BaseException | None) -> bool:
+    """Send a signal again, a moment later, whose exception Python dropped; return whether it was one.
+
+    It drops what is raised while an object is deleted. The command would else go on as if nobody had asked.
+    """
+    if not isinstance(lost, Stopped | KeyboardInterrupt):
+        return False
+    number = lost.number if isinstance(lost, Stopped) else signal.SIGINT
+    if isinstance(lost, Stopped):
+        signal.signal(number, _stop)
+    threading.Timer(_MOMENT_S, signal.raise_signal, (number,)).start()
+    return True
 
 
 def show_usage(error: Any) -> int:

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from nwb_autolfads.cli.ending import Stopped, stopping_cleanly
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these signals nor such limits")
 
 RUN = [sys.executable, "-c", "import sys; from nwb_autolfads.cli import main; main(sys.argv[1:])"]
@@ -54,3 +56,26 @@ def test_a_limit_of_file_size_is_one_message(tmp_path):
     assert "session.nwb" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, Stopped), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_that_comes_while_an_object_is_deleted_is_not_lost(monkeypatch, number, raised):
+    class Deleted:
+        def __del__(self):
+            signal.raise_signal(number)  # Python drops what is raised here
+
+    def delete_and_wait():
+        with stopping_cleanly():
+            deleted = Deleted()
+            del deleted
+            time.sleep(5)
+
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(raised):
+            delete_and_wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert said == []
