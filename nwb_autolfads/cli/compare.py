@@ -40,6 +40,7 @@ def compare(
     shuffles: Annotated[int, typer.Option(help="Controls with one side in random order.", min=0, max=100)] = 1,
     seed: options.Seed = 0,
     config: options.Config = None,
+    outside_links: options.OutsideLinks = False,
     write: Annotated[bool, typer.Option("--write", help="Write the scores into FILE.")] = False,
     csv: Annotated[
         Path | None, typer.Option(metavar="OUT.csv", help="Write all scores, tests and responses, one per row.")
@@ -71,6 +72,7 @@ def compare(
         n_folds=folds,
         n_shuffles=shuffles,
         seed=seed,
+        outside_links=outside_links,
         preprocessing=None if config is None else read_settings(config).preprocessing,
     )
     console.result(found.summary())

@@ -19,6 +19,7 @@ def report(
     before: options.Before = None,
     after: options.After = None,
     phases: options.Phases = None,
+    outside_links: options.OutsideLinks = False,
     overwrite: options.Overwrite = False,
     config: options.Config = None,
     as_json: options.Json = False,
@@ -30,7 +31,7 @@ def report(
     from nwb_autolfads.config import read_settings
 
     console = Console(as_json=as_json)
-    asked = {"events": events, "before": before, "after": after, "phases": phases}
+    asked = {"events": events, "before": before, "after": after, "phases": phases, "outside_links": outside_links}
     settings = None if config is None else read_settings(config)
     page = write_report(file, out or file.with_suffix(".html"), settings, asked, overwrite=overwrite)
     console.tell(f"Wrote {page}")

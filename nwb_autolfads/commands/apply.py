@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import h5py
 
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified
-from nwb_autolfads.commands.run import Result, write_estimates
+from nwb_autolfads.commands.run import Result
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.results.asked import Asked
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.outputs import Target, check_target
 from nwb_autolfads.results.read import read_weights
+from nwb_autolfads.results.write import write_activations
 
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
@@ -47,7 +48,7 @@ def apply(
         except SignalError as error:
             problem = f"{error.problem} (the model is {model})"
             raise SignalError(problem, way_out=error.way_out, file=error.file, obj=error.obj) from error
-        write_estimates(estimates, file, place, seen=seen)
+        write_activations(estimates, file, source_state=seen, **place.as_arguments())
     tell(f"Wrote {name} to {target.file}")
     return Result(target.file, estimates, emg, recording.assumptions)
 

@@ -23,6 +23,7 @@ from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.asked import settings_of, source_of
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
+from nwb_autolfads.results.recorded_in import recording_of
 
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.base import Estimator
@@ -54,7 +55,7 @@ def report(
         How the EMG was preprocessed, so that it can be drawn behind the estimates; by default as the first of
         them says.
     asked : mapping, optional
-        What was asked for: ``events`` and the time ``before`` and ``after`` each (s), ``phases``.
+        What was asked for: ``events`` and the time ``before`` and ``after`` each (s), ``phases``, ``outside_links``.
     overwrite : bool
         Whether an existing file is replaced.
 
@@ -79,12 +80,13 @@ def report(
         )
     estimates = {name: read_activation(file, name=name) for name in names}
     first = estimates[names[0]]
+    trusted = bool((asked or {}).get("outside_links"))
     emg: xr.DataArray | None = None
     assumptions: tuple[str, ...] = ()
     note = ""
     try:
         settings = settings or settings_of(first)
-        with source_of(file, first).open() as recording:
+        with source_of(recording_of(file), first, outside_links=trusted).open() as recording:
             emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
         if without_trials(emg.attrs["preprocessing"]) != without_trials(first.attrs.get("preprocessing")):
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
@@ -92,7 +94,7 @@ def report(
             emg, note = None, f"The EMG is not drawn: no muscle in it is called {printable(', '.join(gone), 200)}."
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
-    commands, settings_files = how_to_make(estimates, file)
+    commands, settings_files = how_to_make(estimates, file, linked=recording_of(file) != file)
     commands.append(shlex.join(["nwb-autolfads", "report", file.name, *as_arguments(asked or {})]))
     page = render_page(
         file,
@@ -152,7 +154,9 @@ def render_page(
     around = (asked.pop("before", None), asked.pop("after", None))
     preprocessing = None if settings is None else settings.preprocessing
     found = compare_file(file, emg=emg, preprocessing=preprocessing, around=around, **asked)
-    quality, signals = _quality(file, next(iter(estimates.values())), preprocessing)
+    quality, signals = _quality(
+        file, next(iter(estimates.values())), preprocessing, outside_links=bool(asked.get("outside_links"))
+    )
     return render_report(
         estimates,
         title=file.name,
@@ -174,12 +178,12 @@ def render_page(
 
 
 def _quality(
-    file: Path, estimate: xr.Dataset, preprocessing: PreprocessingConfig | None
+    file: Path, estimate: xr.Dataset, preprocessing: PreprocessingConfig | None, *, outside_links: bool
 ) -> tuple[xr.Dataset | None, xr.DataArray | None]:
     """Judge the EMG that an estimate was made from, and take a stretch of it to show; None where it cannot be read."""
     try:
         preprocessing = preprocessing or settings_of(estimate).preprocessing
-        with source_of(file, estimate).open() as recording:
+        with source_of(recording_of(file), estimate, outside_links=outside_links).open() as recording:
             return assess_quality(recording, preprocessing), middle_excerpt(recording, SHOWN_S)
     except NwbAutolfadsError:  # said on the page already, where the EMG would be drawn
         return None, None

@@ -20,7 +20,7 @@ from nwb_autolfads.files.places import Output
 from nwb_autolfads.results.asked import Asked
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.outputs import Target, check_target
-from nwb_autolfads.results.write import write_activation
+from nwb_autolfads.results.write import write_activations
 
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.base import Estimator
@@ -116,7 +116,9 @@ def run(
             if entry.can.saves_model:
                 models[name] = estimator.to_bytes()
         not_kept = _keep_model(options, target, models, tell)
-        write_estimates(estimates, file, place, seen=seen, weights=models if options.weights else {})
+        write_activations(
+            estimates, file, source_state=seen, weights=models if options.weights else {}, **place.as_arguments()
+        )
     tell(f"Wrote {', '.join(names)} to {target.file}")
     if not_kept is not None:
         raise not_kept
@@ -189,37 +191,3 @@ def _require_abilities(entries: Sequence[registry.Entry], options: RunOptions) -
     for option, (value, ability, lacks) in asked.items():
         if value is not None and not able[ability]:
             raise ConfigError(f"{options.estimator} has {lacks}", way_out=f"Leave out {option}")
-
-
-def write_estimates(
-    estimates: Mapping[str, xr.Dataset],
-    source: Path,
-    target: Target,
-    *,
-    seen: FileState,
-    weights: Mapping[str, bytes] | None = None,
-) -> None:
-    """Write estimates one after the other, each with its model where there is one; the file is whole after each.
-
-    Raises
-    ------
-    OutputError
-        If the source is not as it was ``seen`` when its EMG was read, or the file cannot be written.
-    """
-    weights = weights or {}
-    (first_name, first), *others = estimates.items()
-    write_activation(
-        first,
-        source,
-        None if target.in_place else target.file,
-        in_place=target.in_place,
-        link=target.link,
-        name=first_name,
-        overwrite=target.overwrite,
-        weights=weights.get(first_name),
-        source_state=seen,
-    )
-    for name, estimate in others:
-        write_activation(
-            estimate, target.file, in_place=True, name=name, overwrite=target.overwrite, weights=weights.get(name)
-        )

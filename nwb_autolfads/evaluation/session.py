@@ -23,6 +23,7 @@ from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.results.asked import settings_of, source_of
 from nwb_autolfads.results.read import read_activations
+from nwb_autolfads.results.recorded_in import recording_of
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.nwb.phases import read_phases
 from nwb_autolfads.sources.opening.nwb import open_nwb
@@ -58,6 +59,8 @@ class Asked:
         With which the EMG was preprocessed, where not with the defaults.
     emg : DataArray, (time, muscle), optional
         The rectified EMG, so that it need not be made again.
+    outside_links : bool
+        Whether the file may read from outside its own folder.
     """
 
     counts: str | None = None
@@ -72,6 +75,7 @@ class Asked:
     seed: int = 0
     preprocessing: PreprocessingConfig | None = None
     emg: xr.DataArray | None = None
+    outside_links: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def opened_session(file: Path, asked: Asked) -> Iterator[Session]:
     SourceError
         If the file cannot be read, holds no estimate, or not the events or phases that were named.
     """
-    with opened_file(file) as (estimates, nwbfile):
+    with opened_file(file, outside_links=asked.outside_links) as (estimates, nwbfile):
         phases = read_phases(nwbfile, asked.phases)
         yield Session(
             estimates,
@@ -118,21 +122,26 @@ def opened_session(file: Path, asked: Asked) -> Iterator[Session]:
 
 
 @contextmanager
-def opened_file(file: Path) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile]]:
-    """Give the estimates in a file by their names, and the file, open: opening takes longer than most reading.
+def opened_file(file: Path, *, outside_links: bool = False) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile]]:
+    """Give the estimates in a file by their names, and the file of their recording, open: opening takes long.
 
     Raises
     ------
     SourceError
         If the file cannot be read or holds no estimate.
     """
-    with open_nwb(require_regular_file(file)) as opened:
+    with open_nwb(require_regular_file(file), outside_links=outside_links) as opened:
         named = read_activations(opened.nwbfile)
         if not named:
             raise SourceError(
                 "holds no estimate of activation", way_out="Make one first: nwb-autolfads run FILE", file=str(file)
             )
-        yield named, opened.nwbfile
+        recorded = recording_of(file)
+        if recorded == file:
+            yield named, opened.nwbfile
+            return
+        with open_nwb(recorded, outside_links=outside_links) as beside:
+            yield named, beside.nwbfile
 
 
 @contextmanager

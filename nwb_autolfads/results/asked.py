@@ -12,11 +12,16 @@ import xarray as xr
 
 from nwb_autolfads.config import RunOptions, RunSettings, Source, given
 from nwb_autolfads.errors import SourceError
+from nwb_autolfads.estimators import registry
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.results.inside import parse_origin
 
 _OF_THAT_DAY = ("save_model", "resume", "weights")
 """Options of `run` that say what is kept where, and do not change the estimate."""
+
+_OF_TRIALS = ("trials", "until", "trial_from", "trial_to")
+_OF_TRAINING = ("preset", "minutes")
+"""Options of `run` that only some estimators take, beside others that a run makes too."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,9 @@ class Asked:
     @classmethod
     def of_run(cls, source: Source, options: RunOptions, settings: RunSettings, key: str) -> Asked:
         """Return what `run` was asked for of the estimator of this key."""
-        asked = {name: value for name, value in given(options).items() if name not in _OF_THAT_DAY}
+        can = registry.chosen(key)[0].can
+        of_others = (*(() if can.takes_trials else _OF_TRIALS), *(() if can.trains else _OF_TRAINING))
+        asked = {name: value for name, value in given(options).items() if name not in (*_OF_THAT_DAY, *of_others)}
         return cls("run", _named(source), {**asked, "estimator": key}, _for(settings, key))
 
     @classmethod
@@ -106,12 +113,12 @@ class Asked:
         return replace(asked, file=file, emg=str(origin["object_path"]) if "object_path" in origin else asked.emg)
 
 
-def source_of(file: str | Path, estimate: xr.Dataset) -> Source:
-    """Return where the EMG of an estimate is in its file, read as it was then."""
+def source_of(file: str | Path, estimate: xr.Dataset, *, outside_links: bool = False) -> Source:
+    """Return where the EMG of an estimate is in its file, read as it was then; who reads it now says what to trust."""
     asked = Asked.of(estimate)
     if asked is None:
-        return Source(file, emg=parse_origin(estimate.attrs.get("origin")).get("object_path"))
-    return asked.source_in(file, estimate)
+        return Source(file, parse_origin(estimate.attrs.get("origin")).get("object_path"), outside_links=outside_links)
+    return replace(asked.source_in(file, estimate), outside_links=outside_links)
 
 
 def settings_of(estimate: xr.Dataset) -> RunSettings:

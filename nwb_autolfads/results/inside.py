@@ -77,15 +77,16 @@ class SourceFacts:
         The file.
     identifier : str
         Identifier of the NWB file.
-    made_from : set of str
-        Identifiers of the files that the estimates in it were made from.
+    made_from : dict of str to str
+        Identifiers of the files that the estimates in it were made from, and the name of each; that of the recording
+        where estimates of one identifier name both it and this file.
     behavior : dict of str to str
         Objects in the processing module ``behavior``: name and type.
     """
 
     path: Path
     identifier: str
-    made_from: frozenset[str]
+    made_from: dict[str, str]
     behavior: dict[str, str]
 
     def require_origin(self, origin: str | None) -> None:
@@ -160,12 +161,14 @@ def look_inside(path: Path) -> SourceFacts:
                 raise not_nwb
             found = file.get(MODULE, {})
             behavior = {name: _text(found[name].attrs.get("neurodata_type", "")) for name in found}
-            made_from = {
-                _text(found[name].attrs["source_identifier"])
-                for name, kind in behavior.items()
-                if kind == "ActivationEstimate" and "source_identifier" in found[name].attrs
-            }
-            return SourceFacts(path, _text(file["identifier"][()]), frozenset(made_from), behavior)
+            made_from: dict[str, str] = {}
+            for name, kind in behavior.items():
+                said = found[name].attrs
+                if kind == "ActivationEstimate" and "source_identifier" in said:
+                    identifier, recorded = (_text(said.get(f"source_{what}", "")) for what in ("identifier", "file"))
+                    if made_from.get(identifier) in (None, path.name):
+                        made_from[identifier] = recorded
+            return SourceFacts(path, _text(file["identifier"][()]), made_from, behavior)
     except BlockingIOError as error:
         raise OutputError(
             "the file is open for writing in another program",

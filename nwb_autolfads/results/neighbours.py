@@ -10,13 +10,14 @@ import h5py
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.address import is_address
+from nwb_autolfads.results.recorded_in import recording_of
 from nwb_autolfads.sources.opening.walk import walk_file
 
 _WRITTEN = (".nwb", ".safetensors")
 
 
 def files_behind(source: str | Path) -> list[Path]:
-    """Return a file on this machine with all that it links to, stores in or maps, at any depth.
+    """Return a file on this machine with all that it links to, stores in, maps or was made from, at any depth.
 
     Recordings of other formats than NWB are often made of several files, whose names only their readers know. So
     everything beside such a file counts, but for what this package writes there: results and models.
@@ -33,7 +34,7 @@ def files_behind(source: str | Path) -> list[Path]:
     """
     if is_address(str(source)):
         return []
-    found = dict.fromkeys([Path(source), *_companions(Path(source))])
+    found = dict.fromkeys([Path(source), recording_of(source), *_companions(Path(source))])
     waiting = [Path(source)]
     while waiting:
         for file in _next_to(waiting.pop()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.files.places import Output, check_outputs
@@ -40,6 +40,11 @@ class Target:
     name: str | None = None
     overwrite: bool = False
     link: bool = False
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Return it as `nwb_autolfads.results.write.write_activations` takes it."""
+        target = None if self.in_place else self.file
+        return {"target": target, "in_place": self.in_place, "link": self.link, "overwrite": self.overwrite}
 
     @classmethod
     def of(

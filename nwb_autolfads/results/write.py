@@ -1,17 +1,18 @@
-"""Writing an estimate: into a copy of its source file, into the file itself, or into a small one that names it."""
+"""Writing estimates: into a copy of its source file, into the file itself, or into a small one that names it."""
 
 from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 import xarray as xr
 from ndx_muscle_activation import MusclesTable
 
 from nwb_autolfads.results.build import build_estimate, build_muscles_table, check_estimate
-from nwb_autolfads.results.inside import FileState, look_inside, parse_origin, same_table
+from nwb_autolfads.results.inside import FileState, SourceFacts, look_inside, parse_origin, same_table
 from nwb_autolfads.results.versions.version import RESERVED, check_name, check_taken_name, choose_target, write_version
 
 
@@ -62,27 +63,66 @@ def write_activation(
         If the place cannot take the file, ``source`` is not an NWB file, not the one the estimate was made from or
         changed since, the name is taken or unfit, or the result does not validate. Nothing is left behind then.
     """
-    check_estimate(estimate)
+    name = estimate.attrs.get("estimator", "") if name is None else name
+    return write_activations(
+        {name: estimate},
+        source,
+        target,
+        in_place=in_place,
+        link=link,
+        overwrite=overwrite,
+        weights={} if weights is None else {name: weights},
+        source_state=source_state,
+    )
+
+
+def write_activations(
+    estimates: Mapping[str, xr.Dataset],
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    in_place: bool = False,
+    link: bool = False,
+    overwrite: bool = False,
+    weights: Mapping[str, bytes] | None = None,
+    source_state: FileState | None = None,
+) -> Path:
+    """Write several estimates by their names in one step: all of them are in the file, or none.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Dataset
+        By their names in ``processing/behavior``.
+    weights : mapping of str to bytes, optional
+        The trained models by the names of their estimates.
+    source, target, in_place, link, overwrite, source_state
+        See `write_activation`, also for what is returned and raised.
+    """
+    weights = weights or {}
     source = Path(source)
+    for estimate in estimates.values():
+        check_estimate(estimate)
     result = choose_target(source, target, in_place=in_place, link=link)
-    name = check_name(estimate.attrs["estimator"] if name is None else name, result)
+    for name in estimates:
+        check_name(name, result)
     facts = look_inside(source)
-    facts.require_origin(estimate.attrs.get("origin"))
+    for estimate in estimates.values():
+        facts.require_origin(estimate.attrs.get("origin"))
     if source_state is not None:
         source_state.require_same(source, "after the EMG was read")
-    if link:
-        estimate = _named_source(estimate, source, facts.identifier)
-    replaces = not link and check_taken_name(facts, name, "ActivationEstimate", overwrite=overwrite)
+    kind = "ActivationEstimate"
+    taken = [not link and check_taken_name(facts, name, kind, overwrite=overwrite) for name in estimates]
+    named = {name: _named_source(estimate, facts, link=link) for name, estimate in estimates.items()}
 
-    def build(module: Any) -> Any:
-        return build_estimate(estimate, name, _muscles_table(module, estimate), weights)
+    def builder(name: str, estimate: xr.Dataset) -> Callable[[Any], Any]:
+        return lambda module: build_estimate(estimate, name, _muscles_table(module, estimate), weights.get(name))
 
     write_version(
         source,
         result,
-        {name: build},
-        n_bytes=estimate.nbytes + sum(len(str(text)) for text in estimate.attrs.values()) + len(weights or b""),
-        replaces=replaces,
+        {name: builder(name, estimate) for name, estimate in named.items()},
+        n_bytes=sum(_n_bytes(each) for each in named.values()) + sum(map(len, weights.values())),
+        replaces=any(taken),
         may_exist=overwrite,
         in_place=in_place,
         bare=link,
@@ -90,9 +130,19 @@ def write_activation(
     return result
 
 
-def _named_source(estimate: xr.Dataset, source: Path, identifier: str) -> xr.Dataset:
-    known = {"file": source.name, "file_identifier": identifier}
-    return estimate.assign_attrs(origin=json.dumps(known | parse_origin(estimate.attrs.get("origin"))))
+def _n_bytes(estimate: xr.Dataset) -> int:
+    return estimate.nbytes + sum(len(str(text)) for text in estimate.attrs.values())
+
+
+def _named_source(estimate: xr.Dataset, facts: SourceFacts, *, link: bool) -> xr.Dataset:
+    """Name the recording: of EMG that was read from a result, the file that the result was made of."""
+    origin = parse_origin(estimate.attrs.get("origin"))
+    if link:
+        origin = {"file": facts.path.name, "file_identifier": facts.identifier} | origin
+    recorded = facts.made_from.get(str(origin.get("file_identifier", "")))
+    if recorded and PurePath(str(origin.get("file", ""))).name == facts.path.name:
+        origin["file"] = recorded
+    return estimate.assign_attrs(origin=json.dumps(origin)) if origin else estimate
 
 
 def _muscles_table(module: Any, estimate: xr.Dataset) -> MusclesTable:

@@ -1,0 +1,44 @@
+"""Where the recording of a result is: in the result itself, or in a file beside it that the result names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+
+from nwb_autolfads.errors import OutputError
+from nwb_autolfads.results.inside import look_inside
+
+
+def recording_of(result: str | os.PathLike[str]) -> Path:
+    """Return the file that holds the recording which the estimates in a file were made from.
+
+    A result that only names its recording (``run --link``) has an identifier of its own. The recording is then looked
+    for in the same folder, by the name and the identifier that the estimates keep, and nowhere else.
+
+    Parameters
+    ----------
+    result : path
+        A file with estimates.
+
+    Returns
+    -------
+    Path
+        The recording; ``result`` where it holds the recording itself, or no such file lies beside it.
+    """
+    result = Path(result)
+    try:
+        facts = look_inside(result)
+    except OutputError:
+        return result
+    for identifier, name in facts.made_from.items():
+        beside = result.parent / PurePath(name).name
+        if identifier != facts.identifier and beside != result and _has_identifier(beside, identifier):
+            return beside
+    return result
+
+
+def _has_identifier(file: Path, identifier: str) -> bool:
+    try:
+        return look_inside(file).identifier == identifier
+    except (OutputError, ValueError):  # not there, not NWB, or no name of a file
+        return False
