@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ def run(
             tell(f"Fitting {entry.name}")
             taken = trials if entry.can.takes_trials else emg
             estimate = estimator.fit(taken).estimate(taken)
-            asked = Asked.of_run(source, options, settings, entry.key)
+            asked = Asked.of_run(source, _options_of(entry, options), settings, entry.key)
             estimates[name] = estimate.assign_attrs(options=asked.to_json())
             if entry.can.saves_model:
                 models[name] = estimator.to_bytes()
@@ -123,6 +123,14 @@ def run(
     if not_kept is not None:
         raise not_kept
     return Result(target.file, estimates, emg, recording.assumptions)
+
+
+def _options_of(entry: registry.Entry, options: RunOptions) -> RunOptions:
+    """Leave out what was meant for other estimators of the same run: by itself this one would refuse it."""
+    default, others = RunOptions(), []
+    others += [] if entry.can.takes_trials else ["trials", "until", "trial_from", "trial_to"]
+    others += [] if entry.can.trains else ["preset", "minutes"]
+    return replace(options, **{name: getattr(default, name) for name in others})
 
 
 def _keep_model(options: RunOptions, target: Target, models: Mapping[str, bytes], tell: Tell) -> OutputError | None:

@@ -12,16 +12,11 @@ import xarray as xr
 
 from nwb_autolfads.config import RunOptions, RunSettings, Source, given
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.estimators import registry
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.results.inside import parse_origin
 
 _OF_THAT_DAY = ("save_model", "resume", "weights")
 """Options of `run` that say what is kept where, and do not change the estimate."""
-
-_OF_TRIALS = ("trials", "until", "trial_from", "trial_to")
-_OF_TRAINING = ("preset", "minutes")
-"""Options of `run` that only some estimators take, beside others that a run makes too."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +46,7 @@ class Asked:
     @classmethod
     def of_run(cls, source: Source, options: RunOptions, settings: RunSettings, key: str) -> Asked:
         """Return what `run` was asked for of the estimator of this key."""
-        can = registry.chosen(key)[0].can
-        of_others = (*(() if can.takes_trials else _OF_TRIALS), *(() if can.trains else _OF_TRAINING))
-        asked = {name: value for name, value in given(options).items() if name not in (*_OF_THAT_DAY, *of_others)}
+        asked = {name: value for name, value in given(options).items() if name not in _OF_THAT_DAY}
         return cls("run", _named(source), {**asked, "estimator": key}, _for(settings, key))
 
     @classmethod
