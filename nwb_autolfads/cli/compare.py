@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 def compare(
     file: options.File,
-    spikes: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Spike counts in bins, instead of the units.", show_default=False)
-    ] = None,
+    spikes: options.Spikes = None,
     behavior: Annotated[
         list[str] | None,
         typer.Option(

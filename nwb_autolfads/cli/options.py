@@ -91,6 +91,9 @@ Name = Annotated[str | None, typer.Option(help="Name of the estimate in the file
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file or estimate of this name.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**63 - 1)]
 Config = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Settings; see docs/getting-started.md.")]
+Spikes = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Spike counts in bins, instead of the units.", show_default=False)
+]
 Events = Annotated[
     str | None,
     typer.Option(
