@@ -80,6 +80,8 @@ class RunOptions:
         Begin and end of a trial (ms after its event; with ``until``, the end is after that one).
     minutes : float or None
         Time for training, in place of the length that the preset gives it.
+    correct : bool or None
+        Whether AutoLFADS fuses its prediction with each muscle's own data; unset, as its settings say.
     """
 
     estimator: str = "autolfads"
@@ -93,6 +95,7 @@ class RunOptions:
     trial_from: float = -100.0
     trial_to: float | None = None
     minutes: float | None = None
+    correct: bool | None = None
 
 
 def given(options: Source | RunOptions) -> dict[str, Any]:
@@ -117,7 +120,9 @@ def as_arguments(options: Mapping[str, Any]) -> list[str]:
             arguments += [flag, ",".join(map(str, value))]
         elif value is True:
             arguments.append(flag)
-        elif value is not None and value is not False:
+        elif value is False:
+            arguments.append(f"--no-{flag.removeprefix('--')}")
+        elif value is not None:
             arguments += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
     return arguments
 

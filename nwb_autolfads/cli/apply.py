@@ -33,6 +33,7 @@ def apply(
     session_start: options.SessionStart = None,
     subject: options.SubjectId = None,
     species: options.Species = None,
+    correct: options.Correct = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -44,4 +45,5 @@ def apply(
     target = options.target_of(source, out, in_place, link, name, overwrite)
     settings = options.settings_of(config, session_start, subject, species)
     console = Console(as_json=as_json)
-    show_result(console, estimate(model, source, target, settings, trained_as=trained_as, tell=console.tell))
+    result = estimate(model, source, target, settings, trained_as=trained_as, correct=correct, tell=console.tell)
+    show_result(console, result)

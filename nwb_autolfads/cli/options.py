@@ -94,6 +94,14 @@ Config = Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Settings
 Spikes = Annotated[
     str | None, typer.Option(metavar="PATH", help="Spike counts in bins, instead of the units.", show_default=False)
 ]
+Correct = Annotated[
+    bool | None,
+    typer.Option(
+        "--correct/--no-correct",
+        help="Fuse what AutoLFADS predicts with each muscle's own data, or not; by default as the settings say.",
+        show_default=False,
+    ),
+]
 Events = Annotated[
     str | None,
     typer.Option(

@@ -87,6 +87,7 @@ def run(
             help="Time for the training of AutoLFADS, in place of the preset's length.",
         ),
     ] = None,
+    correct: options.Correct = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -113,6 +114,7 @@ def run(
         trial_from=trial_from,
         trial_to=trial_to,
         minutes=minutes,
+        correct=correct,
     )
     console = Console(as_json=as_json)
     with console.training() as progress:

@@ -28,12 +28,14 @@ def apply(
     settings: RunSettings,
     *,
     trained_as: str | None = None,
+    correct: bool | None = None,
     tell: Tell,
 ) -> Result:
     """Estimate activation with a model trained before; see `nwb_autolfads.commands.run.run`.
 
     ``model`` is a file that `run` kept the model in, or an NWB file with an estimate that it is kept beside;
-    ``trained_as`` is the name of that estimate, needed where there are several with models.
+    ``trained_as`` is the name of that estimate, needed where there are several with models. ``correct`` is that of
+    `nwb_autolfads.AutoLFADS.estimate`.
     """
     estimator = _load_model(model, trained_as)
     name = target.name or estimator.name
@@ -42,9 +44,9 @@ def apply(
         with open_recording() as recording:
             seen = FileState.of(file)
             emg = rectified(recording, settings, tell)
-        asked = Asked.of_apply(model, trained_as, source, settings)
+        asked = Asked.of_apply(model, trained_as, source, settings, correct)
         try:
-            estimates = {name: estimator.estimate(emg).assign_attrs(options=asked.to_json())}
+            estimates = {name: estimator.estimate(emg, correct=correct).assign_attrs(options=asked.to_json())}
         except SignalError as error:
             problem = f"{error.problem} (the model is {model})"
             raise SignalError(problem, way_out=error.way_out, file=error.file, obj=error.obj) from error

@@ -170,7 +170,7 @@ def make_estimators(
         If a setting does not exist or is out of its range, or no estimator can do what an option asks for.
     """
     _require_abilities(entries, options)
-    making = Making(options.seed, options.preset, options.minutes, options.resume, progress)
+    making = Making(options.seed, options.preset, options.minutes, options.resume, progress, options.correct)
     return [_made(entry, settings, making) for entry in entries]
 
 
@@ -194,6 +194,7 @@ def _require_abilities(entries: Sequence[registry.Entry], options: RunOptions) -
         "--weights": (options.weights or None, "saves_model", "no model that could be kept"),
         "--resume": (options.resume, "trains", "no training"),
         "--minutes": (options.minutes, "trains", "no training"),
+        "--correct": (options.correct, "trains", "no prediction to correct"),
         "--trials": (options.trials, "takes_trials", "no use for trials"),
     }
     for option, (value, ability, lacks) in asked.items():

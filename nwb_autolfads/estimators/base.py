@@ -38,6 +38,9 @@ class Making:
         Folder to keep the training in, and to go on from.
     progress : callable or None
         Called while it trains.
+    correct : bool or None
+        Whether predictions are fused with each muscle's own data, by an estimator that predicts; unset, as its settings
+        say.
     """
 
     seed: int = 0
@@ -45,6 +48,7 @@ class Making:
     minutes: float | None = None
     run_directory: Path | None = None
     progress: ProgressCallback | None = None
+    correct: bool | None = None
 
 
 class Estimator(ABC):

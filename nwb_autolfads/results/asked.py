@@ -50,9 +50,11 @@ class Asked:
         return cls("run", _named(source), {**asked, "estimator": key}, _for(settings, key))
 
     @classmethod
-    def of_apply(cls, model: Path, trained_as: str | None, source: Source, settings: RunSettings) -> Asked:
+    def of_apply(
+        cls, model: Path, trained_as: str | None, source: Source, settings: RunSettings, correct: bool | None = None
+    ) -> Asked:
         """Return what `apply` was asked for."""
-        options = {} if trained_as is None else {"trained_as": trained_as}
+        options = {key: value for key, value in (("trained_as", trained_as), ("correct", correct)) if value is not None}
         return cls("apply", _named(source), options, _for(settings, ""), model.name)
 
     @classmethod

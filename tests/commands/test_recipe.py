@@ -18,6 +18,11 @@ from nwb_autolfads.commands.recipe import how_to_make
 from nwb_autolfads.config import RunOptions, Source
 from nwb_autolfads.errors import SourceError
 
+SMALL_MODEL = """\
+autolfads: {ic_encoder: 4, ci_encoder: 4, controller: 4, generator: 4, factors: 2, training: {members: 1, max_epochs: 1,
+  burn_in_epochs: 0, ramp_epochs: 0, steps_per_epoch: 1, validation_draws: 1}}
+"""
+
 
 def call(*arguments):
     with pytest.raises(SystemExit) as ended:
@@ -124,3 +129,26 @@ def test_options_that_cannot_be_understood_are_refused(options, tmp_path):
     broken = estimate("walk.nwb", {}).assign_attrs(options=options)
     with pytest.raises(SourceError, match=r"^walk\.nwb, options: what was asked for cannot be understood"):
         how_to_make({"A": broken}, tmp_path / "out.nwb")
+
+
+def test_whether_a_prediction_is_corrected_is_asked_for_at_run_and_apply_and_kept(tmp_path, monkeypatch):
+    session = file_with_2d_series(tmp_path / "walk.nwb", raw_emg(4000), comments="columns: TA, SOL, GM")
+    (tmp_path / "small.yaml").write_text(SMALL_MODEL)
+    model, monday, tuesday = (tmp_path / name for name in ("m.safetensors", "a.nwb", "b.nwb"))
+    train = ("run", session, "--config", tmp_path / "small.yaml", "--no-correct")
+    call(*train, "--save-model", model, "--out", monday)
+    plain = nal.read_activation(monday)
+    call("apply", model, session, "--correct", "--out", tuesday)
+    corrected = nal.read_activation(tuesday)
+    assert not np.allclose(plain["activation"], corrected["activation"], equal_nan=True)
+    trained = nal.AutoLFADS.load(model)
+    emg = nal.preprocess(nal.open_emg(session))
+    for found, correct in ((plain, False), (corrected, True)):
+        expected = trained.estimate(emg, correct=correct)["activation"]
+        np.testing.assert_allclose(found["activation"], expected, rtol=1e-5)
+        assert json.loads(found.attrs["options"])["options"]["correct"] is correct
+    assert "--no-correct" in how_to_make({"AutoLFADS": plain}, monday)[0][0]
+    assert "--correct" in how_to_make({"AutoLFADS": corrected}, tuesday)[0][0]
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(session), "--estimator", "lowpass", "--correct", "--out", str(tmp_path / "c.nwb")])
+    assert ended.value.code == 1

@@ -112,6 +112,8 @@ class AutoLFADS(Estimator):
             raise ConfigError(problem, way_out=way_out) from error
         except (ValueError, TypeError) as error:
             raise ConfigError(str(error), way_out=f"See {DOCUMENT}", obj="autolfads") from error
+        if making.correct is not None:
+            config = config.model_copy(update={"second_step": making.correct})
         return cls(
             seed=making.seed,
             config=config,
