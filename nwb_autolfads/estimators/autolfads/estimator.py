@@ -106,14 +106,13 @@ class AutoLFADS(Estimator):
             way_out = f"Use one of {', '.join(PRESETS)}."
             raise ConfigError(f"preset is {making.preset!r}", obj="AutoLFADS", way_out=way_out)
         try:
-            config = PRESETS[making.preset].with_changes(settings)
+            fusing = {} if making.correct is None else {"second_step": making.correct}
+            config = PRESETS[making.preset].with_changes({**settings, **fusing})
         except ValidationError as error:
             problem, way_out = explained(error, AutoLFADSConfig, "autolfads")
             raise ConfigError(problem, way_out=way_out) from error
         except (ValueError, TypeError) as error:
             raise ConfigError(str(error), way_out=f"See {DOCUMENT}", obj="autolfads") from error
-        if making.correct is not None:
-            config = config.model_copy(update={"second_step": making.correct})
         return cls(
             seed=making.seed,
             config=config,
@@ -216,8 +215,7 @@ class AutoLFADS(Estimator):
             variables["inputs"] = (("time", "input"), series["inputs"])
             variables["inputs_std"] = (("time", "input"), series["inputs_sd"])
         for column in self.history[0] if self.history else ():
-            values = np.array([row[column] for row in self.history])
-            variables[f"search_{column}"] = (("search_row",), values)
+            variables[f"search_{column}"] = (("search_row",), np.array([row[column] for row in self.history]))
         return self._dataset(emg, variables, fused.as_config() if fused else {})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
