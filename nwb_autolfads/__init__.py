@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nwb_autolfads.emg.preprocess import preprocess
     from nwb_autolfads.emg.trials import cut_trials
+    from nwb_autolfads.errors import (
+        ConfigError,
+        MissingFileError,
+        NwbAutolfadsError,
+        NwbAutolfadsWarning,
+        OutputError,
+        SignalError,
+        SourceError,
+        TrainingError,
+    )
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
     from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
     from nwb_autolfads.estimators.lowpass import LowPass
@@ -39,7 +49,19 @@ if TYPE_CHECKING:
     from nwb_autolfads.sources import open_emg
     from nwb_autolfads.sources.spikes.counts import count_spikes
 
-_HOME = {
+    __version__: str
+
+_ERRORS = (
+    "ConfigError",
+    "MissingFileError",
+    "NwbAutolfadsError",
+    "NwbAutolfadsWarning",
+    "OutputError",
+    "SignalError",
+    "SourceError",
+    "TrainingError",
+)
+_HOME = dict.fromkeys(_ERRORS, "nwb_autolfads.errors") | {
     "open_emg": "nwb_autolfads.sources",
     "preprocess": "nwb_autolfads.emg.preprocess",
     "cut_trials": "nwb_autolfads.emg.trials",
@@ -70,10 +92,19 @@ _HOME = {
 __all__ = [
     "AutoLFADS",
     "BayesianFilter",
+    "ConfigError",
     "LowPass",
     "LowPassSubspace",
+    "MissingFileError",
+    "NwbAutolfadsError",
+    "NwbAutolfadsWarning",
+    "OutputError",
+    "SignalError",
+    "SourceError",
     "StateSpaceSmoother",
+    "TrainingError",
     "WienerSmoother",
+    "__version__",
     "compare_with_behavior",
     "compare_with_cortex",
     "count_spikes",
@@ -97,10 +128,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("nwb-autolfads")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({name for name in globals() if name.startswith("__")} | set(__all__))

@@ -27,7 +27,7 @@ from nwb_autolfads.emg.steps import (
     say_unusable,
     why_nothing_is_left,
 )
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import SignalError, shown
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -63,7 +63,7 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     Raises
     ------
     SignalError
-        If no muscle is usable, the rate is too low for the high-pass, or there is next to no EMG.
+        If it is no recording, no muscle is usable, the rate is too low for the high-pass, or there is next to no EMG.
 
     Warns
     -----
@@ -71,6 +71,10 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         Naming the muscles of which samples are missing, those which are not usable, and those whose values are not
         plausible in the recording's unit; all are kept as columns.
     """
+    if not isinstance(recording, EmgRecording):
+        raise SignalError(
+            f"raw EMG is an EmgRecording, not {shown(type(recording).__name__)}", way_out="Read it with nal.open_emg"
+        )
     config = config or PreprocessingConfig()
     recorded = as_configured(recording, config)
     _require_some_length(recorded)

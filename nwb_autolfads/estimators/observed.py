@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError, shown
 from nwb_autolfads.segments import Segments
 
 FLOOR = 1e-4
@@ -154,6 +154,8 @@ def check_rectified(emg: xr.DataArray) -> None:
         not finite or do not ascend, or two muscles have one name.
     """
     way_out = "Make it with nwb_autolfads.preprocess"
+    if not isinstance(emg, xr.DataArray):
+        raise SignalError(f"EMG is an xarray DataArray, not {shown(type(emg).__name__)}", way_out=way_out)
     needed = {"time", "muscle", "segment"}
     if emg.dims != ("time", "muscle") or not needed <= set(emg.coords) or "rate" not in emg.attrs:
         raise unfit(
