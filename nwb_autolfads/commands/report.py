@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
@@ -16,20 +16,12 @@ from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
 from nwb_autolfads.emg.trials import without_trials
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError, printable
-from nwb_autolfads.estimators import registry
-from nwb_autolfads.estimators.base import Making
 from nwb_autolfads.files.atomic import write_text
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.asked import settings_of, source_of
 from nwb_autolfads.results.neighbours import files_behind
-from nwb_autolfads.results.read import list_estimates, read_activation, read_weights
+from nwb_autolfads.results.read import list_estimates, read_activation
 from nwb_autolfads.results.recorded_in import recording_of
-
-if TYPE_CHECKING:
-    from nwb_autolfads.estimators.base import Estimator
-
-JUDGED_S = 60.0
-"""Of EMG, from its start, are enough to tell estimators apart by what they predict of hidden blocks."""
 
 SHOWN_S = 5.0
 """Of the EMG as it was recorded, on the page."""
@@ -167,7 +159,6 @@ def render_page(
         scores=scores,
         quality=quality,
         signals=signals,
-        held_out="the EMG could not be read" if emg is None else _held_out(file, estimates, emg),
         comparisons=found.scores,
         events=found.events,
         missing=found.missing,
@@ -187,37 +178,3 @@ def _quality(
             return assess_quality(recording, preprocessing), middle_excerpt(recording, SHOWN_S)
     except NwbAutolfadsError:  # said on the page already, where the EMG would be drawn
         return None, None
-
-
-def _held_out(file: Path, estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> xr.Dataset | str:
-    """Let the trained model in the file and filters predict the same hidden blocks; else say why it cannot be done."""
-    from nwb_autolfads.evaluation.held_out import score_held_out
-
-    trained = [name for name, estimate in estimates.items() if (entry := _entry(estimate)) and entry.can.trains]
-    if not trained:
-        return "nothing was trained"
-    part = emg.isel(time=slice(0, round(JUDGED_S * float(emg.attrs["rate"]))))
-    predict: dict[str, Estimator] = {}
-    try:
-        model = _kept_model(file, trained[-1], estimates[trained[-1]])
-    except NwbAutolfadsError:
-        return "the file does not keep the trained model (run with --weights)"
-    if not model.predicts_masked:
-        return "not asked, because single values were hidden from it in training and not stretches of time"
-    try:
-        for entry in registry.entries():
-            if entry.compared and entry.can.predicts_hidden and not entry.can.trains:
-                predict[entry.name] = entry.make({}, Making()).fit(part)
-        return score_held_out({**predict, trained[-1]: model}, part)
-    except NwbAutolfadsError as error:  # these muscles, or so short a recording, do not suit the model
-        return error.problem
-
-
-def _entry(estimate: xr.Dataset) -> registry.Entry | None:
-    return registry.entry_of(str(estimate.attrs.get("estimator", "")))
-
-
-def _kept_model(file: Path, name: str, estimate: xr.Dataset) -> Estimator:
-    entry = _entry(estimate)
-    assert entry is not None  # it was chosen because it is registered
-    return entry.load().from_bytes(read_weights(file, name), str(file))

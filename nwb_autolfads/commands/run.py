@@ -12,18 +12,20 @@ import xarray as xr
 
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified, trials_of
 from nwb_autolfads.config import RunOptions, RunSettings, Source
-from nwb_autolfads.errors import ConfigError, OutputError
+from nwb_autolfads.errors import ConfigError, OutputError, SignalError
 from nwb_autolfads.estimators import registry
-from nwb_autolfads.estimators.base import Making
+from nwb_autolfads.estimators.base import Making, with_config
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.files.places import Output
 from nwb_autolfads.results.asked import Asked
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.outputs import Target, check_target
+from nwb_autolfads.results.read import list_estimates, read_activation
 from nwb_autolfads.results.write import write_activations
 
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.base import Estimator
+    from nwb_autolfads.report.verdict import Verdict
     from nwb_autolfads.search.progress import ProgressCallback
 
 
@@ -41,12 +43,15 @@ class Result:
         The rectified EMG they were made from.
     assumptions : tuple of str
         What was taken for granted while reading.
+    verdict : Verdict, optional
+        Whether they are to be trusted, beside the other estimates in the file.
     """
 
     file: Path
     estimates: dict[str, xr.Dataset]
     emg: xr.DataArray
     assumptions: tuple[str, ...]
+    verdict: Verdict | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return what a program wants to know, JSON-serialisable."""
@@ -58,6 +63,7 @@ class Result:
             "unusable": self.emg["muscle"].values[~usable].tolist(),
             "rate": self.emg.attrs["rate"],
             "assumptions": list(self.assumptions),
+            "verdict": None if self.verdict is None else self.verdict.as_dict(),
             "preprocessing": json.loads(self.emg.attrs["preprocessing"]),
         }
 
@@ -110,19 +116,55 @@ def run(
         for name, entry, estimator in zip(names, entries, estimators, strict=True):
             tell(f"Fitting {entry.name}")
             taken = trials if entry.can.takes_trials else emg
-            estimate = estimator.fit(taken).estimate(taken)
+            estimate = _fitted(estimator, entry, taken)
             asked = Asked.of_run(source, _options_of(entry, options), settings, entry.key)
             estimates[name] = estimate.assign_attrs(options=asked.to_json())
             if entry.can.saves_model:
                 models[name] = estimator.to_bytes()
         not_kept = _keep_model(options, target, models, tell)
+        verdict = _judged(estimates, _already_there(target), emg)
+        if judged := estimates.get(verdict.subject):
+            estimates[verdict.subject] = with_config(judged, verdict=verdict.as_dict())
         write_activations(
             estimates, file, source_state=seen, weights=models if options.weights else {}, **place.as_arguments()
         )
     tell(f"Wrote {', '.join(names)} to {target.file}")
+    for line in verdict.lines():
+        tell(line)
     if not_kept is not None:
         raise not_kept
-    return Result(target.file, estimates, emg, recording.assumptions)
+    return Result(target.file, estimates, emg, recording.assumptions, verdict)
+
+
+def _fitted(estimator: Estimator, entry: registry.Entry, emg: xr.DataArray) -> xr.Dataset:
+    """Fit and estimate; a model is not trained on some blocks, so that it can be judged there (see `unseen_bins`)."""
+    if not entry.can.trains:
+        return estimator.fit(emg).estimate(emg)
+    from nwb_autolfads.evaluation.unseen import HELD_OUT, intervals, unseen_bins, without
+
+    unseen = unseen_bins(emg)
+    estimate = estimator.fit(without(emg, unseen)).estimate(emg)
+    return with_config(estimate, **{HELD_OUT: intervals(emg, unseen)})
+
+
+def _already_there(target: Target) -> dict[str, xr.Dataset]:
+    """Return the estimates that are in the file to which others are added."""
+    if not target.in_place:
+        return {}
+    return {name: read_activation(target.file, name) for name in list_estimates(target.file)}
+
+
+def _judged(estimates: Mapping[str, xr.Dataset], others: Mapping[str, xr.Dataset], emg: xr.DataArray) -> Verdict:
+    """Judge the estimates of a run, beside those that are in the file already."""
+    from nwb_autolfads.evaluation.scores.unseen import score_on_unseen
+    from nwb_autolfads.report.verdict import judge
+
+    every = {**others, **estimates}
+    try:
+        scores, missing = {"emg": score_on_unseen(every, emg)}, {}
+    except SignalError as error:
+        scores, missing = {}, {"emg": error.problem}
+    return judge(every, emg=emg, comparisons=scores, missing=missing)
 
 
 def _options_of(entry: registry.Entry, options: RunOptions) -> RunOptions:

@@ -138,6 +138,12 @@ class Estimator(ABC):
         return estimate_dataset(emg, variables, estimator=self.name, config=config, seed=self.seed)
 
 
+def with_config(estimate: xr.Dataset, **more: Any) -> xr.Dataset:
+    """Return the estimate with more in its configuration, JSON-serialisable."""
+    config = json.loads(estimate.attrs["config"]) | more
+    return estimate.assign_attrs(config=json.dumps(config, sort_keys=True))
+
+
 def estimate_dataset(
     emg: xr.DataArray, variables: Mapping[str, Any], *, estimator: str, config: Mapping[str, Any], seed: int
 ) -> xr.Dataset:

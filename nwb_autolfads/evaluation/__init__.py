@@ -6,6 +6,7 @@ from nwb_autolfads.evaluation.scores.behavior import compare_with_behavior
 from nwb_autolfads.evaluation.scores.cortex import compare_with_cortex
 from nwb_autolfads.evaluation.scores.force import force_coherence
 from nwb_autolfads.evaluation.scores.response import frequency_response
+from nwb_autolfads.evaluation.scores.unseen import score_on_unseen
 
 __all__ = [
     "Comparison",
@@ -15,6 +16,7 @@ __all__ = [
     "compare_with_cortex",
     "force_coherence",
     "frequency_response",
+    "score_on_unseen",
     "score_rows",
     "write_csv",
     "write_netcdf",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nwb_autolfads.evaluation.score import Score
-from nwb_autolfads.evaluation.scores import behavior, cortex, force, response
+from nwb_autolfads.evaluation.scores import behavior, cortex, force, response, unseen
 
-SCORES: tuple[Score, ...] = (cortex.SCORE, behavior.SCORE, response.SCORE, force.SCORE)
+SCORES: tuple[Score, ...] = (unseen.SCORE, cortex.SCORE, behavior.SCORE, response.SCORE, force.SCORE)
 """In the order in which they are shown."""

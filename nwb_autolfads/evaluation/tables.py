@@ -10,7 +10,7 @@ Row = tuple[str, ...]
 TEXT_COLUMNS = ("target", "estimate", "phase", "pair", "muscle")
 """Columns of words; all others are numbers."""
 
-PAIR_COLUMNS: Row = ("pair", "difference", "effect, folds", "p, folds", "effect, items", "p, items")
+PAIR_COLUMNS: Row = ("pair", "difference", "95 % from", "to", "effect, folds", "p, folds", "effect, items", "p, items")
 
 
 def pair_rows(scores: xr.Dataset, prefix: str) -> list[Row]:
@@ -22,6 +22,8 @@ def pair_rows(scores: xr.Dataset, prefix: str) -> list[Row]:
             (
                 f"{one['first'].item()} - {one['second'].item()}",
                 number(one[f"{prefix}difference"]),
+                number(one[f"{prefix}difference_low"]),
+                number(one[f"{prefix}difference_high"]),
                 number(one[f"{prefix}effect_folds"], 2),
                 _p_value(one[f"{prefix}p_folds_corrected"]),
                 number(one[f"{prefix}effect_items"], 2),

@@ -40,8 +40,6 @@ class Page:
         What `nwb_autolfads.emg.quality.assess_quality` says of the EMG as it was recorded.
     signals : DataArray, (time, muscle), optional
         An excerpt of that EMG, drawn beside its quality.
-    held_out : Dataset or str
-        ``nll`` ``(estimator, muscle)`` of hidden blocks, for the verdict; or why there is none.
     comparisons : mapping of str to Dataset
         Scores by the keys of `nwb_autolfads.evaluation.registry.SCORES`.
     events : Events, optional
@@ -65,7 +63,6 @@ class Page:
     scores: xr.Dataset | None = None
     quality: xr.Dataset | None = None
     signals: xr.DataArray | None = None
-    held_out: xr.Dataset | str = ""
     comparisons: Mapping[str, xr.Dataset] = field(default_factory=dict)
     events: Events | None = None
     missing: Mapping[str, str] = field(default_factory=dict)

@@ -80,7 +80,7 @@ def sections() -> list[Section]:
 
 
 def _trust(page: Page) -> list[Shown]:
-    verdict = judge(page.estimates, emg=page.emg, held_out=page.held_out, comparisons=page.compared)
+    verdict = judge(page.estimates, emg=page.emg, comparisons=page.compared, missing=page.missing, truth=page.scores)
     return [{"heading": "Can it be trusted?", "verdict": verdict}]
 
 

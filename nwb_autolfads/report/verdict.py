@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.score import Ranking
+from nwb_autolfads.evaluation.scores.unseen import against, trained_there
+from nwb_autolfads.report.following import explained_share
 
-SMOOTH_S = 0.05
 EXPLAINED = 0.5  # share of smoothed EMG that activation must explain for a muscle to count as explained
 MOST_MUSCLES = 0.8
 FEWEST_EPOCHS = 5  # with a score, to judge by the last fifth of them
-STILL_FALLING = 0.05  # share of all improvement that came in the last fifth of training
+CONVERGED, STILL_FALLING = 0.05, 0.15  # shares of all improvement that came in the last fifth of training
 CERTAIN = 0.05
-_OVER = ("folds", "items")
+SAME_R2 = 0.005  # to the truth
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,23 @@ class Verdict:
     headline: str
     findings: tuple[Finding, ...]
 
+    def lines(self) -> list[str]:
+        """Return it as lines for a person."""
+        said = {True: "for it", False: "against it", None: "undecided"}
+        return [self.headline, *(f"  {said[finding.good]}: {finding.text}" for finding in self.findings)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for a program, and for the file; JSON-serialisable."""
+        return asdict(self)
+
 
 def judge(
     estimates: Mapping[str, xr.Dataset],
     *,
     emg: xr.DataArray | None = None,
-    held_out: xr.Dataset | str = "",
     comparisons: Mapping[str, xr.Dataset] | None = None,
+    missing: Mapping[str, str] | None = None,
+    truth: xr.Dataset | None = None,
 ) -> Verdict:
     """Judge the trained estimate among several.
 
@@ -54,11 +65,13 @@ def judge(
         The one with a search history or factors is judged, the others are what it must beat.
     emg : DataArray, (time, muscle), optional
         Rectified EMG that they were made from.
-    held_out : Dataset or str
-        ``nll`` ``(estimator, muscle)`` of hidden blocks, the same for all, as
-        `nwb_autolfads.score_held_out` returns it; or why there is none.
     comparisons : mapping of str to Dataset, optional
-        Scores by the keys of `nwb_autolfads.evaluation.registry.SCORES`; those with a `Ranking` are judged.
+        Scores by the keys of `nwb_autolfads.evaluation.registry.SCORES`; held-out EMG and those with a `Ranking` are
+        judged.
+    missing : mapping of str to str, optional
+        Why there is no score of a key.
+    truth : Dataset, optional
+        ``r2`` ``(estimator, muscle)`` to the true activation of a simulated session; where it is known, it decides.
 
     Returns
     -------
@@ -69,52 +82,111 @@ def judge(
         return Verdict(
             "",
             "Only filters were run: nothing was trained, so there is no fit to distrust.",
-            (Finding(None, "What a filter shows is as good as the EMG itself and the settings below."),),
+            (
+                Finding(None, "What a filter shows is as good as the EMG itself and its settings."),
+                *_nearest((comparisons or {}).get("emg")),
+            ),
         )
     subject = trained[-1]
     estimate = estimates[subject]
+    scores = comparisons or {}
+    known = _truth(subject, truth)
     found = [
-        _likelihood(subject, held_out),
+        known,
+        _unseen(subject, scores.get("emg"), (missing or {}).get("emg", "")),
         _muscles(estimate, emg),
         _inputs(estimate),
         _convergence(estimate),
         *(
-            _against_others(subject, (comparisons or {}).get(score.key), score.ranking)
+            _against_others(subject, scores.get(score.key), score.ranking)
             for score in registry.SCORES
             if score.ranking is not None
         ),
+        *(_control(scores[score.key]) for score in registry.SCORES if score.key in scores),
     ]
     findings = tuple(finding for finding in found if finding is not None)
-    against = sum(finding.good is False for finding in findings)
+    if known is not None and known.good is not None:
+        return Verdict(subject, known.text, findings)
+    return Verdict(subject, _headline(subject, findings), findings)
+
+
+def _headline(subject: str, findings: tuple[Finding, ...]) -> str:
+    against_it = sum(finding.good is False for finding in findings)
     speaking_for = sum(finding.good is True for finding in findings)
-    if against >= 2:
-        headline = f"Do not trust {subject} here yet: {against} of {len(findings)} checks speak against it."
-    elif against == 1:
-        headline = f"Use {subject} with care: one of {len(findings)} checks speaks against it."
-    elif speaking_for >= 2:
+    if against_it >= 2:
+        return f"Do not trust {subject} here yet: {against_it} of {len(findings)} checks speak against it."
+    if against_it == 1:
+        return f"Use {subject} with care: one of {len(findings)} checks speaks against it."
+    if speaking_for >= 2:
         open_ones = len(findings) - speaking_for
         rest = f", {open_ones} undecided" if open_ones else ""
-        headline = (
+        return (
             f"{subject} looks trustworthy: {speaking_for} of {len(findings)} checks speak for it, none against{rest}."
         )
-    else:
-        headline = f"Too little is known to trust or distrust {subject}."
-    return Verdict(subject, headline, findings)
+    return f"Too little is known to trust or distrust {subject}."
 
 
-def _likelihood(subject: str, held_out: xr.Dataset | str) -> Finding:
-    names = [] if isinstance(held_out, str) else [str(name) for name in held_out["estimator"].values]
-    others = [name for name in names if name != subject]
-    if isinstance(held_out, str) or subject not in names or not others:
-        why = held_out if isinstance(held_out, str) and held_out else "nobody looked"
-        return Finding(None, f"How well it predicts EMG that was hidden from it, beside the best filter: {why}.")
-    nll = held_out["nll"].mean("muscle")
-    best = min(others, key=lambda name: float(nll.sel(estimator=name)))
-    own, other = float(nll.sel(estimator=subject)), float(nll.sel(estimator=best))
-    numbers = f"{own:.4f} against {other:.4f} nats per bin and muscle; lower is better"
-    if own < other:
-        return Finding(True, f"It predicts hidden EMG better than the best filter, {best} ({numbers}).")
-    return Finding(False, f"It predicts hidden EMG no better than {best} ({numbers}): use {best}.")
+def _truth(subject: str, truth: xr.Dataset | None) -> Finding | None:
+    if truth is None or subject not in truth["estimator"].values or truth.sizes["estimator"] < 2:
+        return None
+    means = truth["r2"].mean("muscle")
+    best = _best_other(means, subject)
+    own, other = float(means.sel(estimator=subject)), float(means.sel(estimator=best))
+    numbers = f"(R² {own:.3f} against {other:.3f}, mean over muscles)"
+    if not np.isfinite(own - other) or abs(own - other) < SAME_R2:
+        return Finding(None, f"The truth is known: {subject} is within {SAME_R2:g} of {best} {numbers}.")
+    if own > other:
+        return Finding(True, f"The truth is known: {subject} is nearest to it, then {best} {numbers}.")
+    return Finding(False, f"The truth is known: {best} is nearer to it than {subject} {numbers}: use {best}.")
+
+
+def _unseen(subject: str, scores: xr.Dataset | None, why: str) -> Finding:
+    """Judge by the score in EMG that no model was trained on; a difference counts where that score is certain of it."""
+    about = "Whether it is nearer to activation than other estimates, told from EMG that no model was trained on"
+    if scores is None or subject not in scores["estimator"].values:
+        return Finding(None, f"{about}, is not known{': ' + why if why else ''}.")
+    means = scores["score"].mean("muscle")
+    others = [str(name) for name in scores["estimator"].values if name != subject]
+    if not others:
+        return Finding(None, f"{about}, is not known: there is no other estimate.")
+    if subject in trained_there(scores):
+        return Finding(None, f"{about}, is not known: it names no block that was held out from its training.")
+    beside = {name: against(scores, subject, name) for name in others}
+    best = _best_other(means, subject)
+    better = [name for name, (_, _, claim) in beside.items() if claim < 0]
+    worse = [name for name, (_, _, claim) in beside.items() if claim > 0]
+    judged = max(better, key=lambda name: float(means.sel(estimator=name))) if better else best
+    difference, error, _ = beside[judged]
+    numbers = f"{judged}: {difference:+.3f}, standard error {error:.3f} over {scores.attrs['n_blocks']} blocks"
+    where = "in EMG that no model was trained on"
+    if better:
+        return Finding(False, f"{judged} is nearer to activation {where} ({numbers}): use {judged}.")
+    if worse:
+        rest = [name for name in others if name not in worse]
+        text = f"It is nearer to activation than {', '.join(worse)} {where} ({numbers})"
+        return Finding(best in worse or None, f"{text}{'; not told apart from ' + ', '.join(rest) if rest else ''}.")
+    return Finding(None, f"It cannot be told apart from {', '.join(others)} {where} ({numbers}).")
+
+
+def _nearest(scores: xr.Dataset | None) -> tuple[Finding, ...]:
+    """Say which of several filters is nearest to activation, as far as the EMG tells."""
+    if scores is None or scores.sizes["estimator"] < 2:
+        return ()
+    means = scores["score"].mean("muscle")
+    first = str(means["estimator"].values[int(np.argmax(means.values))])
+    others = [str(name) for name in scores["estimator"].values if name != first]
+    beyond = [name for name in others if against(scores, first, name)[2] > 0]
+    if not beyond:
+        every = ", ".join([first, *others])
+        return (Finding(None, f"The EMG does not tell which of {every} is nearest to activation."),)
+    rest = [name for name in others if name not in beyond]
+    text = f"Told from the EMG, {first} is nearer to activation than {', '.join(beyond)}"
+    return (Finding(None, f"{text}{'; not told apart from ' + ', '.join(rest) if rest else ''}."),)
+
+
+def _best_other(means: xr.DataArray, subject: str) -> str:
+    others = [str(name) for name in means["estimator"].values if name != subject]
+    return max(others, key=lambda name: np.nan_to_num(float(means.sel(estimator=name)), nan=-np.inf))
 
 
 def _muscles(estimate: xr.Dataset, emg: xr.DataArray | None) -> Finding | None:
@@ -130,31 +202,6 @@ def _muscles(estimate: xr.Dataset, emg: xr.DataArray | None) -> Finding | None:
     return Finding(len(known) - len(weak) >= MOST_MUSCLES * len(known), text)
 
 
-def explained_share(activation: xr.DataArray, emg: xr.DataArray) -> dict[str, float]:
-    """Return per muscle the squared correlation of activation with rectified EMG, both averaged over 50 ms."""
-    shares = {}
-    for muscle in [str(name) for name in activation["muscle"].values]:
-        pair = [each.sel(muscle=muscle) for each in (activation, emg) if muscle in each["muscle"].values]
-        if len(pair) < 2 or pair[0].sizes["time"] != pair[1].sizes["time"]:
-            continue
-        width = max(1, round(SMOOTH_S / float(np.median(np.diff(activation["time"].values)))))
-        a, b = (_average_of_known(np.asarray(each.values, dtype=np.float64), width) for each in pair)
-        known = np.isfinite(a) & np.isfinite(b)
-        varies = known.sum() > 2 and np.ptp(a[known]) > 0 and np.ptp(b[known]) > 0
-        shares[muscle] = float(np.corrcoef(a[known], b[known])[0, 1] ** 2) if varies else float("nan")
-    return shares
-
-
-def _average_of_known(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Return the moving average of what is known; NaN where less than half is."""
-    known = np.isfinite(values)
-    if known.all():
-        return uniform_filter1d(values, width)
-    weight = uniform_filter1d(known.astype(np.float64), width)
-    total = uniform_filter1d(np.where(known, values, 0.0), width)
-    return np.where(weight >= 0.5, total / np.maximum(weight, 0.5), np.nan)
-
-
 def _inputs(estimate: xr.Dataset) -> Finding | None:
     if "inputs" not in estimate:
         return None
@@ -163,7 +210,7 @@ def _inputs(estimate: xr.Dataset) -> Finding | None:
     if not inputs.size:
         return None
     noise = _mean_variance(estimate, inputs)
-    used = int((inputs.var(axis=0) > 0.1 * noise).sum())
+    used = int((inputs.var(axis=0) > noise).sum())
     text = f"{used} of {inputs.shape[1]} inferred inputs vary by more than they are uncertain"
     if used:
         return Finding(True, f"{text}: the model reacts to what it could not foresee.")
@@ -198,6 +245,8 @@ def _convergence(estimate: xr.Dataset) -> Finding | None:
     share = f"{late / total:.1%} of the improvement came in the last fifth of {len(best)} epochs"
     if late / total > STILL_FALLING:
         return Finding(False, f"Training had not converged: {share}. Train longer.")
+    if late / total > CONVERGED:
+        return Finding(None, f"Longer training may help a little: {share}.")
     return Finding(True, f"Training converged: {share}.")
 
 
@@ -206,20 +255,42 @@ def _against_others(subject: str, scores: xr.Dataset | None, by: Ranking) -> Fin
         return None
     item = next(str(dim) for dim in scores[by.variable].dims if dim != "estimator")
     means = scores[by.variable].mean(item)
-    others = [str(name) for name in scores["estimator"].values if name != subject]
-    best = max(others, key=lambda name: float(means.sel(estimator=name)))
+    best = _best_other(means, subject)
     own, other = float(means.sel(estimator=subject)), float(means.sel(estimator=best))
-    over_folds, over_items = (_corrected_p(scores, f"{by.tests}p_{over}_corrected", subject, best) for over in _OVER)
-    text = f"(R² {own:.3f} against {other:.3f}; p {over_folds:.2g} over folds, {over_items:.2g} over {item}s)"
-    # Neither is a sample of independent numbers, so a difference must hold in both to be believed.
-    if not (over_folds < CERTAIN and over_items < CERTAIN):
-        return Finding(None, f"It {by.claim} about as well as {best} {text}.")
-    return Finding(own > other, f"It {by.claim} {'better' if own > other else 'less well'} than {best} {text}.")
+    pair = _pair(scores, subject, best)
+    sign = 1 if pair["first"].item() == subject else -1
+    n_items, n_pairs = scores.sizes[item], scores.sizes["pair"]
+    low, high = sorted(sign * float(pair[f"{by.tests}difference_{end}"]) for end in ("low", "high"))
+    numbers = f"R² {own:.3f} against {other:.3f} over {n_items} {item}s; {own - other:+.3f}, "
+    numbers += f"95 % interval over folds {low:+.3f} to {high:+.3f}"
+    # Neither folds nor items are a sample of independent numbers, so a difference must hold in both to be believed.
+    if not ((low > 0 or high < 0) and _holds_in_items(pair, by.tests, n_items, n_pairs)):
+        return Finding(None, f"Whether it {by.claim} better or less well than {best} is not certain ({numbers}).")
+    return Finding(own > other, f"It {by.claim} {'better' if own > other else 'less well'} than {best} ({numbers}).")
 
 
-def _corrected_p(scores: xr.Dataset, name: str, one: str, other: str) -> float:
-    for pair in range(scores.sizes["pair"]):
-        each = scores.isel(pair=pair)
-        if {each["first"].item(), each["second"].item()} == {one, other}:
-            return float(each[name])
-    return float("nan")
+def _holds_in_items(pair: xr.Dataset, prefix: str, n_items: int, n_pairs: int) -> bool:
+    """Return whether a difference is certain over items; where they are too few for any p below 0.05, one of all."""
+    least = 2 * 0.5**n_items * n_pairs  # of the signed-rank test, after Holm
+    if least < CERTAIN:
+        return bool(float(pair[f"{prefix}p_items_corrected"]) < CERTAIN)
+    return bool(abs(float(pair[f"{prefix}effect_items"])) == 1)
+
+
+def _pair(scores: xr.Dataset, one: str, other: str) -> xr.Dataset:
+    every = (scores.isel(pair=pair) for pair in range(scores.sizes["pair"]))
+    return next(each for each in every if {each["first"].item(), each["second"].item()} == {one, other})
+
+
+def _control(scores: xr.Dataset) -> Finding | None:
+    """Say where shuffled time predicts something: then what is tested leaks into what is trained on."""
+    if "control_r2" not in scores:
+        return None
+    means = scores["control_r2"].mean([dim for dim in scores["control_r2"].dims if dim != "estimator"])
+    by_name = zip(means["estimator"].values.tolist(), means.values.tolist(), strict=True)
+    above = [f"{name} {value:.3f}" for name, value in by_name if value > 0]
+    if not above:
+        return None
+    return Finding(
+        None, f"Shuffled time predicts too, which it must not (R² {', '.join(above)}): do not use that score."
+    )

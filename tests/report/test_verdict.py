@@ -13,8 +13,9 @@ from nwb_autolfads.report.comparison_figures import (
     plot_frequency_response,
     plot_latents,
 )
+from nwb_autolfads.report.following import explained_share
 from nwb_autolfads.report.page import render_report
-from nwb_autolfads.report.verdict import explained_share, judge
+from nwb_autolfads.report.verdict import judge
 from nwb_autolfads.report.zoom import zoom_lines
 
 
@@ -26,25 +27,38 @@ def trained(emg, scores, **variables):
     return estimate.assign(activation=(("time", "muscle"), values), **history, **variables)
 
 
-def held_out(own, other):
-    nll = np.array([[own, own], [other, other]])
-    coords = {"estimator": ["AutoLFADS", "BayesianFilter"], "muscle": ["TA", "SOL"]}
-    return xr.Dataset({"nll": (("estimator", "muscle"), nll)}, coords=coords)
+def unseen(difference, better, trained_there="[]"):
+    """Scores in EMG that no model was trained on, AutoLFADS beside BayesianFilter."""
+    pair = {"difference": [difference], "difference_error": [0.01], "better": [better]}
+    return xr.Dataset(
+        {"score": (("estimator", "muscle"), [[0.5 + difference] * 2, [0.5] * 2])}
+        | {name: ("pair", values) for name, values in pair.items()},
+        coords={
+            "estimator": ["AutoLFADS", "BayesianFilter"],
+            "muscle": ["TA", "SOL"],
+            "first": ("pair", ["AutoLFADS"]),
+            "second": ("pair", ["BayesianFilter"]),
+        },
+        attrs={"n_blocks": 6, "trained_there": trained_there},
+    )
 
 
 FALLEN = [1.0, 0.5, 0.4, 0.39, 0.385, 0.384, 0.384, 0.384, 0.384, 0.384]
 FALLING = list(np.linspace(1.0, 0.1, 10))
 
 
-def comparison(first, second, p, p_items=None, prefix="population_", item="unit", score="unit_r2"):
-    rng = np.random.default_rng(0)
-    values = np.array([[first], [second]]) + 0.01 * rng.normal(size=(2, 6))
+def comparison(
+    first, second, spread, p_items, prefix="population_", item="unit", score="unit_r2", n_items=6, effect=1.0
+):
+    values = np.repeat([[first], [second]], n_items, axis=1)
     coords = {"estimator": ["AutoLFADS", "LowPass"], "first": ("pair", ["AutoLFADS"]), "second": ("pair", ["LowPass"])}
     return xr.Dataset(
         {
             score: (("estimator", item), values),
-            f"{prefix}p_folds_corrected": ("pair", [p]),
-            f"{prefix}p_items_corrected": ("pair", [p if p_items is None else p_items]),
+            f"{prefix}difference_low": ("pair", [first - second - spread]),
+            f"{prefix}difference_high": ("pair", [first - second + spread]),
+            f"{prefix}effect_items": ("pair", [effect]),
+            f"{prefix}p_items_corrected": ("pair", [p_items]),
         },
         coords=coords,
     )
@@ -59,21 +73,21 @@ def test_a_fit_that_passes_every_check_is_called_trustworthy():
         "LowPass": made_up_estimate(emg, "LowPass", history=False),
         "AutoLFADS": trained(emg, FALLEN, **inputs),
     }
-    found = judge(estimates, emg=emg, held_out=held_out(0.5, 0.6), comparisons={"cortex": comparison(0.5, 0.3, 0.01)})
+    found = judge(estimates, emg=emg, comparisons={"emg": unseen(0.1, 1), "cortex": comparison(0.5, 0.3, 0.1, 0.01)})
     assert found.headline == "AutoLFADS looks trustworthy: 5 of 5 checks speak for it, none against."
     assert found.findings[0].text == (
-        "It predicts hidden EMG better than the best filter, BayesianFilter "
-        "(0.5000 against 0.6000 nats per bin and muscle; lower is better)."
+        "It is nearer to activation than BayesianFilter in EMG that no model was trained on "
+        "(BayesianFilter: +0.100, standard error 0.010 over 6 blocks)."
     )
 
 
 def test_one_failed_check_asks_for_care_and_two_for_distrust():
     emg, _ = made_up_emg()
     good = trained(emg, FALLEN)
-    assert judge({"AutoLFADS": good}, emg=emg, held_out=held_out(0.7, 0.6)).headline.startswith(
+    assert judge({"AutoLFADS": good}, emg=emg, comparisons={"emg": unseen(-0.1, -1)}).headline.startswith(
         "Use AutoLFADS with care"
     )
-    still = judge({"AutoLFADS": trained(emg, FALLING)}, emg=emg, held_out=held_out(0.7, 0.6))
+    still = judge({"AutoLFADS": trained(emg, FALLING)}, emg=emg, comparisons={"emg": unseen(-0.1, -1)})
     assert still.headline.startswith("Do not trust AutoLFADS here yet: 2 of 3")
     assert "had not converged" in still.findings[2].text
 
@@ -86,6 +100,11 @@ def test_one_failed_check_asks_for_care_and_two_for_distrust():
             FALLING,
             False,
             "Training had not converged: 22.2% of the improvement came in the last fifth of 10 epochs. Train longer.",
+        ),
+        (
+            [1.0, 0.5, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.0],
+            None,
+            "Longer training may help a little: 10.0% of the improvement came in the last fifth of 10 epochs.",
         ),
         ([0.5] * 10, False, "Training shows no improvement over its 10 epochs: it cannot have converged."),
         (
@@ -128,27 +147,101 @@ def test_inputs_that_do_nothing_speak_against_the_fit():
     finding = judge({"AutoLFADS": trained(emg, FALLEN, **flat)}).findings[1]
     assert finding.good is False
     assert finding.text.startswith("0 of 2 inferred inputs vary")
+    half = np.random.default_rng(0).normal(scale=0.7, size=(n, 2))  # half the variance of their uncertainty
+    weak = {"inputs": (("time", "input"), half), "inputs_std": flat["inputs_std"]}
+    assert judge({"AutoLFADS": trained(emg, FALLEN, **weak)}).findings[1].good is False
 
 
 def test_cortex_speaks_only_where_the_difference_is_certain():
     emg, _ = made_up_emg()
-    for first, p, p_items, good in (
-        (0.5, 0.2, 0.01, None),
-        (0.5, 0.01, 0.2, None),
-        (0.5, 0.01, 0.02, True),
-        (0.1, 0.01, 0.02, False),
+    for first, spread, p_items, good in (
+        (0.5, 0.3, 0.01, None),
+        (0.5, 0.1, 0.2, None),
+        (0.5, 0.1, 0.02, True),
+        (0.1, 0.1, 0.02, False),
     ):
-        compared = {"cortex": comparison(first, 0.3, p, p_items)}
+        compared = {"cortex": comparison(first, 0.3, spread, p_items)}
         finding = judge({"AutoLFADS": trained(emg, FALLEN)}, comparisons=compared).findings[-1]
         assert finding.good is good
-        assert f"p {p:g} over folds, {p_items:g} over units" in finding.text
+        assert "95 % interval over folds" in finding.text
+
+
+def test_few_targets_are_no_reason_to_call_a_large_difference_none():
+    emg, _ = made_up_emg()
+    four = {"prefix": "targets_", "item": "target", "score": "r2", "n_items": 4}
+    compared = {"behavior": comparison(0.9, 0.5, 0.1, 0.375, **four)}  # the least p of four joints and three pairs
+    finding = judge({"AutoLFADS": trained(emg, FALLEN)}, comparisons=compared).findings[-1]
+    assert finding.good is True
+    assert finding.text == (
+        "It predicts behaviour better than LowPass (R² 0.900 against 0.500 over 4 targets; +0.400, "
+        "95 % interval over folds +0.300 to +0.500)."
+    )
+    compared = {"behavior": comparison(0.9, 0.5, 0.1, 0.375, effect=0.8, **four)}
+    finding = judge({"AutoLFADS": trained(emg, FALLEN)}, comparisons=compared).findings[-1]
+    assert finding.good is None
+    assert finding.text.startswith("Whether it predicts behaviour better or less well than LowPass is not certain")
+
+
+def test_what_cannot_be_told_apart_is_not_called_worse():
+    emg, _ = made_up_emg()
+    judged = {"AutoLFADS": trained(emg, FALLEN)}
+    finding = judge(judged, comparisons={"emg": unseen(-0.1, 0)}).findings[0]
+    assert finding.good is None
+    assert finding.text.startswith("It cannot be told apart from BayesianFilter")
+    finding = judge(judged, comparisons={"emg": unseen(0.1, 1, '["AutoLFADS"]')}).findings[0]
+    assert finding.good is None
+    assert "no block that was held out from its training" in finding.text
+    finding = judge(judged, comparisons={"emg": unseen(np.nan, 0)}).findings[0]
+    assert finding.good is None
+
+
+@pytest.mark.parametrize(
+    ("own", "good", "headline"),
+    [
+        (0.9, True, "The truth is known: AutoLFADS is nearest to it, then LowPass (R² 0.900 against 0.800"),
+        (0.7, False, "The truth is known: LowPass is nearer to it than AutoLFADS (R² 0.700 against 0.800"),
+        (0.803, None, "Use AutoLFADS with care"),
+    ],
+)
+def test_a_truth_that_is_known_decides(own, good, headline):
+    emg, _ = made_up_emg()
+    truth = xr.Dataset(
+        {"r2": (("estimator", "muscle"), [[own] * 2, [0.8] * 2])}, coords={"estimator": ["AutoLFADS", "LowPass"]}
+    )
+    compared = {"emg": unseen(-0.1, -1)}
+    found = judge({"AutoLFADS": trained(emg, FALLEN)}, comparisons=compared, truth=truth)
+    assert found.findings[0].good is good
+    assert found.headline.startswith(headline)
+
+
+def test_a_control_above_zero_is_said():
+    emg, _ = made_up_emg()
+    for control, said in ((0.2, True), (-0.2, False)):
+        scores = comparison(0.5, 0.3, 0.1, 0.01)
+        scores["control_r2"] = (
+            ("estimator", "unit", "shuffle"),
+            np.array([control, -0.3])[:, None, None] * np.ones(6)[None, :, None],
+        )
+        texts = [
+            finding.text
+            for finding in judge({"AutoLFADS": trained(emg, FALLEN)}, comparisons={"cortex": scores}).findings
+        ]
+        assert (
+            "Shuffled time predicts too, which it must not (R² AutoLFADS 0.200): do not use that score." in texts
+        ) is said
+
+
+def test_an_estimate_of_part_of_the_time_is_compared_by_time():
+    emg, _ = made_up_emg()
+    part = trained(emg, FALLEN).isel(time=slice(100, None))
+    assert explained_share(part["activation"], emg)["TA"] == pytest.approx(1.0)
 
 
 def test_a_likelihood_that_is_not_known_says_why():
     emg, _ = made_up_emg()
-    finding = judge({"AutoLFADS": trained(emg, FALLEN)}, held_out="the file holds no trained model").findings[0]
+    finding = judge({"AutoLFADS": trained(emg, FALLEN)}, missing={"emg": "there are 2 blocks"}).findings[0]
     assert finding.good is None
-    assert finding.text.endswith("beside the best filter: the file holds no trained model.")
+    assert finding.text.endswith("no model was trained on, is not known: there are 2 blocks.")
 
 
 def test_filters_alone_are_not_judged():

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import rankdata, wilcoxon
+from scipy.stats import rankdata, t, wilcoxon
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +30,10 @@ def compare_pairs(scores: xr.DataArray, fold_scores: xr.DataArray, item: str) ->
     Returns
     -------
     Dataset, (pair,)
-        Coordinates ``first`` and ``second``; ``difference``, mean over items of first minus second; ``effect_folds``
-        and ``effect_items``, the matched-pairs rank-biserial correlation (1: first is always higher; Kerby 2014);
+        Coordinates ``first`` and ``second``; ``difference``, mean over items of first minus second;
+        ``difference_low`` and ``difference_high``, limits of its 95 % interval over folds (Student's t);
+        ``effect_folds`` and ``effect_items``, the matched-pairs rank-biserial correlation (1: first is always higher;
+        Kerby 2014);
         ``p_folds`` and ``p_items``, two-sided Wilcoxon signed-rank; ``p_folds_corrected`` and
         ``p_items_corrected``, after Holm 1979 over the pairs. NaN where fewer than two differences are not 0.
     """
@@ -41,8 +43,11 @@ def compare_pairs(scores: xr.DataArray, fold_scores: xr.DataArray, item: str) ->
         over_items = (scores.sel(estimator=first) - scores.sel(estimator=second)).values
         by_fold = fold_scores.sel(estimator=first) - fold_scores.sel(estimator=second)
         over_folds = by_fold.mean(item).values
+        low, high = interval(over_folds)
         rows.append(
             {
+                "difference_low": low,
+                "difference_high": high,
                 "difference": float(np.nanmean(over_items)) if np.isfinite(over_items).any() else float("nan"),
                 "effect_folds": rank_biserial(over_folds),
                 "effect_items": rank_biserial(over_items),
@@ -50,7 +55,7 @@ def compare_pairs(scores: xr.DataArray, fold_scores: xr.DataArray, item: str) ->
                 "p_items": _signed_rank(over_items),
             }
         )
-    names = ("difference", "effect_folds", "effect_items", "p_folds", "p_items")
+    names = ("difference", "difference_low", "difference_high", "effect_folds", "effect_items", "p_folds", "p_items")
     columns = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in names}
     columns |= {f"{name}_corrected": holm(columns[name]) for name in ("p_folds", "p_items")}
     return xr.Dataset(
@@ -60,6 +65,15 @@ def compare_pairs(scores: xr.DataArray, fold_scores: xr.DataArray, item: str) ->
             "second": ("pair", np.array([pair[1] for pair in pairs], dtype=str)),
         },
     )
+
+
+def interval(differences: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the limits of the interval of a mean by Student's t, NaN left out; NaN for fewer than two."""
+    kept = differences[np.isfinite(differences)]
+    if kept.size < 2:
+        return float("nan"), float("nan")
+    half = float(t.ppf((1 + level) / 2, kept.size - 1) * kept.std(ddof=1) / np.sqrt(kept.size))
+    return float(kept.mean()) - half, float(kept.mean()) + half
 
 
 def rank_biserial(differences: Floats) -> float:
