@@ -41,7 +41,7 @@ def write_tables(scores: Mapping[str, xr.Dataset], file: str | PathLike[str], *,
     }
     if not scored:
         raise SourceError(
-            "neither cortex nor behaviour could be compared, so there is no score to write",
+            "neither EMG, cortex nor behaviour could be compared, so there is no score to write",
             way_out="Leave out --write",
             file=str(file),
         )

@@ -34,7 +34,6 @@ from nwb_autolfads.estimators.spectra import noise_spectra, shared_noise, spectr
 from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation
 from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.evaluation.scores.common import as_json
-from nwb_autolfads.evaluation.session import Session
 from nwb_autolfads.evaluation.tables import Row, number
 from nwb_autolfads.evaluation.unseen import FEWEST, blocks_of
 
@@ -275,13 +274,9 @@ def _rows(scores: xr.Dataset) -> list[Row]:
     return rows
 
 
-def _compare(session: Session) -> xr.Dataset:
-    return score_on_unseen(session.estimates, session.rectified())
-
-
 SCORE = Score(
     key="emg",
-    compare=_compare,
+    compare=lambda session: score_on_unseen(session.estimates, session.rectified()),
     title="EMG that no model was trained on: share of activation's variance explained, less what noise explains",
     columns=("estimate", "score", "its error", "beside", "difference", "error of it", "that is"),
     rows=_rows,

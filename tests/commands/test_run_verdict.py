@@ -1,0 +1,88 @@
+"""The verdict of a run: made from EMG that no model was trained on, printed, in the file, and for programs."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from builders import file_with_2d_series, raw_emg
+
+import nwb_autolfads as nal
+from nwb_autolfads.cli import main
+from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+from nwb_autolfads.evaluation.unseen import HELD_OUT
+
+TINY = """
+autolfads:
+  generator: 8
+  controller: 8
+  ic_encoder: 8
+  ci_encoder: 8
+  factors: 3
+  training: {members: 1, max_epochs: 1, ramp_epochs: 1, decay_epochs: 1, steps_per_epoch: 2, budget_s: null}
+"""
+
+
+def call(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    assert not ended.value.code, err
+    return out
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("verdict")
+    (folder / "tiny.yaml").write_text(TINY)
+    return file_with_2d_series(folder / "walk.nwb", raw_emg(12_000), comments="columns: TA, SOL, GM")
+
+
+def test_a_run_judges_where_its_model_was_not_trained(session, tmp_path, capsys, monkeypatch):
+    taught: list[xr.DataArray] = []
+    fit = AutoLFADS.fit
+
+    def watched(self, emg):
+        taught.append(emg)
+        return fit(self, emg)
+
+    monkeypatch.setattr(AutoLFADS, "fit", watched)
+    options = ["--config", session.with_name("tiny.yaml"), "--json"]
+    out = tmp_path / "out.nwb"
+    printed = json.loads(call(capsys, "run", session, "--estimator", "all", "--out", out, *options))
+    estimate = nal.read_activation(out, "AutoLFADS")
+    config = json.loads(estimate.attrs["config"])
+    blocks = np.array(config[HELD_OUT])
+    assert len(blocks) == 4
+    time = taught[0]["time"].values
+    inside = np.logical_or.reduce([(time > start) & (time < stop) for start, stop in blocks])
+    assert 0.09 < inside.mean() < 0.11
+    assert np.isnan(taught[0].values[inside]).all()
+    assert np.isfinite(taught[0].values[~inside]).all()
+    assert np.isfinite(estimate["activation"].values[inside]).all()
+    assert printed["verdict"] == config["verdict"]
+    assert printed["verdict"]["subject"] == "AutoLFADS"
+    assert "in EMG that no model was trained on" in printed["verdict"]["findings"][0]["text"]
+    assert "over 4 blocks" in printed["verdict"]["findings"][0]["text"]
+    told = call(capsys, "compare", out)
+    assert "EMG that no model was trained on" in told
+
+
+def test_what_is_added_to_a_file_is_judged_beside_what_is_there(session, tmp_path, capsys):
+    out = tmp_path / "out.nwb"
+    call(capsys, "run", session, "--estimator", "lowpass", "--out", out)
+    said = call(capsys, "run", out, "--estimator", "bayes", "--in-place")
+    assert "Only filters were run" in said
+    assert "BayesianFilter" in said.splitlines()[-2]
+    assert "LowPass" in said.splitlines()[-2]
+
+
+def test_a_recording_at_a_low_rate_is_not_judged_and_says_why(session, tmp_path, capsys):
+    settings = tmp_path / "slow.yaml"
+    settings.write_text(TINY + "  window_ms: 1000\n  window_overlap_ms: 300\npreprocessing:\n  analysis_rate_hz: 50\n")
+    out = tmp_path / "out.nwb"
+    printed = json.loads(call(capsys, "run", session, "--out", out, "--config", settings, "--json"))
+    first = printed["verdict"]["findings"][0]
+    assert first["good"] is None
+    assert "at 50 Hz noise cannot be told from activation" in first["text"]
+    assert "nan" not in json.dumps(printed["verdict"]).lower()
