@@ -47,6 +47,13 @@ def test_a_fixed_filter_has_its_own_response_within_one_decibel(cutoff):
     fine = np.linspace(0.1, 60, 6000)
     own_corner = fine[np.argmax(np.abs(signal.sosfreqz(sos, fine, fs=RATE)[1]) ** 2 < 10 ** (-3 / 20))]
     np.testing.assert_allclose(found["corner"].values.ravel(), own_corner, rtol=0.06)
+    for muscle in found[
+        "muscle"
+    ].values:  # and, without the noise of the estimate, where its own gain has fallen by 3 dB
+        gain = found["gain"].isel(estimator=0, phase=0).sel(muscle=muscle)
+        fallen = 20 * np.log10(gain / gain[0])
+        corner = float(found["corner"].isel(estimator=0, phase=0).sel(muscle=muscle))
+        assert np.interp(corner, found["frequency"], fallen) == pytest.approx(-3)
 
 
 def test_a_filter_is_the_same_in_all_phases_and_one_that_changes_is_not():

@@ -185,6 +185,17 @@ def nwb_writes(modules):
     return found
 
 
+def replacements(modules):
+    """Return the files that put one file in the place of another."""
+    ways = {"os.replace", "os.rename", "shutil.move"}
+    return sorted(
+        module
+        for module, source in modules.items()
+        for node in ast.walk(parsed(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ways
+    )
+
+
 def nwb_readers(modules):
     """Return the files that open an NWB file for reading by themselves."""
     return sorted(
@@ -227,6 +238,14 @@ def test_only_the_writing_rooms_write_nwb():
 def test_nwb_files_are_opened_for_reading_in_one_place():
     assert nwb_readers(package_sources()) == ["nwb_autolfads.sources.opening.nwb"]
     assert nwb_readers({"made_up": "pynwb.NWBHDF5IO(str(path), 'r')"}) == ["made_up"]
+
+
+def test_a_file_takes_the_place_of_another_in_one_way():
+    assert replacements(package_sources()) == [
+        "nwb_autolfads.files.atomic",
+        "nwb_autolfads.lfads.kernels.compiled",  # which imports nothing of ours, and says why
+        "nwb_autolfads.results.versions.version",  # of a partial file by another, before it is moved
+    ]
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,16 @@ def test_lognormal_likelihood_and_moments_equal_torch_distributions():
     torch.testing.assert_close(LogNormal().concentration(readout), reference.mean**2 / reference.variance)
 
 
+@pytest.mark.parametrize(("asked", "kept"), [(-9.0, -4.0), (-3.9, -3.9), (1.4, 1.4), (9.0, 1.5)])
+def test_lognormal_spread_is_kept_within_the_bounds_that_it_states(asked, kept):
+    x, readout = torch.full((1, 1), 1.01, dtype=torch.float64), torch.tensor([[0.0, asked]], dtype=torch.float64)
+    reference = TorchLogNormal(
+        torch.zeros(1, 1, dtype=torch.float64), torch.tensor([[kept]], dtype=torch.float64).exp()
+    )
+    torch.testing.assert_close(LogNormal().nll(x, readout), -reference.log_prob(x))
+    torch.testing.assert_close(LogNormal().mean(readout), reference.mean)
+
+
 def test_poisson_likelihood_equals_torch_distributions():
     readout = readout_of(Poisson(), 3)
     reference = TorchPoisson(readout.exp())

@@ -53,6 +53,12 @@ def scores():
     )
 
 
+def test_one_score_alone_comes_back(result):
+    alone = scores()[["delay"]].isel(estimator=[0])
+    write_comparison(alone, result, name="cortex", description="Cortex -> activation.")
+    xr.testing.assert_identical(read_comparison(result), alone)
+
+
 def test_scores_come_back_with_their_dimensions_order_units_and_settings(result):
     path = write_comparison(scores(), result, name="cortex", description="Cortex -> activation.")
     assert pynwb.validate(path=str(path)) == []

@@ -52,7 +52,9 @@ def test_weights_that_are_claimed_but_not_stored_are_refused(result, monkeypatch
 
 
 def test_weights_of_another_type_or_size_are_refused(result, monkeypatch):
-    monkeypatch.setattr(read, "MAX_WEIGHTS_BYTES", 3)
+    monkeypatch.setattr(read, "MAX_WEIGHTS_BYTES", 7)
+    assert read_weights(result) == b"weights"
+    monkeypatch.setattr(read, "MAX_WEIGHTS_BYTES", 6)
     with pytest.raises(SourceError, match="7 values of type uint8"):
         read_weights(result)
     replace_data(result, f"{ESTIMATE}/weights", data=np.zeros(2))

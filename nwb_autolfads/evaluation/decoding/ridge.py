@@ -246,7 +246,7 @@ def _fit(train: Sums, alphas: Floats) -> _Ridge:
     mean_x, mean_y = train.x / train.n, train.y / train.n
     covariance = train.xx / train.n - mean_x[:, :, None] * mean_x[:, None]
     sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0))
-    sd = np.where(sd > 1e-9 * np.maximum(sd.max(axis=1, keepdims=True), 1e-300), sd, np.inf)  # else it says nothing
+    sd = np.where(sd > 1e-9 * sd.max(axis=1, keepdims=True), sd, np.inf)  # else it says nothing
     eigenvalues, vectors = np.linalg.eigh(covariance / (sd[:, :, None] * sd[:, None]))
     c = np.swapaxes(vectors, 1, 2) @ ((train.xy / train.n - mean_x[:, :, None] * mean_y) / sd[:, :, None])
     shrunk = c[:, :, None] / (np.maximum(eigenvalues, 0)[:, :, None, None] + alphas[:, None])

@@ -87,13 +87,14 @@ def _whole(folder: Path, name: str) -> Path | None:
 
 
 def _build(compiler: str, folder: Path, name: str) -> Path:
+    # Not by `files.atomic`: this room imports none of ours, and of two processes that build at once neither is refused.
     handle, partial = tempfile.mkstemp(dir=folder, suffix=".so")
     os.close(handle)
     try:
         command = [compiler, *FLAGS, str(SOURCE), "-o", partial]
         subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
         library = folder / f"{name}-{_digest(Path(partial))}.so"
-        os.replace(partial, library)  # two processes may build at once: each leaves a whole file
+        os.replace(partial, library)
         return library
     finally:
         Path(partial).unlink(missing_ok=True)

@@ -13,7 +13,10 @@ LOG_SD_RANGE = (-4.0, 1.5)
 
 
 class LogNormal:
-    """Gaussian observation of log x: density of x > 0 with the mean and the standard deviation of its logarithm."""
+    """Gaussian observation of log x: density of x > 0 with the mean and the standard deviation of its logarithm.
+
+    The standard deviation is kept between exp(-4) and exp(1.5), so that the density of no sample runs away.
+    """
 
     parameters, has_zeros = 2, False
 
