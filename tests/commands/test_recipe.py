@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import file_with_2d_series, raw_emg
+from messages import refused
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
@@ -127,7 +128,11 @@ def test_an_estimate_that_no_command_made_gets_no_command(tmp_path):
 @pytest.mark.parametrize("options", ["{", "[]", '{"command": "run"}', '{"command": "rm", "source": {}}', "null"])
 def test_options_that_cannot_be_understood_are_refused(options, tmp_path):
     broken = estimate("walk.nwb", {}).assign_attrs(options=options)
-    with pytest.raises(SourceError, match=r"^walk\.nwb, options: what was asked for cannot be understood"):
+    with refused(
+        SourceError,
+        "walk.nwb, options: what was asked for cannot be understood",
+        "Make the estimate again with `nwb-autolfads run`",
+    ):
         how_to_make({"A": broken}, tmp_path / "out.nwb")
 
 

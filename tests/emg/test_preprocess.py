@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import raw_emg
+from messages import refused
 from pydantic import ValidationError
 from scipy import signal
 
@@ -184,7 +185,11 @@ def test_a_flat_muscle_is_kept_marked_and_said():
 
 
 def test_all_flat_is_refused():
-    with pytest.raises(SignalError, match=r"no muscle is usable: M0 \(flat\); M1 \(flat\)"):
+    with refused(
+        SignalError,
+        "session.nwb, acquisition/EMG: no muscle is usable: M0 (flat); M1 (flat)",
+        "Check the recording, or choose another series with --emg PATH",
+    ):
         preprocess(recording_of(np.ones((3000, 2))))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import xarray as xr
+from messages import refused
 
 from nwb_autolfads.errors import ConfigError, SignalError, SourceError, TrainingError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
@@ -191,7 +192,7 @@ def _asked(config):
 
 
 def test_training_for_no_time_is_refused():
-    with pytest.raises(ConfigError, match="0 minutes of training"):
+    with refused(ConfigError, "AutoLFADS: 0 minutes of training", "Give more than 0, up to 100000."):
         AutoLFADS(minutes=0)
 
 
@@ -247,17 +248,39 @@ def test_unfit_emg_is_refused_with_file_object_value_and_way_out(spoil, message)
 def test_margins_of_the_temporal_shift_must_fit_beside_a_window():
     emg, _ = rectified()  # a window has 50 bins, the largest shift is 2
     config = TINY.model_copy(update={"masking": "elements"})
-    with pytest.raises(SignalError, match=r"is 0\.106 s, shorter than one window of 0\.108 s"):
+    with refused(
+        SignalError,
+        (
+            "session.nwb, acquisition/EMG: the longest segment without a gap is 0.106 s, shorter than one "
+            "window of 0.108 s"
+        ),
+        "Give a longer recording, or a shorter `window_ms` in the configuration.",
+    ):
         AutoLFADS(config=config).fit(emg[:53])
-    with pytest.raises(TrainingError, match="54 bins leave no room to train and to validate on windows of 54 bins"):
+    with refused(
+        TrainingError,
+        "54 bins leave no room to train and to validate on windows of 54 bins that share none",
+        "Give a longer recording, or a shorter window and shift in the configuration.",
+    ):
         AutoLFADS(config=config).fit(emg[:54])
 
 
 def test_recording_of_other_muscles_or_another_rate_is_refused(trained):
     emg, _ = rectified()
-    with pytest.raises(SignalError, match="trained on M0, M1, M2, M3; M3 not usable here"):
+    with refused(
+        SignalError,
+        (
+            "session.nwb, acquisition/EMG: the model was trained on M0, M1, M2, M3; M3 not usable here "
+            "(usable: M0, M1, M2)"
+        ),
+        "Give a recording of the same muscles, or train on this one with `nwb-autolfads run`.",
+    ):
         trained.estimate(emg[:, :3])
-    with pytest.raises(SignalError, match=r"EMG at 1000.0 Hz; the model was trained at 500.0 Hz"):
+    with refused(
+        SignalError,
+        "session.nwb, acquisition/EMG: EMG at 1000.0 Hz; the model was trained at 500.0 Hz",
+        "Preprocess to that rate.",
+    ):
         trained.estimate(emg.assign_attrs(rate=1000.0))
 
 
@@ -321,12 +344,12 @@ def test_other_observation_models_follow_the_activation_too(observation):
 
 
 def test_estimating_before_training_is_refused():
-    with pytest.raises(ConfigError, match="no trained model yet"):
+    with refused(ConfigError, "AutoLFADS: there is no trained model yet", "Call fit or load first."):
         AutoLFADS().estimate(rectified()[0])
 
 
 def test_unknown_preset_is_refused():
-    with pytest.raises(ConfigError, match="preset is 'fast'"):
+    with refused(ConfigError, "AutoLFADS: preset is 'fast'", "Use one of quick, paper."):
         AutoLFADS(preset="fast")
 
 
@@ -370,5 +393,5 @@ def test_model_that_is_not_what_it_says_is_refused(trained, tmp_path, spoil, mes
 
 
 def test_missing_model_is_refused(tmp_path):
-    with pytest.raises(SourceError, match="there is no such file"):
+    with refused(SourceError, "none.safetensors: there is no such file", "Check the path"):
         AutoLFADS.load(tmp_path / "none.safetensors")

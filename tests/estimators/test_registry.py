@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import file_with_2d_series, raw_emg
+from messages import refused
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
@@ -66,21 +67,30 @@ def test_settings_change_the_preset_only_where_they_say_something():
     ],
 )
 def test_option_of_what_the_estimator_cannot_do_is_refused(option, lacks):
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as caught:
         made(RunOptions("lowpass", **{option: True}))
-    assert str(refused.value) == f"lowpass has {lacks}. Leave out --{option.replace('_', '-')}"
+    assert str(caught.value) == f"lowpass has {lacks}. Leave out --{option.replace('_', '-')}"
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "problem", "way_out"),
     [
-        ({"factor": 7}, "factor"),
-        ({"training": {"space": {"dropout": {"start": 2}}}}, "start 2.0 must lie in 0.0..0.6"),
-        ({"training": {"burn_in_epochs": 1}}, "must reach the end of the ramp"),
+        ({"factor": 7}, "there is no setting autolfads.factor", "Did you mean factors? docs/settings.md lists all"),
+        (
+            {"training": {"space": {"dropout": {"start": 2}}}},
+            "training.space.dropout: start 2.0 must lie in 0.0..0.6",
+            "See docs/settings.md",
+        ),
+        (
+            {"training": {"burn_in_epochs": 1}},
+            "training: burn_in_epochs 1 must reach the end of the ramp at epoch 8: "
+            "scores along a ramp say little about its end",
+            "See docs/settings.md",
+        ),
     ],
 )
-def test_setting_that_cannot_be_is_named(given, message):
-    with pytest.raises(ConfigError, match=message):
+def test_setting_that_cannot_be_is_named(given, problem, way_out):
+    with refused(ConfigError, f"autolfads: {problem}", way_out):
         made(RunOptions("autolfads"), autolfads=given)
 
 
@@ -95,7 +105,8 @@ def test_all_makes_the_estimators_that_a_comparison_needs():
 
 def test_a_key_or_a_name_is_taken_once():
     for taken in (registry.Entry("lowpass", "Other", "", ""), registry.Entry("all", "Other", "", "")):
-        with pytest.raises(ConfigError, match="is taken"):
+        problem = f"estimator: the key {taken.key!r} or the name 'Other' is taken"
+        with refused(ConfigError, problem, "Give it others"):
             registry.register(taken)
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
+from messages import refused
 from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, SignalError
@@ -72,24 +73,26 @@ def test_unusable_muscles_come_back_as_nan_and_count_for_nothing():
     emg = rectified_emg(x, usable=np.array([True, False, True]))
     activation = LowPassSubspace(10.0, 2).estimate(emg)["activation"]
     assert np.isnan(activation.values[:, 1]).all()
-    with pytest.raises(SignalError, match="components=3 of 2 usable muscles"):
+    with refused(
+        SignalError, "components=3 of 2 usable muscles cannot be kept", "Take components of at most 2, or LowPass"
+    ):
         LowPassSubspace(10.0, 3).fit(emg)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "problem", "way_out"),
     [
-        ({"components": 0}, "components=0"),
-        ({"method": "ica"}, "method='ica' does not exist"),
-        ({"cutoff": -1}, "cutoff=-1"),
+        ({"components": 0}, "components=0 is out of range", "Give a whole number from 1 up to 4,096 or 'auto'"),
+        ({"method": "ica"}, "method='ica' does not exist", "Give 'pca' or 'nmf'"),
+        ({"cutoff": -1}, "cutoff=-1 is out of range", "Give a number from 0.01 up to 100,000 (Hz) or 'auto'"),
     ],
 )
-def test_settings_out_of_range_are_named_with_their_value(arguments, words):
-    with pytest.raises(ConfigError, match=words):
+def test_settings_out_of_range_are_named_with_their_value(arguments, problem, way_out):
+    with refused(ConfigError, problem, way_out):
         LowPassSubspace(**arguments)
 
 
 def test_estimating_before_the_automatic_choice_says_to_fit_first():
     x, _ = synergies(1500, 3)
-    with pytest.raises(ConfigError, match="Call fit"):
+    with refused(ConfigError, "cutoff or components='auto' has not been chosen yet", "Call fit(emg) first"):
         LowPassSubspace().estimate(rectified_emg(x))

@@ -117,7 +117,9 @@ def test_what_the_command_does_not_ask_for_is_scored_as_in_python(score):
 def test_netcdf_that_exists_is_replaced_only_where_that_was_asked_for(tmp_path):
     first, second = (xr.Dataset({"r2": ("muscle", [value])}) for value in (0.5, 0.7))
     (file,) = write_netcdf({"cortex": first}, tmp_path)
-    with pytest.raises(OutputError, match=r"cortex\.nc: exists already"):
+    with refused(
+        OutputError, "cortex.nc: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
+    ):
         write_netcdf({"cortex": second}, tmp_path)
     assert float(xr.load_dataset(file)["r2"][0]) == 0.5
     write_netcdf({"cortex": second}, tmp_path, overwrite=True)

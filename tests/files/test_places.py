@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from messages import refused
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files import atomic, places
@@ -108,7 +109,9 @@ def test_a_pipe_a_folder_and_a_device_are_no_outputs(tmp_path):
 
 
 def test_an_existing_file_is_replaced_only_when_asked_for_and_never_when_protected(source):
-    with pytest.raises(OutputError, match=r"session\.nwb: exists already\. Choose another name, or --overwrite it"):
+    with refused(
+        OutputError, "session.nwb: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
+    ):
         check_outputs([Output(source)])
     source.chmod(0o444)
     assert "the file is read-only" in refusal(source)
@@ -147,7 +150,9 @@ def test_a_file_that_appears_while_a_new_one_is_written_stays(tmp_path, monkeypa
             partial.write_text("new")
             file.write_text("somebody else's")
 
-    with pytest.raises(OutputError, match="exists already"):
+    with refused(
+        OutputError, "result: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
+    ):
         write_slowly()
     assert file.read_text() == "somebody else's"
     assert os.listdir(tmp_path) == ["result"]
@@ -163,7 +168,9 @@ def test_one_that_appears_at_the_very_last_moment_stays_too(tmp_path, monkeypatc
             file.write_text("somebody else's")
 
     monkeypatch.setattr(atomic, "_flush_to_disk", appears)
-    with pytest.raises(OutputError, match="exists already"):
+    with refused(
+        OutputError, "result: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
+    ):
         atomic.write_text(file, "new", may_exist=False)
     assert file.read_text() == "somebody else's"
     assert os.listdir(tmp_path) == ["result"]

@@ -4,6 +4,7 @@ import os
 import socket
 
 import pytest
+from messages import refused
 
 from nwb_autolfads import AutoLFADS, open_emg, read_activation
 from nwb_autolfads.errors import ConfigError, MissingFileError, SourceError
@@ -28,7 +29,7 @@ def test_a_pipe_is_refused_with_the_error_that_was_asked_for(tmp_path):
 def test_a_link_to_a_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
-    with pytest.raises(SourceError, match="is a pipe, not a file"):
+    with refused(SourceError, "link: is a pipe, not a file", "Give the path of a regular file"):
         require_regular_file(tmp_path / "link")
 
 
@@ -36,9 +37,9 @@ def test_a_socket_and_a_folder_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the path of a socket may be no longer than a hundred bytes
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket")
-        with pytest.raises(SourceError, match="is a socket, not a file"):
+        with refused(SourceError, "socket: is a socket, not a file", "Give the path of a regular file"):
             require_regular_file("socket")
-    with pytest.raises(SourceError, match="is a folder, not a file"):
+    with refused(SourceError, f"{tmp_path}: is a folder, not a file", "Give the path of a regular file"):
         require_regular_file(tmp_path)
 
 
@@ -51,7 +52,7 @@ def test_what_is_not_there_is_said(tmp_path, name):
 
 def test_a_link_that_leads_nowhere_is_named_as_such(tmp_path):
     (tmp_path / "link").symlink_to("missing")
-    with pytest.raises(SourceError, match="link: is a link that leads nowhere"):
+    with refused(SourceError, "link: is a link that leads nowhere", "Check the path"):
         require_regular_file(tmp_path / "link")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pynwb
 import pytest
 import xarray as xr
+from messages import refused
 from nwb_examples import IDENTIFIER, make_emg, make_estimate, write_session
 from nwbinspector import inspect_nwbfile
 from pynwb import NWBHDF5IO
@@ -90,7 +91,12 @@ def test_further_estimates_of_the_same_source_can_join_it(linked, tmp_path):
     path = Path(shutil.copy(linked, tmp_path))
     write_activation(make_estimate(make_emg(), estimator="LowPass"), path, in_place=True)
     assert list_estimates(path) == ["AutoLFADS", "LowPass"]
-    with pytest.raises(OutputError, match="made from another file"):
+    with h5py.File(path) as file:
+        identifier = file["identifier"][()].decode()
+    problem = (
+        f"linked.nwb: the estimate was made from another file (identifier 'another', this file has '{identifier}')"
+    )
+    with refused(OutputError, problem, "Give the file that the EMG was read from."):
         write_activation(make_estimate(make_emg(identifier="another"), estimator="Other"), path, in_place=True)
 
 
@@ -104,7 +110,11 @@ def test_a_source_that_is_read_only_is_enough(session, estimate, monkeypatch):
 
 
 def test_naming_the_source_and_writing_into_it_exclude_each_other(session, estimate):
-    with pytest.raises(OutputError, match="together with in_place"):
+    with refused(
+        OutputError,
+        "session.nwb: a file that names its source was asked for together with in_place",
+        "Give one of the two.",
+    ):
         write_activation(estimate, session, in_place=True, link=True)
 
 
@@ -126,7 +136,11 @@ def test_a_source_that_changed_since_its_emg_was_read_is_refused(session, estima
     seen = FileState.of(session)
     with h5py.File(session, "r+") as file:
         file.attrs["corrected"] = 1
-    with pytest.raises(OutputError, match=r"changed by another program after the EMG was read\. Start again"):
+    with refused(
+        OutputError,
+        "session.nwb: the file was changed by another program after the EMG was read",
+        "Start again from the file as it is now.",
+    ):
         write_activation(estimate, session, source_state=seen, **way)
     assert os.listdir(session.parent) == ["session.nwb"]
 
@@ -137,7 +151,11 @@ def test_a_source_that_was_replaced_by_another_of_the_same_size_and_time_is_refu
     other = Path(shutil.copy(session, tmp_path / "other.nwb"))
     os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     os.replace(other, session)
-    with pytest.raises(OutputError, match="changed by another program"):
+    with refused(
+        OutputError,
+        "session.nwb: the file was changed by another program after the EMG was read",
+        "Start again from the file as it is now.",
+    ):
         write_activation(estimate, session, source_state=seen)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from messages import refused
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
@@ -58,7 +59,7 @@ def test_all_beside_a_recording_of_another_format_counts_but_results_and_models(
     found = files_behind(tmp_path / "session.vhdr")
     assert found[0] == tmp_path / "session.vhdr"
     assert {each.name for each in found} == {"session.vhdr", "session.eeg", "markers.vmrk"}
-    with pytest.raises(OutputError, match=r"session\.eeg: is read by this command"):
+    with refused(OutputError, "session.eeg: is read by this command", "Choose another name"):
         check_outputs([Output(tmp_path / "session.eeg", overwrite=True)], found)
 
 
@@ -138,7 +139,11 @@ def test_results_are_not_written_into_a_module_that_lies_in_another_file(session
             del file["processing/behavior"]
         file["processing/behavior"] = h5py.ExternalLink("module.h5", "behavior")
     before = states(session, session.with_name("module.h5"))
-    with pytest.raises(OutputError, match=r"session\.nwb, processing/behavior: lies in another file\. Write a small"):
+    with refused(
+        OutputError,
+        "session.nwb, processing/behavior: lies in another file",
+        "Write a small file beside it that names it instead: --link (in Python: link=True)",
+    ):
         write_activation(estimate, session, in_place=True)
     assert states(session, session.with_name("module.h5")) == before
 

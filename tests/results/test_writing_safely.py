@@ -11,6 +11,7 @@ import h5py
 import pynwb
 import pytest
 import xarray as xr
+from messages import refused
 from nwb_examples import (
     add_references,
     add_what_the_schema_does_not_know,
@@ -200,7 +201,11 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(session,
 def test_of_two_writers_at_once_one_gets_a_clear_error(session, estimate):
     with atomic.new_version(session) as partial:
         shutil.copyfile(session, partial)
-        with pytest.raises(OutputError, match="another process is writing this file now"):
+        with refused(
+            OutputError,
+            "session.nwb: another process is writing this file now",
+            "Wait until it is done, then try again.",
+        ):
             write_activation(estimate, session, in_place=True)
     assert names_in(session.parent) == ["session.nwb"]
 
@@ -217,7 +222,11 @@ def test_a_writer_elsewhere_is_named(session, estimate):
     command = [sys.executable, "-c", code, str(session)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(OutputError, match="open for writing in another program"):
+        with refused(
+            OutputError,
+            "session.nwb: the file is open for writing in another program",
+            "Close it there, then try again.",
+        ):
             write_activation(estimate, session)
         other.stdin.close()
 
@@ -228,7 +237,11 @@ def test_a_source_that_changes_meanwhile_is_not_overwritten(session, estimate, m
             file.attrs["changed"] = 1
 
     monkeypatch.setattr(version, "require_valid", change)
-    with pytest.raises(OutputError, match="changed by another program"):
+    with refused(
+        OutputError,
+        "session.nwb: the file was changed by another program while the result was written",
+        "Start again from the file as it is now.",
+    ):
         write_activation(estimate, session, in_place=True)
     assert list_estimates(session) == []
 
@@ -253,7 +266,8 @@ def test_a_result_that_does_not_validate_is_not_kept(session, estimate, monkeypa
             del file["acquisition/EMG/data"]
 
     monkeypatch.setattr(version, "_add", spoil)
-    with pytest.raises(OutputError, match=r"does not validate \(.* the first: .*missing"):
+    said = r"session\.nwb: the result does not validate \(2 errors, the first: .*missing\)\. Report this as a bug"
+    with pytest.raises(OutputError, match=said):
         write_activation(estimate, session)
     assert names_in(session.parent) == ["session.nwb"]
 
@@ -265,7 +279,11 @@ def test_errors_that_the_source_had_already_do_not_stop_the_result(session, esti
 
 def test_an_existing_target_is_refused_unless_it_is_to_be_overwritten(session, estimate):
     target = write_activation(estimate, session)
-    with pytest.raises(OutputError, match=r"session_activation\.nwb: exists already\. Choose another name"):
+    with refused(
+        OutputError,
+        "session_activation.nwb: exists already",
+        "Choose another name, or --overwrite it (in Python: overwrite=True)",
+    ):
         write_activation(estimate, session)
     assert write_activation(estimate, session, overwrite=True) == target
 
@@ -273,32 +291,45 @@ def test_an_existing_target_is_refused_unless_it_is_to_be_overwritten(session, e
 def test_an_estimate_of_the_same_name_is_refused_unless_it_is_to_be_overwritten(session, estimate):
     path = write_activation(estimate, session)
     before = digest(path)
-    with pytest.raises(OutputError, match="processing/behavior/AutoLFADS: the name is in the file already"):
+    with refused(
+        OutputError,
+        "session_activation.nwb, processing/behavior/AutoLFADS: the name is in the file already",
+        "Choose another name, or overwrite.",
+    ):
         write_activation(estimate, path, in_place=True)
     assert digest(path) == before
 
 
 def test_what_is_not_an_estimate_is_never_overwritten(session, estimate):
-    with pytest.raises(OutputError, match="processing/behavior/speed: the name is taken by a TimeSeries"):
+    with refused(
+        OutputError, "session.nwb, processing/behavior/speed: the name is taken by a TimeSeries", "Choose another name."
+    ):
         write_activation(estimate, session, name="speed", overwrite=True)
 
 
 def test_the_source_is_no_target_unless_in_place(session, estimate):
-    with pytest.raises(OutputError, match=r"session\.nwb: is read by this command"):
+    with refused(OutputError, "session.nwb: is read by this command", "Choose another name"):
         write_activation(estimate, session, session, overwrite=True)
-    with pytest.raises(OutputError, match="was given together with in_place"):
+    with refused(
+        OutputError, "session.nwb: a target (other.nwb) was given together with in_place", "Give one of the two."
+    ):
         write_activation(estimate, session, session.with_name("other.nwb"), in_place=True)
 
 
 def test_an_estimate_of_another_file_is_refused(session):
     estimate = make_estimate(make_emg(identifier="another"))
-    with pytest.raises(OutputError, match=r"another file \(identifier 'another', this file has 'a-session'\)"):
+    with refused(
+        OutputError,
+        "session.nwb: the estimate was made from another file (identifier 'another', this file has 'a-session')",
+        "Give the file that the EMG was read from.",
+    ):
         write_activation(estimate, session)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a:b", "a\\b", "..", ".", " a", "a\n", "muscles", "x" * 101])
 def test_unfit_names_are_refused(session, estimate, name):
-    with pytest.raises(OutputError, match="is unfit"):
+    way_out = "Use up to 100 letters, digits, '_', '-', '.' or spaces between, other than 'muscles'."
+    with refused(OutputError, f"session_activation.nwb: the name {name!r} is unfit", way_out):
         write_activation(estimate, session, name=name)
 
 
@@ -308,21 +339,21 @@ def test_what_is_not_nwb_is_refused(tmp_path, estimate):
     with h5py.File(hdf5, "w") as file:
         file["identifier"] = "x"
     for path in (text, hdf5):
-        with pytest.raises(OutputError, match="is not an NWB file"):
+        with refused(OutputError, f"{path.name}: is not an NWB file in HDF5 form", "Give an NWB file."):
             write_activation(estimate, path)
-    with pytest.raises(OutputError, match="there is no such file"):
+    with refused(OutputError, "absent.nwb: there is no such file", "Check the path"):
         write_activation(estimate, tmp_path / "absent.nwb")
     assert names_in(tmp_path) == ["other.h5", "text.nwb"]
 
 
 def test_a_missing_folder_is_named(session, estimate, tmp_path):
-    with pytest.raises(OutputError, match=r"the folder .*absent does not exist. Create it first"):
+    with refused(OutputError, "result.nwb: the folder absent does not exist", "Create it first"):
         write_activation(estimate, session, tmp_path / "absent" / "result.nwb")
 
 
 def test_a_read_only_file_is_not_replaced(session, estimate):
     session.chmod(0o444)
-    with pytest.raises(OutputError, match=r"the file is read-only\. Write to a new file"):
+    with refused(OutputError, "session.nwb: the file is read-only", "Write to a new file"):
         write_activation(estimate, session, in_place=True)
 
 
@@ -339,7 +370,11 @@ def test_a_folder_that_refuses_files_is_named(session, estimate, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(OutputError, match=r"nothing can be written to the folder .*: Permission denied"):
+    with refused(
+        OutputError,
+        (f"session_activation.nwb: nothing can be written to the folder {session.parent.name}: Permission denied"),
+        "Choose another folder",
+    ):
         write_activation(estimate, session)
 
 
@@ -364,6 +399,6 @@ def test_a_disk_that_fills_up_is_named_and_leaves_nothing(session, estimate, mon
         raise fault
 
     monkeypatch.setattr(version, "_add", fill_up)
-    with pytest.raises(OutputError, match=r"the disk is full\. Make room"):
+    with refused(OutputError, "session_activation.nwb: the disk is full", "Make room, or write to another disk."):
         write_activation(estimate, session)
     assert names_in(session.parent) == ["session.nwb"]

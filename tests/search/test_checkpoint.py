@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from messages import refused
 from populations import search_of, small_engine
 
 from nwb_autolfads.errors import OutputError, SourceError
@@ -140,5 +141,12 @@ def test_a_run_directory_holds_its_three_files_and_nothing_that_a_killed_run_lef
 
 def test_a_state_that_is_a_pipe_is_refused_and_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "state.safetensors")
-    with pytest.raises(SourceError, match="is a pipe, not a file"):
+    with refused(
+        SourceError,
+        (
+            f"{tmp_path.name}: state.safetensors is not the state of a run "
+            "(state.safetensors: is a pipe, not a file. Give the path of a regular file)"
+        ),
+        "Choose another folder to start a new run.",
+    ):
         RunDirectory(tmp_path, RUN).restore(*new_search())

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from messages import refused
 from populations import fit, small_engine
 
 from nwb_autolfads.errors import TrainingError
@@ -87,7 +88,11 @@ def test_long_recording_is_cut_into_fifty_parts():
 
 
 def test_recording_too_short_to_validate_on_is_refused():
-    with pytest.raises(TrainingError, match="70 bins leave no room to train and to validate on windows of 50 bins"):
+    with refused(
+        TrainingError,
+        "70 bins leave no room to train and to validate on windows of 50 bins that share none",
+        "Give a longer recording, or a shorter window and shift in the configuration.",
+    ):
         split_starts([70], 50)
 
 
@@ -160,7 +165,14 @@ def test_run_ends_with_an_error_when_every_member_fails():
     trained = small_engine(max_restarts=0)
     with torch.no_grad():
         trained.model.readout.weight[:] = torch.nan
-    with pytest.raises(TrainingError, match="no model is left: each of the 2 failed 1 times"):
+    with refused(
+        TrainingError,
+        (
+            "no model is left: each of the 2 failed 1 times with a loss or gradient that is not finite, the "
+            "last in epoch 1"
+        ),
+        "Look at the EMG for extreme values (`inspect`), or lower `learning_rate`.",
+    ):
         fit(trained)
 
 

@@ -155,7 +155,11 @@ def test_emg_is_strong_where_the_true_activation_is(nwbfile, session):
 
 
 def test_truth_outside_the_session_is_refused(session):
-    with pytest.raises(SignalError, match="9 to 12 s asked"):
+    with refused(
+        SignalError,
+        "session.nwb, scratch/true_activation: times 9 to 12 s asked, 0 to 9.998 s simulated",
+        "Ask for times inside the session",
+    ):
         read_true_activation(session, [9.0, 12.0])
 
 
@@ -185,7 +189,9 @@ def test_a_seed_or_duration_out_of_range_is_refused_and_leaves_no_file(tmp_path,
 def test_an_existing_file_is_kept_unless_it_may_be_overwritten(tmp_path):
     path = tmp_path / "s.nwb"
     path.write_text("precious")
-    with pytest.raises(OutputError, match="exists already"):
+    with refused(
+        OutputError, "s.nwb: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
+    ):
         nal.simulate_session(path, duration=2)
     assert path.read_text() == "precious"
     simulate_session(path, duration=2, overwrite=True)
@@ -194,12 +200,12 @@ def test_an_existing_file_is_kept_unless_it_may_be_overwritten(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(OutputError, match="absent"):
+    with refused(OutputError, "s.nwb: the folder absent does not exist", "Create it first"):
         simulate_session(tmp_path / "absent" / "s.nwb", duration=2)
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
     (tmp_path / "folder.nwb").mkdir()
-    with pytest.raises(OutputError, match="is a folder, not a file"):
+    with refused(OutputError, "folder.nwb: is a folder, not a file", "Choose another name"):
         simulate_session(tmp_path / "folder.nwb", duration=2, overwrite=True)
     assert [item.name for item in tmp_path.iterdir()] == ["folder.nwb"]

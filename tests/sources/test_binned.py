@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from builders import add_of_extension, new_nwbfile, save
+from messages import refused
 from pynwb import TimeSeries
 
 from nwb_autolfads.errors import SourceError
@@ -123,5 +124,12 @@ def test_aligned_counts_are_read_as_every_published_version_names_them(tmp_path,
     np.testing.assert_array_equal(found.values, counts.reshape(2, 12).T)
     with h5py.File(path, "r+") as file:
         file["processing/ecephys/counts"].attrs[width] = 0.0
-    with pytest.raises(SourceError, match=r"counts \(2, 3, 4\) in bins of 0 ms around 3 events do not fit together"):
+    with refused(
+        SourceError,
+        (
+            "aligned.nwb, processing/ecephys/counts: counts (2, 3, 4) in bins of 0 ms around 3 events do not "
+            "fit together"
+        ),
+        "Write them again; counts are (unit, event, bin) or (unit, bin)",
+    ):
         read_binned_spikes(path, "processing/ecephys/counts")

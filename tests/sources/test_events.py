@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from builders import add_of_extension, new_nwbfile, save
 from hdmf.common import DynamicTable
+from messages import refused
 from pynwb import TimeSeries
 from pynwb.behavior import BehavioralEvents
 from pynwb.epoch import TimeIntervals
@@ -142,5 +143,9 @@ def test_inspect_lists_them(path):
 def test_a_file_without_events_says_so(tmp_path):
     bare = save(new_nwbfile(), tmp_path / "bare.nwb")
     assert read_events(bare) is None
-    with pytest.raises(SourceError, match="The file has neither a table of intervals or events nor a series of them"):
+    with refused(
+        SourceError,
+        "bare.nwb, licks: there is no table or series of events of this name",
+        "The file has neither a table of intervals or events nor a series of them",
+    ):
         read_events(bare, "licks")
