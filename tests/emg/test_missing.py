@@ -95,7 +95,7 @@ def test_what_is_missing_is_said_with_number_time_and_bins_and_kept_as_a_step(wh
     holed[14000:14010, 1] = np.nan
     holed[15500, 2] = np.inf
     segments = (Segment(2.0, 0, 13000), Segment(50.0, 13000, 7000))
-    with pytest.warns(UserWarning, match="missing") as caught:
+    with pytest.warns(UserWarning, match="of 20000 samples some are missing") as caught:
         emg = preprocess(recording_of(holed, segments=segments))
     assert [str(warning.message) for warning in caught] == [
         "acquisition/EMG: of 20000 samples some are missing, and are left out: M1 10, the first (nan) at 51 s; "

@@ -58,7 +58,7 @@ def test_emg_said_to_be_rectified_is_not_filtered_again_and_the_other_way_round(
 def test_what_is_given_goes_before_the_preset():
     config = PreprocessingConfig(preset="falcon-m1", lowpass_hz=5.0)
     assert (config.lowpass_hz, config.clip_quantile, config.highpass_hz) == (5.0, 0.99, 65.0)
-    with pytest.raises(ValidationError, match="preset"):
+    with pytest.raises(ValidationError, match="preset\n  Input should be 'wimalasena-2022', 'falcon-m1' or"):
         PreprocessingConfig(preset="falcon-h1")
 
 

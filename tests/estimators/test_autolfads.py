@@ -265,6 +265,15 @@ def test_margins_of_the_temporal_shift_must_fit_beside_a_window():
         AutoLFADS(config=config).fit(emg[:54])
 
 
+def test_a_segment_is_estimated_from_one_window_on(trained):
+    emg, _ = rectified()  # a window has 50 bins
+    assert np.isfinite(trained.estimate(emg[:50])["activation"]).all()
+    problem = "the longest segment without a gap is 0.098 s, shorter than one window of 0.100 s"
+    way_out = "Give a longer recording, or a shorter `window_ms` in the configuration."
+    with refused(SignalError, f"session.nwb, acquisition/EMG: {problem}", way_out):
+        trained.estimate(emg[:49])
+
+
 def test_recording_of_other_muscles_or_another_rate_is_refused(trained):
     emg, _ = rectified()
     with refused(

@@ -40,7 +40,10 @@ def result(tmp_path_factory):
     nwbfile.add_trial(start_time=2.0, stop_time=4.0)
     folder = tmp_path_factory.mktemp("bad")
     session = save(nwbfile, folder / "bad.nwb")
-    with nal.open_emg(session, path="acquisition/EMG") as recording, pytest.warns(UserWarning, match="GM"):
+    with (
+        nal.open_emg(session, path="acquisition/EMG") as recording,
+        pytest.warns(UserWarning, match=r"left out as not usable: .*GM \("),
+    ):
         emg = nal.preprocess(recording)
     return nal.write_activation(nal.LowPass(10.0).fit(emg).estimate(emg), session, folder / "out.nwb")
 

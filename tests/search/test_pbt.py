@@ -74,14 +74,15 @@ def test_odd_member_has_nobody_to_meet():
     assert search(Scores([[3.0]])).exploit_and_explore() == []
 
 
-def test_first_comparison_comes_after_the_burn_in_and_then_after_each_generation():
+@pytest.mark.parametrize(("generation", "compared"), [(3, [5, 8, 11, 14]), (1, list(range(5, 15)))])
+def test_first_comparison_comes_after_the_burn_in_and_then_after_each_generation(generation, compared):
     engine = Scores([[2.0, 1.0]] + [[2.0 - 0.1 * e, 1.0 - 0.1 * e] for e in range(1, 30)])
     epochs = []
-    running = search(engine, burn_in_epochs=5, generation_epochs=3, max_epochs=15)
+    running = search(engine, burn_in_epochs=5, generation_epochs=generation, max_epochs=15)
     exploit = running.exploit_and_explore
     running.exploit_and_explore = lambda: epochs.append(engine.epoch) or exploit()
     running.run()
-    assert epochs == [5, 8, 11, 14]
+    assert epochs == compared
 
 
 def test_search_stops_when_the_best_score_stands_still_for_four_generations():
