@@ -42,7 +42,7 @@ def inspect(
 
 
 def _show_overview(console: Console, overview: Overview) -> None:
-    from nwb_autolfads.commands.inspect import QUALITY_COLUMNS
+    from nwb_autolfads.commands.inspect import QUALITY_COLUMNS, gaps_in
 
     contents = overview.contents
     console.tell(f"{contents.file}: {contents.session_description or contents.note}")
@@ -52,7 +52,7 @@ def _show_overview(console: Console, overview: Overview) -> None:
         kind = "EMG" if found.likely else "perhaps EMG"
         console.tell(f"{kind}: {found.candidate}{f', {found.problem}' if found.problem else ''}")
         if len(found.segments) > 1:
-            console.tell(f"  {len(found.segments) - 1} gaps")
+            console.tell(f"  {gaps_in(found)}")
     for series, kind in [(each, "behaviour") for each in contents.behavior] + [
         (each, "other") for each in contents.other
     ]:
@@ -67,6 +67,8 @@ def _show_overview(console: Console, overview: Overview) -> None:
         console.tell(f"No EMG would be read: {overview.problem}")
     for assumption in overview.assumptions:
         console.tell(f"assumed: {assumption}")
+    for trials in overview.trials:
+        console.tell(f"trials: {trials}")
     if overview.quality is not None:
         console.table("Muscles", QUALITY_COLUMNS[:-1], [row[:-1] for row in overview.muscle_rows()])
         for muscle, *_, advice in overview.muscle_rows():

@@ -11,13 +11,15 @@ import xarray as xr
 
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
+from nwb_autolfads.emg.trial_tables import TrialTable, trial_tables
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.sources.contents import list_contents
 from nwb_autolfads.sources.excerpt import within_budget
-from nwb_autolfads.sources.found import Contents
+from nwb_autolfads.sources.found import Contents, FoundEmg
+from nwb_autolfads.sources.nwb.events import read_intervals
 from nwb_autolfads.sources.recording import EmgRecording
 
 PICTURE_S = 10.0  # length of the stretch that is drawn, from the middle of the longest segment
@@ -39,12 +41,13 @@ QUALITY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Overview:
-    """What `inspect_file` finds: the contents, the EMG chosen and its quality per muscle, or why none was chosen."""
+    """What `inspect_file` finds: the contents, the EMG chosen, its quality and its trials, or why none was chosen."""
 
     contents: Contents
     assumptions: tuple[str, ...]
     quality: xr.Dataset | None
     problem: str
+    trials: tuple[TrialTable, ...] = ()
 
     def muscle_rows(self) -> list[tuple[str, ...]]:
         """Return what `QUALITY_COLUMNS` names for each muscle, as text."""
@@ -90,10 +93,21 @@ class Overview:
             "events": [asdict(found) for found in self.contents.events],
             "units": self.contents.n_units,
             "assumptions": self.assumptions,
+            "trials": [asdict(found) for found in self.trials],
             "quality": [_by_name(row) for row in self.muscle_rows()],
             "problem": self.problem,
             "note": self.contents.note,
         }
+
+
+def gaps_in(found: FoundEmg) -> str:
+    """Say how many gaps there are in EMG, and how long what was recorded between them is."""
+    lengths = sorted(segment.n_samples / (found.candidate.rate or 1.0) for segment in found.segments)
+    low, usual, high = lengths[0], lengths[len(lengths) // 2], lengths[-1]
+    span = (
+        f"{usual:.3g} s" if high - low < 0.01 * usual else f"{low:.3g} to {high:.3g} s, half of them over {usual:.3g} s"
+    )
+    return f"{len(lengths) - 1} gaps between {len(lengths)} stretches of {span}"
 
 
 def _by_name(row: tuple[str, ...]) -> dict[str, str]:
@@ -135,7 +149,10 @@ def inspect_file(source: Source, settings: RunSettings, *, picture: Path | None 
             quality = assess_quality(judged, settings.preprocessing)
             if picture is not None:
                 _draw(recording, quality, picture)
-            return Overview(contents, (*recording.assumptions, *assumptions), quality, "")
+            trials = (
+                () if source.nwb_file() is None else trial_tables(read_intervals(str(source.file)), recording.segments)
+            )
+            return Overview(contents, (*recording.assumptions, *assumptions), quality, "", tuple(trials))
     except (SourceError, SignalError) as error:
         return Overview(contents, (), None, str(error))
 

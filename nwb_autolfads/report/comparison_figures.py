@@ -105,11 +105,13 @@ def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None,
     figure = Figure(figsize=(9.0, 0.8 + 0.6 * max(1, n)), layout="constrained")
     rows = figure.subplots(max(1, n), 1, sharex=True, squeeze=False)[:, 0]
     time = values["time"].values
+    gaps = np.flatnonzero(np.diff(time) > 1.5 * np.median(np.diff(time))) + 1
+    time = np.insert(time, gaps, time[gaps])
     for index in range(n):
-        shown = values.values[:, index]
+        shown = np.insert(values.values[:, index], gaps, np.nan)  # a line across a gap would invent data
         rows[index].plot(time, shown, color=colour, linewidth=1.0)
         if spread is not None:
-            deviation = spread.values[:, index]
+            deviation = np.insert(spread.values[:, index], gaps, np.nan)
             rows[index].fill_between(time, shown - deviation, shown + deviation, color=colour, alpha=0.25, linewidth=0)
         rows[index].set_ylabel(f"{order[index] + 1}", rotation=0)
         rows[index].set_yticks([])

@@ -84,8 +84,8 @@ class Page:
     def random(self) -> tuple[float, float]:
         """Start and stop (s) of an excerpt that nobody chose: the same for the same recording."""
         time = self.first["time"].values
-        latest = max(float(time[0]), float(time[-1]) - SHOWN_SECONDS)
-        start = float(np.random.default_rng(0).uniform(float(time[0]), latest))
+        n_starts = max(1, int(np.searchsorted(time, time[-1] - SHOWN_SECONDS)))
+        start = float(time[int(np.random.default_rng(0).uniform() * n_starts)])  # where something was recorded
         return start, min(start + SHOWN_SECONDS, float(time[-1]))
 
     @cached_property

@@ -43,13 +43,15 @@ def busiest_excerpt(activation: xr.DataArray, seconds: float) -> tuple[float, fl
     values = values[:, spread > 0] / spread[spread > 0]
     if not values.size:
         return float(time[0]), float(min(time[-1], time[0] + seconds))
-    n_bins = min(len(time), max(2, int(np.searchsorted(time, time[0] + seconds))))
-    sums = np.cumsum(np.vstack([np.zeros(values.shape[1]), values]), axis=0)
-    squares = np.cumsum(np.vstack([np.zeros(values.shape[1]), values**2]), axis=0)
-    mean = (sums[n_bins:] - sums[:-n_bins]) / n_bins
-    variance = (squares[n_bins:] - squares[:-n_bins]) / n_bins - mean**2
-    start = int(np.argmax(variance.mean(axis=1)))
-    return float(time[start]), float(time[start + n_bins - 1])
+    stops = np.searchsorted(time, time + seconds)  # with gaps, not all excerpts have as many bins
+    starts = np.arange(np.count_nonzero(time + seconds <= time[-1] + np.median(np.diff(time)) * 1.5) or 1)
+    n_bins = (stops[starts] - starts)[:, None]
+    sums, squares = (np.cumsum(np.vstack([np.zeros(values.shape[1]), each]), axis=0) for each in (values, values**2))
+    mean = (sums[stops[starts]] - sums[starts]) / n_bins
+    variance = (squares[stops[starts]] - squares[starts]) / n_bins - mean**2
+    known = n_bins[:, 0] >= n_bins.max() / 2
+    start = int(np.argmax(np.where(known, variance.mean(axis=1), -1.0)))
+    return float(time[start]), float(time[stops[start] - 1])
 
 
 def display_unit(unit: str) -> tuple[float, str]:

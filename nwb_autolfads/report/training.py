@@ -13,6 +13,7 @@ from nwb_autolfads.report.comparison_figures import MOST_LATENTS, plot_latents
 from nwb_autolfads.report.figures import best_member, data_uri, plot_search
 
 _LATENTS = {"factors": "Factors", "inputs": "Inferred inputs"}
+_CLOCK_S = 1e-6  # times closer than this are the same
 COVERED = 0.9  # share of the EMG that must lie between the 5 % and 95 % quantiles of what the model expects
 
 _HYPERPARAMETERS = {
@@ -49,10 +50,12 @@ def calibration(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None) -
     """Return how often EMG lies where the model's gamma distribution has 90 % of its mass, mean, lowest and highest."""
     found = []
     for name, estimate in estimates.items():
-        if emg is None or "concentration" not in estimate or estimate.sizes["time"] != emg.sizes["time"]:
+        if emg is None or "concentration" not in estimate:
             continue
         shape, rate = (estimate[key].transpose("time", "muscle").values for key in ("concentration", "rate_parameter"))
-        observed = emg.sel(muscle=estimate["muscle"].values).transpose("time", "muscle").values
+        # The EMG of the same times: an estimate of trials has fewer of them.
+        here = emg.reindex(time=estimate["time"].values, method="nearest", tolerance=_CLOCK_S)
+        observed = here.sel(muscle=estimate["muscle"].values).transpose("time", "muscle").values
         every = max(1, len(observed) // 20_000)
         place = gammainc(shape[::every], rate[::every] * observed[::every])
         known = np.isfinite(place)

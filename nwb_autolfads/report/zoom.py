@@ -10,11 +10,11 @@ from importlib.resources import files
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from nwb_autolfads.palette import EMG_GREY
 from nwb_autolfads.report.colours import colours_of_estimates
 from nwb_autolfads.report.figures import display_unit
+from nwb_autolfads.segments import Segments
 
 MOST_POINTS = 80_000  # of all lines together: under a megabyte of text
 HEIGHT = 1000
@@ -59,12 +59,15 @@ def zoom_lines(
         Of the estimates; by default one for each estimator.
     """
     first = next(iter(estimates.values()))
-    time = first["time"].values
+    clocks = [each["time"].values for each in (*estimates.values(), *([] if emg is None else [emg]))]
+    time = max(clocks, key=len)  # estimates of trials have less of it than those of the whole recording
+    step = float(np.median(np.diff(time)))
     muscles = [str(name) for name in first["muscle"].values if np.isfinite(first["activation"].sel(muscle=name)).any()]
     n_lines = max(1, len(muscles)) * (len(estimates) + (emg is not None))
     n_bins = min(len(time), max(2, MOST_POINTS // n_lines))
     begin = int(np.clip(np.searchsorted(time, middle) - n_bins // 2, 0, len(time) - n_bins))
     shown = slice(float(time[begin]), float(time[begin + n_bins - 1]))
+    n_bins = 1 + round((shown.stop - shown.start) / step)
     factor, unit = display_unit(str(first.attrs.get("unit", "")))
     colours = colours or colours_of_estimates(estimates)
     rows = []
@@ -74,7 +77,7 @@ def zoom_lines(
         signals = [(colour, label, each.sel(time=shown, muscle=muscle)) for colour, label, each in drawn]
         top = max((float(np.nanmax(each.values, initial=0.0)) for _, _, each in signals), default=0.0) or 1.0
         scale = float(first["scale"].sel(muscle=muscle)) if "scale" in first.coords else 1.0
-        lines = tuple(Line(colour, label, _path(each.values / top)) for colour, label, each in signals)
+        lines = tuple(Line(colour, label, _path(each / top, shown.start, step)) for colour, label, each in signals)
         rows.append((muscle, f"0 to {_readable(top * scale * factor)} {unit}", lines))
     return Zoom(shown.start, shown.stop, n_bins, tuple(rows))
 
@@ -83,13 +86,17 @@ def _readable(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _path(values: NDArray[np.floating]) -> str:
-    """Return a path with a point per bin, broken where nothing is known; 1 is at the top."""
+def _path(signal: xr.DataArray, start: float, step: float) -> str:
+    """Return a path with a point per bin at its time, broken at gaps and where nothing is known; 1 is at the top."""
     parts, pen = [], "M"
+    values = signal.values
     heights = HEIGHT - np.clip(np.nan_to_num(values), 0, 1) * HEIGHT
-    for x, (height, known) in enumerate(zip(np.rint(heights).astype(int), np.isfinite(values), strict=True)):
+    places = np.rint((signal["time"].values - start) / step).astype(int)
+    begins = set(Segments.of(signal).firsts.tolist())
+    for index, (x, height) in enumerate(zip(places, np.rint(heights).astype(int), strict=True)):
+        known = np.isfinite(values[index])
         if known:
-            parts.append(f"{pen}{x} {height}")
+            parts.append(f"{'M' if index in begins else pen}{x} {height}")
         pen = "L" if known else "M"
     return "".join(parts)
 

@@ -127,7 +127,7 @@ class AutoLFADS(Estimator):
         fitted: dict[str, Any] = {}
         if self._trained is not None:
             card = self._trained.card
-            fitted = {"training": card.config.training.model_dump()}
+            fitted = card.config.model_dump(include={"training", "window_ms", "window_overlap_ms"})  # as they were used
             fitted |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
             fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
         return self.settings.model_dump() | fitted

@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from nwb_autolfads.emg.trials import FEWEST_TRIALS, without_trials
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.masking import block_length, masking_of
 from nwb_autolfads.estimators.autolfads.weights import ModelCard, TrainedModel, sizes_of
@@ -21,6 +22,7 @@ from nwb_autolfads.search.checkpoint import CONFIG, HISTORY, STATE, RunDirectory
 from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.progress import Progress, ProgressCallback
+from nwb_autolfads.segments import Segments
 
 KEPT = (STATE, HISTORY, CONFIG)
 """Files of a run directory."""
@@ -57,6 +59,7 @@ class Training:
     def prepare(cls, settings: AutoLFADSConfig, emg: xr.DataArray, seed: int) -> Training:
         """Make a population that has learnt nothing yet; see `AutoLFADS.fit` for what is raised."""
         rate = float(emg.attrs["rate"])
+        emg = _short_segments_as_trials(emg, settings)
         settings = _with_windows_of(emg, settings)
         window = bins(settings.window_ms, rate)
         segments = long_segments(emg, window, settings.observation)
@@ -86,7 +89,7 @@ class Training:
         resumed = directory is not None and directory.restore(self.engine, self.search)
         budget_s = self.settings.training.budget_s
         if _are_trials(self.emg):
-            progress(_told(self.engine, _windows_of_trials(self.settings, self.engine.masking.margin)))
+            progress(_told(self.engine, _windows_of_trials(self.emg, self.settings, self.engine.masking.margin)))
         if budget_s is not None and not resumed:
             probe = Training.prepare(self.settings, self.emg, self.seed).engine
             epochs = self.settings.training.max_epochs
@@ -124,6 +127,13 @@ def _are_trials(emg: xr.DataArray) -> bool:
     return "trial_ms" in emg.attrs
 
 
+def _short_segments_as_trials(emg: xr.DataArray, settings: AutoLFADSConfig) -> xr.DataArray:
+    """Take what was recorded between gaps for trials, where there are many and none is as long as a window."""
+    longest = 1000 * float(max(Segments.of(emg).lengths, default=0)) / float(emg.attrs["rate"])
+    few = len(Segments.of(emg)) < FEWEST_TRIALS
+    return emg if _are_trials(emg) or few or longest >= settings.window_ms else emg.assign_attrs(trial_ms=longest)
+
+
 def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSConfig:
     """Let windows be as long as the longest trial, where the EMG is cut into trials (`cut_trials`)."""
     if not _are_trials(emg):
@@ -134,8 +144,11 @@ def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSC
     return AutoLFADSConfig.model_validate(settings.model_dump() | changed)
 
 
-def _windows_of_trials(settings: AutoLFADSConfig, margin: int) -> str:
-    message = f"Windows are the trials, {settings.window_ms:g} ms, whatever window_ms says"
+def _windows_of_trials(emg: xr.DataArray, settings: AutoLFADSConfig, margin: int) -> str:
+    steps = emg.attrs.get("preprocessing")
+    were_cut = without_trials(steps) != json.loads(steps or "[]")
+    what = "the trials" if were_cut else "what was recorded between gaps, up to"
+    message = f"Windows are {what}{',' if were_cut else ''} {settings.window_ms:g} ms, whatever window_ms says"
     return f"{message}; what is shifted in from beyond them counts as missing" if margin else message
 
 

@@ -68,9 +68,17 @@ def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: 
             emg,
             f"the longest segment without a gap is {longest / rate:.3f} s, shorter than one window of "
             f"{at_least / rate:.3f} s",
-            "Give a longer recording, or a shorter `window_ms` in the configuration.",
+            _windows_that_fit(1000 * longest / rate - 2 * 1000 * margin / rate),
         )
     return segments.at_least(SHORTEST_SHARE * at_least)
+
+
+def _windows_that_fit(longest_ms: float) -> str:
+    window = f"window_ms: {max(longest_ms, 0):.4g}, window_overlap_ms: {max(longest_ms, 0) / 2:.4g}"
+    return (
+        f"Give a longer recording, or a settings file (--config) with autolfads: {{{window}}}; "
+        "`inspect` says where trials could be windows."
+    )
 
 
 def muscles_of_model(card: ModelCard, emg: xr.DataArray) -> xr.DataArray:

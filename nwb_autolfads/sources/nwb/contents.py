@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from hdmf.common import DynamicTable
-from pynwb import NWBFile
+from pynwb import NWBFile, TimeSeries
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.limits import INSPECT_TIMESTAMPS
 from nwb_autolfads.sources.found import Contents, FoundEmg, FoundEvents, FoundSeries, FoundTable
 from nwb_autolfads.sources.names import normalise_unit
-from nwb_autolfads.sources.nwb.arrays import require_stored
+from nwb_autolfads.sources.nwb.arrays import are_numbers, require_stored
 from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, Candidate, find_emg, shape_of, walk_series
 from nwb_autolfads.sources.nwb.events import event_series, event_tables, interval_tables
 from nwb_autolfads.sources.nwb.timebase import glance_rate, read_time_base
 from nwb_autolfads.sources.opening.nwb import OpenedFile, reading_nwb
 
+_GLANCED = 200  # timestamps that tell samples from events
+_STEADY = 0.9  # share of steps that are alike where a series is sampled
 _REMOTE = "over the network: signals were not fetched, so neither gaps nor quality were looked at"
 
 
@@ -47,12 +50,20 @@ def list_objects(source: str | Path | NWBFile, *, outside_links: bool = False) -
             events=tuple(
                 FoundEvents(path, len(found if isinstance(found, DynamicTable) else found.timestamps))
                 for path, found in event_series(nwbfile).items()
-                if id(found) not in taken
+                if id(found) not in taken and not _is_sampled(found)
             ),
             n_units=0 if nwbfile.units is None else len(nwbfile.units),
             remote=opened.remote,
             note=_REMOTE if opened.remote else "",
         )
+
+
+def _is_sampled(found: object) -> bool:
+    """Whether timestamps are those of samples at a steady rate: a recording, perhaps with gaps, and no events."""
+    if not isinstance(found, TimeSeries) or not are_numbers(found.timestamps):
+        return False
+    steps = np.diff(np.asarray(found.timestamps[:_GLANCED], dtype=np.float64))
+    return len(steps) >= _GLANCED // 2 and float(np.mean(np.isclose(steps, np.median(steps), rtol=0.01))) > _STEADY
 
 
 def _with_segments(candidate: Candidate, opened: OpenedFile) -> FoundEmg:

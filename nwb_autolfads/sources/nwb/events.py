@@ -91,6 +91,20 @@ def interval_tables(nwbfile: NWBFile) -> dict[str, TimeIntervals]:
     return {**{name: table for name, table in named if table is not None}, **nwbfile.intervals}
 
 
+def read_intervals(source: str | Path | NWBFile) -> dict[str, NDArray[np.float64]]:
+    """Return start and stop (s) of the rows of every table of intervals by its name, ``(row, 2)``.
+
+    Invalid times, and tables of which these cannot be read, are left out.
+    """
+    found = {}
+    with reading_nwb(source) as opened:
+        for name, table in interval_tables(opened.nwbfile).items():
+            edges = None if name == INVALID else _edges_of(table, opened.name, name)
+            if edges is not None:
+                found[name] = edges
+    return found
+
+
 def event_tables(nwbfile: NWBFile) -> dict[str, DynamicTable]:
     """Return every table of ``events`` by its name; older versions of NWB have none."""
     return dict(getattr(nwbfile, "events", None) or {})
@@ -191,10 +205,8 @@ def _times_in_table(table: DynamicTable, which: str, file: str, name: str) -> tu
     return column, values.astype(np.float64)
 
 
-def _intervals_around(
-    table: TimeIntervals, times: NDArray[np.float64], file: str, name: str
-) -> NDArray[np.float64] | None:
-    """Return start and stop of each row after its event (s); None where these are not known, or an event is outside."""
+def _edges_of(table: TimeIntervals, file: str, name: str) -> NDArray[np.float64] | None:
+    """Return start and stop of each row, ``(row, 2)``; None where these cannot be read."""
     try:
         edges = [
             load_numbers(table[edge].data, file=file, obj=f"{name}:{edge}", most=MAX_EVENTS)
@@ -202,9 +214,18 @@ def _intervals_around(
         ]
     except SourceError:
         return None
-    if any(edge.shape != times.shape for edge in edges):
+    fit = all(edge.shape == (len(table),) for edge in edges)
+    return np.stack(edges, axis=1).astype(np.float64) if fit else None
+
+
+def _intervals_around(
+    table: TimeIntervals, times: NDArray[np.float64], file: str, name: str
+) -> NDArray[np.float64] | None:
+    """Return start and stop of each row after its event (s); None where these are not known, or an event is outside."""
+    edges = _edges_of(table, file, name)
+    if edges is None or len(edges) != len(times):
         return None
-    spans = np.stack(edges, axis=1) - times[:, None]
+    spans = edges - times[:, None]
     known = np.isfinite(spans).all(axis=1)
     return spans if known.any() and (spans[known] * [-1, 1] >= 0).all() else None
 
