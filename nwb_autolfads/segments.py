@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+FEWEST_TRIALS = 10
+"""One trial in five is held out for validation, and training must see what varies."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """A stretch without gaps: start time (s, session clock), first sample and number of samples."""

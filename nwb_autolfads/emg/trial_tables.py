@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nwb_autolfads.emg.trials import FEWEST_TRIALS
-from nwb_autolfads.segments import Segments
+from nwb_autolfads.segments import FEWEST_TRIALS, Segments
 
 SHORTEST_S, LONGEST_S = 0.05, 3.0
 """Of trials as windows: in shorter ones there are no dynamics, and longer ones are many windows each."""

@@ -10,13 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.segments import Segments
+from nwb_autolfads.segments import FEWEST_TRIALS, Segments
 
 TRIALS = "trials"
 """Name of the step, beside those of preprocessing."""
-
-FEWEST_TRIALS = 10
-"""One trial in five is held out for validation, and training must see what varies."""
 
 
 def cut_trials(

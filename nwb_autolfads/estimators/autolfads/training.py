@@ -11,7 +11,6 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from nwb_autolfads.emg.trials import FEWEST_TRIALS, without_trials
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.masking import block_length, masking_of
 from nwb_autolfads.estimators.autolfads.weights import ModelCard, TrainedModel, sizes_of
@@ -22,7 +21,7 @@ from nwb_autolfads.search.checkpoint import CONFIG, HISTORY, STATE, RunDirectory
 from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.progress import Progress, ProgressCallback
-from nwb_autolfads.segments import Segments
+from nwb_autolfads.segments import FEWEST_TRIALS, Segments
 
 KEPT = (STATE, HISTORY, CONFIG)
 """Files of a run directory."""
@@ -131,7 +130,11 @@ def _short_segments_as_trials(emg: xr.DataArray, settings: AutoLFADSConfig) -> x
     """Take what was recorded between gaps for trials, where there are many and none is as long as a window."""
     longest = 1000 * float(max(Segments.of(emg).lengths, default=0)) / float(emg.attrs["rate"])
     few = len(Segments.of(emg)) < FEWEST_TRIALS
-    return emg if _are_trials(emg) or few or longest >= settings.window_ms else emg.assign_attrs(trial_ms=longest)
+    return (
+        emg
+        if _are_trials(emg) or few or longest >= settings.window_ms
+        else emg.assign_attrs(trial_ms=longest, between_gaps=True)
+    )
 
 
 def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSConfig:
@@ -145,10 +148,8 @@ def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSC
 
 
 def _windows_of_trials(emg: xr.DataArray, settings: AutoLFADSConfig, margin: int) -> str:
-    steps = emg.attrs.get("preprocessing")
-    were_cut = without_trials(steps) != json.loads(steps or "[]")
-    what = "the trials" if were_cut else "what was recorded between gaps, up to"
-    message = f"Windows are {what}{',' if were_cut else ''} {settings.window_ms:g} ms, whatever window_ms says"
+    what = "what was recorded between gaps, up to" if "between_gaps" in emg.attrs else "the trials,"
+    message = f"Windows are {what} {settings.window_ms:g} ms, whatever window_ms says"
     return f"{message}; what is shifted in from beyond them counts as missing" if margin else message
 
 
