@@ -217,11 +217,6 @@ def _missing(page: Page) -> list[Shown]:
     return [{"heading": "What could not be compared, or was left out", "lines": lines}] if lines else []
 
 
-def _calibration(page: Page) -> list[Shown]:
-    rows = training.calibration(page.estimates, page.emg)
-    return [{"heading": "Calibration", "rows": rows}] if rows else []
-
-
 def _searches(page: Page) -> list[Shown]:
     return [training.search_summary(name, each) for name, each in page.estimates.items() if "search_valid_nll" in each]
 
@@ -272,7 +267,6 @@ _BEFORE_SCORES = (
 )
 _AFTER_SCORES = (
     Section("missing", "missing", _missing, "What is missing"),
-    Section("calibration", "calibration", _calibration, "Calibration", folded=True),
     Section("search", "search", _searches, "Search", folded=True),
     Section(
         "configuration",

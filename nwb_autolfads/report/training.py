@@ -1,4 +1,4 @@
-"""What the page says of a trained model: its factors and inputs, its calibration, its search."""
+"""What the page says of a trained model: its factors and inputs, its search."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import gammainc
 
 from nwb_autolfads.report.comparison_figures import MOST_LATENTS, plot_latents
 from nwb_autolfads.report.figures import best_member, data_uri, plot_search
 
 _LATENTS = {"factors": "Factors", "inputs": "Inferred inputs"}
-_CLOCK_S = 1e-6  # times closer than this are the same
-COVERED = 0.9  # share of the EMG that must lie between the 5 % and 95 % quantiles of what the model expects
 
 _HYPERPARAMETERS = {
     "learning_rate": "size of a training step",
@@ -44,26 +41,6 @@ def latents(estimates: Mapping[str, xr.Dataset], start: float, stop: float) -> l
         for what in _LATENTS
         if what in estimate and estimate[what].shape[1]
     ]
-
-
-def calibration(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | None) -> list[dict[str, Any]]:
-    """Return how often EMG lies where the model's gamma distribution has 90 % of its mass, mean, lowest and highest."""
-    found = []
-    for name, estimate in estimates.items():
-        if emg is None or "concentration" not in estimate:
-            continue
-        shape, rate = (estimate[key].transpose("time", "muscle").values for key in ("concentration", "rate_parameter"))
-        # The EMG of the same times: an estimate of trials has fewer of them.
-        here = emg.reindex(time=estimate["time"].values, method="nearest", tolerance=_CLOCK_S)
-        observed = here.sel(muscle=estimate["muscle"].values).transpose("time", "muscle").values
-        every = max(1, len(observed) // 20_000)
-        place = gammainc(shape[::every], rate[::every] * observed[::every])
-        known = np.isfinite(place)
-        inside = known & (place > (1 - COVERED) / 2) & (place < (1 + COVERED) / 2)
-        share = inside.sum(axis=0)[known.any(axis=0)] / known.sum(axis=0)[known.any(axis=0)]
-        if share.size:
-            found.append({"name": name, "numbers": [f"{100 * f(share):.0f} %" for f in (np.mean, np.min, np.max)]})
-    return found
 
 
 def search_summary(name: str, estimate: xr.Dataset) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The verdict of a run: made from EMG that no model was trained on, printed, in the file, and for programs."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from nwb_autolfads.cli import main
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
 from nwb_autolfads.evaluation.unseen import HELD_OUT
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
 TINY = """
 autolfads:
   generator: 8
@@ -66,6 +69,13 @@ def test_a_run_judges_where_its_model_was_not_trained(session, tmp_path, capsys,
     assert "over 4 blocks" in printed["verdict"]["findings"][0]["text"]
     told = call(capsys, "compare", out)
     assert "EMG that no model was trained on" in told
+    # The Python of the page on the verdict, as it stands there.
+    shutil.copy(session, tmp_path / "session.nwb")
+    out.rename(tmp_path / "session_activation.nwb")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0], names)
+    assert names["scores"].attrs["n_blocks"] == 4
 
 
 def test_what_is_added_to_a_file_is_judged_beside_what_is_there(session, tmp_path, capsys):

@@ -345,7 +345,9 @@ def test_other_observation_models_follow_the_activation_too(observation):
     training = TINY.training.model_copy(update={"max_epochs": 12})
     changes = {"observation": observation, "masking": "blocks", "block_ms": 8.0, "training": training}
     config = TINY.model_copy(update=changes)
-    estimate = AutoLFADS(config=config, seed=0).fit(data).estimate(data)["activation"].values
+    found = AutoLFADS(config=config, seed=0).fit(data).estimate(data)
+    assert not {"concentration", "rate_parameter"} & set(found)  # in the file they are those of a gamma distribution
+    estimate = found["activation"].values
     for muscle in range(4):
         assert np.corrcoef(estimate[:, muscle], activation[:, muscle])[0, 1] > 0.7
     if observation == "poisson":

@@ -190,12 +190,14 @@ def test_the_guard_covers_the_longest_window_of_the_estimators(session):
     assert estimator_window({"a": lfads}) == 0.9
     assert estimator_window({"a": lfads, "b": slow}) == 1.0
     estimates, spikes = session
-    with refused(
-        ConfigError,
-        "guard: a guard of 0.2 s is shorter than the 0.5 s window of the estimators",
-        "Give a longer guard, or none",
-    ):
-        score_against_cortex(estimates, spikes, guard=0.2)
+    for guard in (0.2, 0.6):  # the second is longer than the window, and still leaks by the lags
+        with refused(
+            ConfigError,
+            f"guard: a guard of {guard:g} s is shorter than the 0.5 s window of the estimators and the 0.35 s "
+            "that lags and smoothing reach",
+            "Give a longer guard, or none",
+        ):
+            score_against_cortex(estimates, spikes, guard=guard)
 
 
 def test_spikes_at_another_time_are_refused(session):

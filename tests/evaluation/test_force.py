@@ -9,7 +9,7 @@ from messages import refused
 from scipy import signal
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.evaluation.scores.force import coherence_with_force
+from nwb_autolfads.evaluation.scores.force import SCORE, coherence_with_force
 
 RATE = 500.0
 
@@ -28,6 +28,19 @@ def test_unrelated_signals_exceed_the_limit_as_often_as_it_says():
     found = coherence_with_force({"a": activation}, [force], derivatives=(0,))
     share = float((found["coherence"].isel(frequency=slice(2, -2)) > found["coherence_limit"]).mean())
     assert 0.03 < share < 0.07
+
+
+def test_the_best_of_unrelated_muscles_and_frequencies_is_rarely_above_its_limit():
+    rng = np.random.default_rng(4)
+    activation = array(rng.normal(size=(40 * 100, 8)), list("ABCDEFGH"), "muscle", rate=100.0)
+    force = array(rng.normal(size=(40 * 100, 60)), [f"f{k}" for k in range(60)], "column", rate=100.0)
+    found = coherence_with_force({"a": activation.to_dataset(name="activation")}, [force], derivatives=(0,))
+    best = found["coherence"].isel(estimator=0).max(("muscle", "frequency"))
+    assert float((best > found["coherence_limit"]).mean()) > 0.95
+    assert float((best > found["best_limit"]).mean()) < 0.15
+    rows = SCORE.rows(found)
+    alone = found["coherent_up_to"].isel(estimator=0).max("muscle").values
+    assert sum(row[8] != "-" for row in rows) < np.isfinite(alone).sum()
 
 
 def test_windows_that_overlap_count_as_fewer_than_they_are():

@@ -84,6 +84,10 @@ def test_short_intervals_get_one_window_around_their_middle():
     phases = {"strike": np.array([[2.0, 2.1], [4.0, 4.1], [9.99, 10.0], [np.nan, 5.0]])}
     found = transfer_function({"a": activation}, emg, phases)
     assert found["n_windows"].values.tolist() == [2]  # the third reaches over the end
+    once = transfer_function({"a": activation}, emg, phases | {"rare": np.array([[3.0, 3.1]])})
+    assert np.isnan(once["coherence"].sel(phase="rare")).all()  # of one window it is 1 whatever the signals
+    assert np.isfinite(once["coherence"].sel(phase="strike")).all()
+    assert "one window of 0.2 s is recorded in phase rare: coherence needs two" in json.loads(once.attrs["notes"])
     with refused(
         SignalError,
         "no window of 0.2 s is recorded in the 1 intervals of phase strike",

@@ -183,11 +183,10 @@ class AutoLFADS(Estimator):
         -------
         Dataset
             ``activation``, ``activation_std`` (its expected error; without the second step, the spread over masks
-            and posterior samples), ``concentration``, ``rate_parameter`` (time, muscle); ``factors`` (time, factor);
-            ``inputs``, ``inputs_std`` (time, input); ``initial_condition`` (window, ic) with ``window_start`` (s);
-            after `fit` the history of training (``search_*``, search_row). NaN for muscles that are not usable, in
-            segments shorter than a window, and in those without any of the muscle; where only part is missing,
-            activation is what the bins around and the other muscles say, and its expected error is larger.
+            and posterior samples), for gamma observations ``concentration``, ``rate_parameter`` (time, muscle);
+            ``factors`` (time, factor); ``inputs``, ``inputs_std`` (time, input); ``initial_condition`` (window, ic) at
+            ``window_start`` (s); after `fit` the history of training (``search_*``, search_row). NaN for muscles
+            that are not usable, in segments shorter than a window or without any of the muscle.
 
         Raises
         ------
@@ -205,12 +204,13 @@ class AutoLFADS(Estimator):
         variables: dict[str, Any] = {
             "activation": self._by_muscle(emg, activation),
             "activation_std": self._by_muscle(emg, std),
-            "concentration": self._by_muscle(emg, series["concentration"]),
-            "rate_parameter": self._by_muscle(emg, series["concentration"] / activation),
             "factors": (("time", "factor"), series["factors"]),
             "initial_condition": (("window", "ic"), inferred.initial_condition),
             "window_start": (("window",), inferred.window_start),
         }
+        if trained.card.config.observation == "gamma":
+            variables["concentration"] = self._by_muscle(emg, series["concentration"])
+            variables["rate_parameter"] = self._by_muscle(emg, series["concentration"] / activation)
         if trained.card.config.inputs:
             variables["inputs"] = (("time", "input"), series["inputs"])
             variables["inputs_std"] = (("time", "input"), series["inputs_sd"])

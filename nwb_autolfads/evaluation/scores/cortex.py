@@ -195,10 +195,10 @@ def _rows(scores: xr.Dataset) -> list[Row]:
         rows.append(
             (
                 str(name),
+                number(one["population_r2"]),
                 number(one["r2"].mean()),
                 number(one["r2_one_lag"].mean()),
                 number(1000 * one["best_lag"].median(), 0),
-                number(one["population_r2"]),
                 *trials_and_control(one),
             )
         )
@@ -214,10 +214,10 @@ SCORE = Score(
     title="Motor cortex: share of variance explained in held-out time (R²), means over muscles or units",
     columns=(
         "estimate",
+        "spikes from muscles",
         "muscles from spikes",
         "at one lag",
         "delay behind spikes (ms)",
-        "spikes from muscles",
         "single trials",
         "shuffled",
     ),

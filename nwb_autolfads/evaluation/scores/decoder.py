@@ -230,12 +230,13 @@ def _reachable(bins: Bins, shifts: tuple[int, ...]) -> tuple[Bins, tuple[int, ..
 
 
 def _checked_guard(guard: float | None, window: float, *, reach: float) -> float:
-    """Return the guard (s) between tested and training bins: at least the window, by default with all that reaches."""
+    """Return the guard (s) between tested and training bins: at least window and reach together, or they leak."""
     if guard is None:
         return window + reach
-    if guard < window:
+    if guard < window + reach:
         raise ConfigError(
-            f"a guard of {guard:g} s is shorter than the {window:g} s window of the estimators",
+            f"a guard of {guard:g} s is shorter than the {window:g} s window of the estimators and the {reach:g} s "
+            "that lags and smoothing reach",
             way_out="Give a longer guard, or none",
             obj="guard",
         )

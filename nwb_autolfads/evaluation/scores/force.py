@@ -26,6 +26,7 @@ from nwb_autolfads.evaluation.scores.derivatives import (
     unusable_notes,
 )
 from nwb_autolfads.evaluation.scores.spectra import (
+    above_up_to,
     coherence_limit,
     coherence_of,
     confidence_interval,
@@ -79,8 +80,9 @@ def coherence_with_force(
     Returns
     -------
     Dataset
-        ``coherence``, ``lower``, ``upper`` ``(estimator, muscle, target, frequency)``; ``coherence_limit`` and
-        ``n_windows`` ``(target,)``. ``peak_coherence``, ``peak_frequency`` (Hz), and ``coherent_up_to`` (Hz)
+        ``coherence``, ``lower``, ``upper`` ``(estimator, muscle, target, frequency)``; ``coherence_limit``,
+        ``best_limit``, which the highest of all muscles and frequencies exceeds by chance, and ``n_windows``
+        ``(target,)``. ``peak_coherence``, ``peak_frequency`` (Hz), and ``coherent_up_to`` (Hz)
         ``(estimator, muscle, target)``: up to there, coherence is above the limit at every frequency; NaN where it is
         not at the lowest. Coordinates ``target_unit`` and ``series`` along ``target``. attrs: ``config``,
         ``excluded_targets``, ``excluded_muscles`` and ``notes`` (JSON).
@@ -171,6 +173,7 @@ def _one_target(bins: Bins, values: Floats, rows: NDArray[np.intp], level: float
             "lower": (dims, lower),
             "upper": (dims, upper),
             "coherence_limit": coherence_limit(n, level),
+            "best_limit": coherence_limit(n, 1 - (1 - level) ** (1 / (coherence.shape[1] * coherence.shape[2]))),
             "n_windows": len(rows),
         }
     )
@@ -252,8 +255,8 @@ def _rows(force: xr.Dataset) -> list[Row]:
                     number(one["peak_frequency"], 1),
                     number(at_peak["lower"], 2),
                     number(at_peak["upper"], 2),
-                    number(one["coherence_limit"], 2),
-                    number(one["coherent_up_to"], 1),
+                    number(one["best_limit"], 2),
+                    number(above_up_to(one["coherence"], float(one["best_limit"])), 1),
                     number(every["coherent_up_to"].fillna(0.0).median(), 1),
                 )
             )
@@ -290,7 +293,8 @@ SCORE = Score(
     explanation=(
         "Coherence: the share of the force's changes at one frequency that a muscle's activation accounts "
         "for, 0 to 1, whatever their sizes. The line is the estimate of it, the band its 95 % confidence "
-        "interval, and what lies under the dotted line could be chance. An estimate that stays higher at fast "
+        "interval, and what lies under the dotted line could be chance; the table compares the best of all "
+        "muscles and frequencies with the chance of as many. An estimate that stays higher at fast "
         "frequencies has kept more of what the muscle did."
     ),
 )

@@ -66,7 +66,8 @@ def transfer_function(
     Returns
     -------
     Dataset
-        ``gain`` and ``coherence`` ``(estimator, phase, muscle, frequency)``, from the lowest frequency of a window on;
+        ``gain`` and ``coherence`` ``(estimator, phase, muscle, frequency)``, from the lowest frequency of a window on,
+        coherence NaN in a phase of one window, where it would be 1 whatever the signals;
         ``corner`` ``(estimator, phase, muscle)``, the frequency (Hz) at which the gain has fallen by 3 dB from its
         lowest one, NaN where it never does; ``n_windows`` and ``coherence_limit`` ``(phase,)``, what the coherence of
         unrelated signals exceeds with the probability ``level``. attrs: ``config``, ``excluded_muscles``, ``notes``
@@ -98,7 +99,9 @@ def transfer_function(
         found.append(name)
         spectra = [cross_spectra(x, y, rows) for y in bins.values[:-1]]
         gain.append([np.abs(xy) / xx for xx, _, xy in spectra])
-        coherence.append([coherence_of(*each) for each in spectra])
+        if len(rows) == 1:
+            notes.append(f"one window of {window:g} s is recorded in phase {name}: coherence needs two")
+        coherence.append([coherence_of(*each) * (1.0 if len(rows) > 1 else np.nan) for each in spectra])
         counts.append(len(rows))
     if not found:
         raise SignalError("; ".join(notes), way_out="Give a shorter window, or other phases")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy.signal.windows import hann
 from scipy.stats import norm
@@ -101,6 +102,12 @@ def coherence_of(xx: Floats, yy: Floats, xy: NDArray[np.complex128]) -> Floats:
     """Return ``|sum conj(X) Y|^2 / (sum |X|^2 sum |Y|^2)``."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.abs(xy) ** 2 / (xx * yy)
+
+
+def above_up_to(coherence: xr.DataArray, limit: float) -> float:
+    """Return the frequency (Hz) up to which coherence (frequency,) is above a limit throughout; NaN for none."""
+    n = int(np.argmin(np.append(coherence.values > limit, False)))
+    return float(coherence["frequency"].values[n - 1]) if n else float("nan")
 
 
 def independent_windows(n_windows: int) -> float:

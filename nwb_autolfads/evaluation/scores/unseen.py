@@ -11,8 +11,8 @@ at each frequency (its best linear description), and how strong noise is there a
 with C the cross-spectra of estimate and EMG, P those of the EMG and N those of its noise. The score of a muscle is the
 squared covariance with activation over the variances of estimate and activation.
 
-How strong noise is, is known only about; a difference counts where it is larger than `SURE` standard errors of paired
-blocks for each of the strengths `NOISE`. Both numbers were chosen on development worlds (docs/verdict.md).
+How strong noise is, is known only about; a difference counts where Student's t over paired blocks finds it with each
+of the strengths `NOISE`, at the level `CHANCE`. Both were chosen on development worlds (docs/verdict.md).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 from scipy.signal import get_window
+from scipy.stats import t as student
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.observed import ObservedEmg, observe
@@ -41,7 +42,7 @@ Floats = NDArray[np.float64]
 
 NOISE = (1.0, 1.15, 1.3)
 """Factors on the strength of noise with each of which a difference must hold; scores are given for the middle one."""
-SURE = 3.0
+CHANCE = 0.01
 GUARD_S = 0.05
 """Beside what was trained on, longer than the noise of EMG lasts."""
 WINDOW_MS = 512.0
@@ -99,7 +100,7 @@ def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> x
             "standard_error": (("estimator",), [_error(usual.left_out[:, e]) for e in range(len(names))]),
             "difference": ("pair", middle[:, 0]),
             "difference_error": ("pair", middle[:, 1]),
-            "better": ("pair", [_claim([each[p] for each in found]) for p in range(len(pairs))]),
+            "better": ("pair", [_claim([each[p] for each in found], n_blocks) for p in range(len(pairs))]),
         },
         coords={
             "estimator": names,
@@ -110,7 +111,7 @@ def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> x
         attrs={
             "n_blocks": n_blocks,
             **as_json(
-                config={"compared_with": "emg", "noise": list(NOISE), "standard_errors": SURE, "guard_s": GUARD_S},
+                config={"compared_with": "emg", "noise": list(NOISE), "chance": CHANCE, "guard_s": GUARD_S},
                 notes=notes,
                 trained_there=list(blocks.trained),
                 excluded_muscles=bins.left_out,
@@ -239,9 +240,10 @@ def _difference(scores: _Scores, first: int, second: int) -> tuple[float, float]
     return float(means[first] - means[second]), _error(scores.left_out[:, first] - scores.left_out[:, second])
 
 
-def _claim(found: list[tuple[float, float]]) -> int:
+def _claim(found: list[tuple[float, float]], n_blocks: int) -> int:
     """Return the sign of a difference that is certain with every strength of noise, else 0."""
-    signs = {int(np.sign(difference)) if abs(difference) > SURE * error else 0 for difference, error in found}
+    sure = float(student.ppf(1 - CHANCE / 2, n_blocks - 1))
+    signs = {int(np.sign(difference)) if abs(difference) > sure * error else 0 for difference, error in found}
     return signs.pop() if len(signs) == 1 else 0
 
 
