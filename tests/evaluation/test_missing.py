@@ -10,7 +10,7 @@ from emg_examples import RATE, rectified_emg
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.evaluation.scores.force import coherence_with_force
 from nwb_autolfads.evaluation.scores.response import transfer_function
-from nwb_autolfads.report.verdict import explained_share
+from nwb_autolfads.report.following import explained_share
 
 N = 10000
 

@@ -10,7 +10,6 @@ from nwb_autolfads.emg.trials import cut_trials
 from nwb_autolfads.report.comparison_figures import plot_latents
 from nwb_autolfads.report.content import SHOWN_SECONDS, Page
 from nwb_autolfads.report.figures import busiest_excerpt
-from nwb_autolfads.report.training import calibration
 from nwb_autolfads.report.zoom import HEIGHT, zoom_lines
 
 STARTS = 0.1 + 0.6 * np.arange(12)
@@ -62,17 +61,3 @@ def test_factors_are_not_joined_across_gaps(estimates):
         joined = np.isfinite(drawn[1:]) & np.isfinite(drawn[:-1]) & (np.diff(time) > 1.5 / RATE)
         assert not joined.any()
         assert np.isfinite(drawn).sum() == trials.sizes["time"]
-
-
-def test_calibration_is_of_the_emg_at_the_same_times(estimates):
-    emg, _ = made_up_emg()
-    shape = np.full(estimates["AutoLFADS"]["activation"].shape, 2.0)
-    trials = estimates["AutoLFADS"].assign(
-        concentration=(("time", "muscle"), shape), rate_parameter=(("time", "muscle"), shape / cut_values(emg))
-    )
-    (row,) = calibration({"AutoLFADS": trials}, emg)
-    assert row["numbers"] == ["100 %"] * 3  # every value is the mean of its own distribution
-
-
-def cut_values(emg):
-    return cut_trials(emg, STARTS, from_ms=0, to_ms=200).values
