@@ -31,7 +31,13 @@ def report(
     from nwb_autolfads.config import read_settings
 
     console = Console(as_json=as_json)
-    asked = {"events": events, "before": before, "after": after, "phases": phases, "outside_links": outside_links}
+    asked = {
+        "events": events,
+        "before": before,
+        "after": after,
+        "phases": phases,
+        "outside_links": outside_links or None,
+    }
     settings = None if config is None else read_settings(config)
     page = write_report(file, out or file.with_suffix(".html"), settings, asked, overwrite=overwrite)
     console.tell(f"Wrote {page}")

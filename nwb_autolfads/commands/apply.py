@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h5py
 
@@ -11,8 +13,9 @@ from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified
 from nwb_autolfads.commands.run import Result
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.results.asked import Asked
-from nwb_autolfads.results.inside import FileState
+from nwb_autolfads.results.inside import FileState, parse_origin
 from nwb_autolfads.results.outputs import Target, check_target
 from nwb_autolfads.results.read import read_weights
 from nwb_autolfads.results.write import write_activations
@@ -37,14 +40,14 @@ def apply(
     ``trained_as`` is the name of that estimate, needed where there are several with models. ``correct`` is that of
     `nwb_autolfads.AutoLFADS.estimate`.
     """
-    estimator = _load_model(model, trained_as)
+    estimator, trained = _load_model(model, trained_as)
     name = target.name or estimator.name
     check_target(source, target, [name], read=[model, settings.file])
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
             seen = FileState.of(file)
             emg = rectified(recording, settings, tell)
-        asked = Asked.of_apply(model, trained_as, source, settings, correct)
+        asked = Asked.of_apply(model, trained_as, source, settings, correct, trained)
         try:
             estimates = {name: estimator.estimate(emg, correct=correct).assign_attrs(options=asked.to_json())}
         except SignalError as error:
@@ -55,9 +58,16 @@ def apply(
     return Result(target.file, estimates, emg, recording.assumptions)
 
 
-def _load_model(model: Path, trained_as: str | None) -> AutoLFADS:
+def _load_model(model: Path, trained_as: str | None) -> tuple[AutoLFADS, dict[str, Any]]:
+    """Return the estimator, and which model it is: its hash, what it was trained on, and by what."""
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+    from nwb_autolfads.estimators.autolfads.weights import read_model, unpack
 
-    if model.is_file() and h5py.is_hdf5(model):
-        return AutoLFADS.from_bytes(read_weights(model, trained_as), file=str(model))
-    return AutoLFADS.load(model)
+    in_nwb = model.is_file() and h5py.is_hdf5(model)
+    data = read_weights(model, trained_as) if in_nwb else read_model(model)
+    estimator, card = AutoLFADS.from_bytes(data, file=str(model)), unpack(data, str(model)).card
+    origin = parse_origin(card.trained_on)
+    on = {key: str(origin[key]) for key in ("file", "file_identifier", "object_path") if key in origin}
+    on |= {"file": without_folder(on["file"])} if "file" in on else {}
+    by = asdict(Asked.parsed(card.made_by, str(model))) if card.made_by else None
+    return estimator, {"sha256": hashlib.sha256(data).hexdigest(), "seed": card.seed, "on": on, "by": by}

@@ -6,8 +6,8 @@ import io
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import xarray as xr
@@ -48,6 +48,40 @@ def how_to_make(
     return commands, files
 
 
+@dataclass(frozen=True)
+class UsedModel:
+    """A model that an estimate was made with: its file and hash, the session it was trained on, and by what command."""
+
+    estimate: str
+    file: str
+    sha256: str
+    trained_on: str
+    identifier: str
+    command: str
+
+
+def models_used(estimates: Mapping[str, xr.Dataset]) -> tuple[list[UsedModel], dict[str, str]]:
+    """Return the models that estimates were made with (``apply``), and the settings files of their training."""
+    models: list[UsedModel] = []
+    files: dict[str, str] = {}
+    for name, estimate in estimates.items():
+        asked = Asked.of(estimate)
+        if asked is None or not asked.trained:
+            continue
+        command, by, on = "", asked.trained.get("by"), asked.trained.get("on", {})
+        stem = PurePath(asked.model).stem
+        if by is not None:
+            kept_in_nwb = asked.model.endswith(".nwb")
+            place = ["--weights", "--out", asked.model] if kept_in_nwb else ["--save-model", asked.model]
+            place += [] if kept_in_nwb else ["--out", f"{stem}_trained.nwb"]
+            training = _of_as_many_steps(Asked(**by), estimate)
+            trained_as = str(asked.options.get("trained_as", ""))
+            command = _command(training, trained_as, place, files, settings_name=f"{stem}.yaml")
+        digest, file, identifier = asked.trained.get("sha256"), on.get("file"), on.get("file_identifier")
+        models.append(UsedModel(name, asked.model, str(digest), str(file), str(identifier), command))
+    return models, files
+
+
 def _in_one_command(known: Mapping[str, Asked], recorded: str, out: str) -> tuple[list[str], dict[str, str]]:
     """Return the command that makes a result which only names its recording; nothing can be added to that later."""
     if not known:
@@ -64,14 +98,15 @@ def _in_one_command(known: Mapping[str, Asked], recorded: str, out: str) -> tupl
     return [_command(asked, name, ["--link", "--out", out], files)], files
 
 
-def _command(asked: Asked, name: str, place: list[str], files: dict[str, str]) -> str:
+def _command(asked: Asked, name: str, place: list[str], files: dict[str, str], *, settings_name: str = "") -> str:
     """Return one command line; its settings file, where it needs one, is put among the ``files``."""
     command = ["nwb-autolfads", asked.command, *([asked.model] if asked.model else []), str(asked.source["file"])]
     command += as_arguments({key: value for key, value in asked.source.items() if key != "file"})
     command += [*as_arguments(asked.options), *(["--name", name] if name else [])]
     if asked.settings:
-        files[f"{name or registry.ALL}.yaml"] = _as_yaml(asked.settings)
-        command += ["--config", f"{name or registry.ALL}.yaml"]
+        settings_name = settings_name or f"{name or registry.ALL}.yaml"
+        files[settings_name] = _as_yaml(asked.settings)
+        command += ["--config", settings_name]
     return shlex.join([*command, *place])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from nwb_autolfads.commands.recipe import how_to_make
+from nwb_autolfads.commands.recipe import UsedModel, how_to_make, models_used
 from nwb_autolfads.config import RunSettings, as_arguments
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
@@ -87,6 +87,7 @@ def report(
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
     commands, settings_files = how_to_make(estimates, file, linked=recording_of(file) != file)
+    models, of_models = models_used(estimates)
     commands.append(shlex.join(["nwb-autolfads", "report", file.name, *as_arguments(asked or {})]))
     page = render_page(
         file,
@@ -95,7 +96,8 @@ def report(
         emg_note=note,
         assumptions=assumptions,
         commands=commands,
-        settings_files=settings_files,
+        settings_files={**settings_files, **of_models},
+        models=models,
         settings=settings,
         asked=asked,
     )
@@ -114,6 +116,7 @@ def render_page(
     scores: xr.Dataset | None = None,
     commands: Sequence[str] = (),
     settings_files: Mapping[str, str] | None = None,
+    models: Sequence[UsedModel] = (),
     settings: RunSettings | None = None,
     asked: Mapping[str, Any] | None = None,
 ) -> str:
@@ -127,7 +130,7 @@ def render_page(
         By their names in it.
     emg : DataArray, (time, muscle), optional
         The rectified EMG they were made from.
-    emg_note, assumptions, truth, scores, commands, settings_files
+    emg_note, assumptions, truth, scores, commands, settings_files, models
         See `nwb_autolfads.report.page.render_report`.
     settings : RunSettings, optional
         How the EMG was preprocessed, where not with the defaults.
@@ -165,6 +168,7 @@ def render_page(
         notes=found.notes,
         commands=commands,
         settings_files=settings_files or {},
+        models=models,
     )
 
 

@@ -120,7 +120,7 @@ def run(
             asked = Asked.of_run(source, _options_of(entry, options), settings, entry.key)
             estimates[name] = estimate.assign_attrs(options=asked.to_json())
             if entry.can.saves_model:
-                models[name] = estimator.to_bytes()
+                models[name] = _with_recipe(estimator.to_bytes(), asked)
         not_kept = _keep_model(options, target, models, tell)
         verdict = _judged(estimates, _already_there(target), emg)
         if judged := estimates.get(verdict.subject):
@@ -173,6 +173,12 @@ def _options_of(entry: registry.Entry, options: RunOptions) -> RunOptions:
     others += [] if entry.can.takes_trials else ["trials", "until", "trial_from", "trial_to"]
     others += [] if entry.can.trains else ["preset", "minutes"]
     return replace(options, **{name: getattr(default, name) for name in others})
+
+
+def _with_recipe(model: bytes, asked: Asked) -> bytes:
+    from nwb_autolfads.estimators.autolfads.weights import made_by  # torch takes its time
+
+    return made_by(model, asked.to_json())
 
 
 def _keep_model(options: RunOptions, target: Target, models: Mapping[str, bytes], tell: Tell) -> OutputError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -52,6 +53,8 @@ class Page:
         Command lines that make these estimates again.
     settings_files : mapping of str to str
         Text of the settings files that they name.
+    models : sequence
+        Models that estimates were made with, `nwb_autolfads.commands.recipe.UsedModel`.
     """
 
     estimates: Mapping[str, xr.Dataset]
@@ -69,6 +72,7 @@ class Page:
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()
     settings_files: Mapping[str, str] = field(default_factory=dict)
+    models: Sequence[Any] = ()
 
     @property
     def first(self) -> xr.Dataset:

@@ -246,6 +246,7 @@ def _reproduce(page: Page) -> list[Shown]:
             "heading": "How to reproduce",
             "commands": page.commands,
             "settings_files": page.settings_files,
+            "models": page.models,
             "origin": recording.origin_of(page.first),
             "estimates": made_by(page),
             "version": version("nwb-autolfads"),

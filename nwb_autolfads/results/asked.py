@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -35,6 +35,9 @@ class Asked:
         What the settings file said of session, preprocessing and this estimator.
     model : str
         File of the model, for ``apply``.
+    trained : dict
+        Which model that is: ``sha256`` of its bytes, its ``seed``, the origin of what it was trained ``on``, and what
+        `run` was asked for that trained it, ``by`` (None where no command did).
     """
 
     command: str
@@ -42,6 +45,7 @@ class Asked:
     options: dict[str, Any]
     settings: dict[str, Any]
     model: str = ""
+    trained: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_run(cls, source: Source, options: RunOptions, settings: RunSettings, key: str) -> Asked:
@@ -51,11 +55,17 @@ class Asked:
 
     @classmethod
     def of_apply(
-        cls, model: Path, trained_as: str | None, source: Source, settings: RunSettings, correct: bool | None = None
+        cls,
+        model: Path,
+        trained_as: str | None,
+        source: Source,
+        settings: RunSettings,
+        correct: bool | None = None,
+        trained: Mapping[str, Any] | None = None,
     ) -> Asked:
         """Return what `apply` was asked for."""
         options = {key: value for key, value in (("trained_as", trained_as), ("correct", correct)) if value is not None}
-        return cls("apply", _named(source), options, _for(settings, ""), model.name)
+        return cls("apply", _named(source), options, _for(settings, ""), model.name, dict(trained or {}))
 
     @classmethod
     def of(cls, estimate: xr.Dataset) -> Asked | None:
@@ -68,18 +78,27 @@ class Asked:
         """
         if "options" not in estimate.attrs:
             return None
+        return cls.parsed(estimate.attrs["options"], str(parse_origin(estimate.attrs.get("origin")).get("file", "")))
+
+    @classmethod
+    def parsed(cls, text: str, file: str) -> Asked:
+        """Return what `to_json` gave; ``file`` is named where it cannot be understood (SourceError)."""
         try:
-            return cls(**json.loads(estimate.attrs["options"]))._checked()
-        except (TypeError, ValueError, KeyError, RecursionError) as error:
+            return cls(**json.loads(text))._checked()
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
             raise SourceError(
                 "what was asked for cannot be understood",
                 way_out="Make the estimate again with `nwb-autolfads run`",
-                file=str(parse_origin(estimate.attrs.get("origin")).get("file", "")),
+                file=file,
                 obj="options",
             ) from error
 
     def _checked(self) -> Asked:
         if self.command not in ("run", "apply") or not isinstance(self.model, str):
+            raise TypeError
+        if self.trained.get("by") is not None:
+            Asked(**self.trained["by"])._checked()
+        if not isinstance(self.trained.get("on", {}), Mapping):
             raise TypeError
         Source(**self.source), RunSettings.model_validate(self.settings)
         if not isinstance(self.source["file"], str) or not isinstance(self.options, Mapping):

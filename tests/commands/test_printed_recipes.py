@@ -1,5 +1,6 @@
 """Every recipe that a page prints, run as it stands beside the recording, gives the numbers of the file again."""
 
+import hashlib
 import html
 import json
 import re
@@ -182,6 +183,18 @@ def test_a_model_that_is_applied_gives_the_same_again(trials, monkeypatch):
     )
     call("apply", model, trials, "--out", out)
     same_numbers_again(out, [trials, model], monkeypatch)
+    page = out.with_suffix(".html").read_text(encoding="utf-8")
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    assert f"model m.safetensors (SHA-256 {digest}), trained on steps.nwb (identifier session-of-trials) by" in page
+    # Without the model, the command that trained it makes it again.
+    training = html.unescape(re.search("trained on .*? by</p><pre>(.*?)</pre>", page)[1])
+    model.unlink()
+    (out.parent / "again" / "m.safetensors").unlink()
+    call(*shlex.split(training)[1:])
+    call("apply", "m.safetensors", "steps.nwb", "--out", "third.nwb")
+    np.testing.assert_array_equal(
+        nal.read_activation(out)["activation"], nal.read_activation(out.parent / "again" / "third.nwb")["activation"]
+    )
 
 
 @pytest.mark.slow

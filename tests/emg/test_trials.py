@@ -102,7 +102,8 @@ def test_each_trial_is_one_window_of_the_model():
     small = {"generator": 8, "controller": 8, "ic_encoder": 8, "ci_encoder": 8, "factors": 2, "inputs": 1}
     config = AutoLFADSConfig(**small, posterior_samples=1, training=training)
     estimator = AutoLFADS(config=config).fit(trials)
-    assert estimator.config["window_ms"] == config.window_ms  # what was asked for
+    assert estimator.settings.window_ms == config.window_ms  # what was asked for
+    assert estimator.config["window_ms"] == 400.0  # what was used
     estimate = estimator.estimate(trials)
     np.testing.assert_allclose(estimate["window_start"], trials["time"].values[::200])
     assert np.isfinite(estimate["activation"]).all()

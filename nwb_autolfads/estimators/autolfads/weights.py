@@ -46,6 +46,7 @@ class ModelCard(BaseModel):
     scores: tuple[float, ...] = Field(
         min_length=1, max_length=1024, description="Validation NLL per masked element (nats) of each model, best first."
     )
+    made_by: str = Field("", max_length=65536, description="What the command was asked for that trained it (JSON).")
     block_ms: float = Field(0, ge=0, le=10_000, description="Length of the masked blocks (ms); 0: none.")
 
     @model_validator(mode="after")
@@ -83,6 +84,12 @@ def pack(trained: TrainedModel) -> bytes:
     }
     tensors = {name: value.contiguous() for name, value in trained.model.state_dict().items()}
     return safetensors.torch.save(tensors, metadata=metadata)
+
+
+def made_by(data: bytes, asked: str) -> bytes:
+    """Return the bytes of a model whose card says what the command was asked for that trained it (JSON)."""
+    trained = unpack(data, "")
+    return pack(dataclasses.replace(trained, card=trained.card.model_copy(update={"made_by": asked})))
 
 
 def read_model(path: str | Path) -> bytes:
