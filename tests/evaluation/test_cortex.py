@@ -145,11 +145,11 @@ def test_spike_counts_in_bins_give_what_spike_times_give(session):
 
 
 def test_binning_averages_and_never_mixes_segments():
-    time = np.concatenate([np.arange(12), 100 + np.arange(8)]) / RATE
-    values = np.arange(20.0)[:, None]
+    time = np.concatenate([np.arange(13), 100 + np.arange(8)]) / RATE
+    values = np.arange(21.0)[:, None]
     one = estimate(time, values)
-    bins = bin_activation({"a": one.assign_coords(segment=("time", np.repeat([0, 1], [12, 8])))}, 0.01)
-    assert bins.values[0, :, 0].tolist() == [2.0, 7.0, 14.0]  # two whole bins, then one
+    bins = bin_activation({"a": one.assign_coords(segment=("time", np.repeat([0, 1], [13, 8])))}, 0.01)
+    assert bins.values[0, :, 0].tolist() == [2.0, 7.0, 15.0]  # two whole bins, then one
     assert bins.segments.numbers.tolist() == [0, 0, 1]
     np.testing.assert_allclose(bins.time, [2 / RATE, 7 / RATE, 102 / RATE])
 
