@@ -186,7 +186,9 @@ def _design(
     if recording.rectified:
         return None, [{"step": "taken as rectified", "skipped": ["notch", "high-pass", "rectify"]}]
     frequencies, left_out = notch_frequencies(mains, recording.rate, config)
-    return filter_sections(frequencies, recording, config), filter_steps(mains, frequencies, left_out, config)
+    return filter_sections(frequencies, recording, config), filter_steps(
+        mains, frequencies, left_out, config, recording.rate
+    )
 
 
 def _limits_before(

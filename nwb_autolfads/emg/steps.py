@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nwb_autolfads.both_ways import BOTH_WAYS, butterworth_both_ways, notch_both_ways
 from nwb_autolfads.emg.advice import peaks, unit_advice
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.quality import QualityTally
@@ -19,9 +20,9 @@ Step = dict[str, Any]
 
 
 def filter_steps(
-    mains: int | None, frequencies: list[float], left_out: list[float], config: PreprocessingConfig
+    mains: int | None, frequencies: list[float], left_out: list[float], config: PreprocessingConfig, rate: float
 ) -> list[Step]:
-    """Return the steps of raw EMG at its own rate."""
+    """Return the steps of raw EMG at its own rate (Hz)."""
     return [
         {
             "step": "notch",
@@ -30,8 +31,15 @@ def filter_steps(
             "frequencies_hz": frequencies,
             "above_nyquist_hz": left_out,
             "bandwidth_hz": config.notch_bandwidth_hz,
+            BOTH_WAYS: notch_both_ways(config.notch_bandwidth_hz),
         },
-        {"step": "high-pass", "filter": "Butterworth", "cutoff_hz": config.highpass_hz, "order": config.highpass_order},
+        {
+            "step": "high-pass",
+            "filter": "Butterworth",
+            "cutoff_hz": config.highpass_hz,
+            "order": config.highpass_order,
+            BOTH_WAYS: butterworth_both_ways(config.highpass_hz, config.highpass_order, rate, high=True),
+        },
         {"step": "rectify"},
     ]
 
@@ -48,7 +56,13 @@ def rate_and_scale_steps(from_hz: float, to_hz: float, ratio: Fraction, config: 
     ]
     if config.lowpass_hz is not None:
         slower += [
-            {"step": "low-pass", "filter": "Butterworth", "cutoff_hz": config.lowpass_hz, "order": 4},
+            {
+                "step": "low-pass",
+                "filter": "Butterworth",
+                "cutoff_hz": config.lowpass_hz,
+                "order": 4,
+                BOTH_WAYS: butterworth_both_ways(config.lowpass_hz, 4, to_hz),
+            },
             {"step": "absolute value"},
         ]
     return [*(limits + slower if config.clip_first else slower + limits), {"step": "floor", "value": config.floor}]

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.both_ways import BOTH_WAYS
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.segments import FEWEST_TRIALS, Segments
 
@@ -84,9 +85,13 @@ def cut_trials(
 
 
 def without_trials(preprocessing: str | None) -> list[dict[str, Any]]:
-    """Return the steps that were done to a whole recording, of the attribute ``preprocessing``: cutting is none."""
+    """Return the settings of what was done to a whole recording, of the attribute ``preprocessing``: cutting is none.
+
+    Nor is what filters are both ways: it follows from the numbers of one way, and older results do not say it.
+    """
     steps = json.loads(preprocessing or "[]")  # results of other programs need not say it
-    return [step for step in steps if not (isinstance(step, dict) and step.get("step") == TRIALS)]
+    settings = [{k: v for k, v in step.items() if k != BOTH_WAYS} for step in steps if isinstance(step, dict)]
+    return [step for step in settings if step.get("step") != TRIALS]
 
 
 def _too_few(emg: xr.DataArray, what: str, name: str) -> SignalError:

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
+from nwb_autolfads.both_ways import BOTH_WAYS, butterworth_both_ways
 from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
@@ -93,7 +94,9 @@ class LowPass(Estimator):
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
         """Return ``activation``: the smoothed rectified EMG."""
         observed = observe(emg)
-        return self._dataset(emg, {"activation": observed.spread(low_pass(observed, self._cutoff(), self.order))})
+        smooth = observed.spread(low_pass(observed, self._cutoff(), self.order))
+        as_run = butterworth_both_ways(self._cutoff(), self.order, observed.rate)
+        return self._dataset(emg, {"activation": smooth}, {BOTH_WAYS: as_run})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Predict activation from the visible bins alone (see `low_pass`)."""

@@ -48,6 +48,8 @@ def short(value: Any) -> str:
     """Return any value of a configuration as text."""
     if value is None or value in ([], {}):
         return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {short(item)}" for key, item in value.items())
     if isinstance(value, list):
         return ", ".join(short(item) for item in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

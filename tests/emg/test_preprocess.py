@@ -141,7 +141,10 @@ def test_every_step_is_recorded_with_its_numbers_and_harmonics_above_nyquist_are
     steps = steps_of(preprocess(recording_of(raw_emg()), PreprocessingConfig(mains_hz=60, notch_harmonics=9)))
     assert steps["notch"]["frequencies_hz"] == [60, 120, 180, 240, 300, 360, 420, 480]
     assert steps["notch"]["above_nyquist_hz"] == [540]
+    both_ways = steps["high-pass"].pop("both_ways")
     assert steps["high-pass"] == {"step": "high-pass", "filter": "Butterworth", "cutoff_hz": 65.0, "order": 4}
+    assert both_ways["order"] == 8
+    assert 65.0 < both_ways["minus_3_db_hz"] < 75.0
     assert steps["resample"]["to_hz"] == 500.0
     assert (steps["clip"]["quantile"], steps["scale"]["quantile"], steps["floor"]["value"]) == (0.999, 0.95, 1e-4)
 
