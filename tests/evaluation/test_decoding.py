@@ -138,6 +138,14 @@ def test_sums_over_lags_are_those_of_the_design_matrix(rows, shifts):
     np.testing.assert_allclose(lagged_map(x, rows, shifts, weights), design @ weights, atol=1e-12)
 
 
+@pytest.mark.parametrize("level", [0.1, 4.2, 0.7, 1234.56])  # what rounding leaves is above 0 or below it
+def test_variation_of_a_target_is_that_around_its_mean_and_0_of_a_constant(level):
+    y = np.column_stack([np.full(777, level), level + np.random.default_rng(0).normal(size=777)])
+    found = lagged_sums(np.zeros((777, 1)), y, np.arange(777), [0]).total_variation()
+    assert found[0] == 0
+    assert found[1] == pytest.approx(777 * y[:, 1].var())
+
+
 def test_spans_of_folds_make_up_every_fold_whole():
     folds = contiguous_folds(np.arange(900) * STEP, 5, 0.2)
     spans, of_pieces = folds.spans()
