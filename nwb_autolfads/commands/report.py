@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 
+from nwb_autolfads.commands.judging import known_truth
 from nwb_autolfads.commands.recipe import UsedModel, how_to_make, models_used
 from nwb_autolfads.config import RunSettings, as_arguments
 from nwb_autolfads.emg.config import PreprocessingConfig
@@ -89,12 +90,15 @@ def report(
     commands, settings_files = how_to_make(estimates, file, linked=recording_of(file) != file)
     models, of_models = models_used(estimates)
     commands.append(shlex.join(["nwb-autolfads", "report", file.name, *as_arguments(asked or {})]))
+    truth, scores = known_truth(estimates, recording_of(file))
     page = render_page(
         file,
         estimates,
         emg,
         emg_note=note,
         assumptions=assumptions,
+        truth=truth,
+        scores=scores,
         commands=commands,
         settings_files={**settings_files, **of_models},
         models=models,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from nwb_autolfads.commands.judging import judged
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified, trials_of
 from nwb_autolfads.config import RunOptions, RunSettings, Source
-from nwb_autolfads.errors import ConfigError, OutputError, SignalError
+from nwb_autolfads.errors import ConfigError, OutputError
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.base import Making, with_config
 from nwb_autolfads.files.atomic import write_bytes
@@ -20,7 +21,6 @@ from nwb_autolfads.files.places import Output
 from nwb_autolfads.results.asked import Asked
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.outputs import Target, check_target
-from nwb_autolfads.results.read import list_estimates, read_activation
 from nwb_autolfads.results.write import write_activations
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ def run(
             if entry.can.saves_model:
                 models[name] = _with_recipe(estimator.to_bytes(), asked)
         not_kept = _keep_model(options, target, models, tell)
-        verdict = _judged(estimates, _already_there(target), emg)
-        if judged := estimates.get(verdict.subject):
-            estimates[verdict.subject] = with_config(judged, verdict=verdict.as_dict())
+        verdict = judged(estimates, emg, file, target)
+        if subject := estimates.get(verdict.subject):
+            estimates[verdict.subject] = with_config(subject, verdict=verdict.as_dict())
         write_activations(
             estimates, file, source_state=seen, weights=models if options.weights else {}, **place.as_arguments()
         )
@@ -145,26 +145,6 @@ def _fitted(estimator: Estimator, entry: registry.Entry, emg: xr.DataArray) -> x
     unseen = unseen_bins(emg)
     estimate = estimator.fit(without(emg, unseen)).estimate(emg)
     return with_config(estimate, **{HELD_OUT: intervals(emg, unseen)})
-
-
-def _already_there(target: Target) -> dict[str, xr.Dataset]:
-    """Return the estimates that are in the file to which others are added."""
-    if not target.in_place:
-        return {}
-    return {name: read_activation(target.file, name) for name in list_estimates(target.file)}
-
-
-def _judged(estimates: Mapping[str, xr.Dataset], others: Mapping[str, xr.Dataset], emg: xr.DataArray) -> Verdict:
-    """Judge the estimates of a run, beside those that are in the file already."""
-    from nwb_autolfads.evaluation.scores.unseen import score_on_unseen
-    from nwb_autolfads.report.verdict import judge
-
-    every = {**others, **estimates}
-    try:
-        scores, missing = {"emg": score_on_unseen(every, emg)}, {}
-    except SignalError as error:
-        scores, missing = {}, {"emg": error.problem}
-    return judge(every, emg=emg, comparisons=scores, missing=missing)
 
 
 def _options_of(entry: registry.Entry, options: RunOptions) -> RunOptions:

@@ -29,8 +29,8 @@ SHORTEST_S = 0.2
 def unseen_bins(emg: xr.DataArray) -> NDArray[np.bool_]:
     """Return which bins no model is trained on, (time,): the same whenever the same EMG is taken.
 
-    A tenth of the recording, in blocks of a second, or shorter ones where it lasts less than 40 s; every tenth trial
-    where it is cut into trials (`cut_trials`). None where it is too short for four blocks.
+    A tenth of the recording, in blocks of a second, or shorter ones where it lasts less than 40 s; every tenth segment
+    where most are shorter than a block, as trials are. None where it is too short for four blocks.
 
     Parameters
     ----------
@@ -38,14 +38,15 @@ def unseen_bins(emg: xr.DataArray) -> NDArray[np.bool_]:
         Rectified EMG with the coordinates ``time`` (s) and ``segment``, and the attribute ``rate``.
     """
     n = emg.sizes["time"]
-    if "trial_ms" in emg.attrs:
-        trial = np.asarray(emg["segment"].values, int)
-        every = round(1 / SHARE)
-        chosen = trial % every == every // 2
-        return chosen if len(np.unique(trial[chosen])) >= FEWEST else np.zeros(n, bool)
     rate = float(emg.attrs["rate"])
     period = int(min(PERIOD_S * rate, n / FEWEST))
     length = round(SHARE * period)
+    lengths = Segments.of(emg).lengths
+    if len(lengths) and ("trial_ms" in emg.attrs or np.median(lengths) < length):
+        trial = np.repeat(np.arange(len(lengths)), lengths)
+        every = round(1 / SHARE)
+        chosen = trial % every == every // 2
+        return chosen if len(np.unique(trial[chosen])) >= FEWEST else np.zeros(n, bool)
     if length < SHORTEST_S * rate:
         return np.zeros(n, bool)
     first = (period - length) // 2

@@ -46,9 +46,16 @@ def read_true_activation(path: str | PathLike[str], time: ArrayLike | None = Non
                 way_out="Only sessions written by `nwb-autolfads simulate` or `simulate_session` hold it",
                 file=str(path),
             )
+        muscles = str(series.comments).removeprefix(COLUMNS).split(", ")
+        if series.rate is None or np.shape(series.data)[1:] != (len(muscles),):
+            raise SourceError(
+                "the true activation has no rate, or not a column for each muscle that its comments name",
+                way_out="Simulate the session again",
+                file=str(path),
+                obj=f"scratch/{TRUE_ACTIVATION}",
+            )
         stored = np.asarray(series.data[:], dtype=np.float64)
         rate, start = float(series.rate), float(series.starting_time)
-        muscles = series.comments.removeprefix(COLUMNS).split(", ")
         unit = series.unit
 
     stored_time = start + np.arange(len(stored)) / rate

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import file_with_2d_series, raw_emg
+from trial_sessions import session_of_trials
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.evaluation.unseen import HELD_OUT
+from nwb_autolfads.simulate import read_true_activation
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
 TINY = """
@@ -85,6 +88,21 @@ def test_what_is_added_to_a_file_is_judged_beside_what_is_there(session, tmp_pat
     assert "Only filters were run" in said
     assert "BayesianFilter" in said.splitlines()[-2]
     assert "LowPass" in said.splitlines()[-2]
+
+
+def test_where_the_truth_is_known_it_decides_also_for_trials(tmp_path, capsys):
+    session = session_of_trials(tmp_path / "trials.nwb", 60)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    out = tmp_path / "out.nwb"
+    options = ["--estimator", "all", "--out", out, "--config", tmp_path / "tiny.yaml", "--json"]
+    verdict = json.loads(call(capsys, "run", session, *options))["verdict"]
+    estimates = {name: nal.read_activation(out, name) for name in ("AutoLFADS", "LowPass", "BayesianFilter")}
+    r2 = score_against_truth(estimates, read_true_activation(session))["r2"].mean("muscle")
+    nearest = str(r2["estimator"].values[int(r2.argmax())])
+    assert verdict["headline"].startswith("The truth is known: ")
+    assert nearest in verdict["headline"].split("(")[0].split(" nearer ")[0].split(" nearest ")[0]
+    assert len(json.loads(estimates["AutoLFADS"].attrs["config"])[HELD_OUT]) == 6
+    assert "over 6 blocks" in verdict["findings"][1]["text"]
 
 
 def test_a_recording_at_a_low_rate_is_not_judged_and_says_why(session, tmp_path, capsys):

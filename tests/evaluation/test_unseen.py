@@ -58,9 +58,10 @@ def test_a_short_recording_has_four_shorter_blocks_and_the_shortest_none():
     assert not unseen_bins(made(np.ones((1000, 1)))).any()
 
 
-def test_whole_trials_are_held_out():
+@pytest.mark.parametrize("attrs", [{"trial_ms": 220.0}, {}])
+def test_whole_trials_are_held_out(attrs):
     segment = np.repeat(np.arange(60), 110)
-    emg = made(np.ones((6600, 1)), segment, trial_ms=220.0)
+    emg = made(np.ones((6600, 1)), segment, **attrs)
     bins = unseen_bins(emg)
     assert sorted(set(segment[bins])) == [5, 15, 25, 35, 45, 55]
     assert all(bins[segment == trial].all() for trial in set(segment[bins]))
