@@ -97,3 +97,27 @@ def test_the_page_shows_trials_as_trials(result):
     assert "Not drawn" not in text
     assert "The EMG is not drawn" not in text
     assert "other settings" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", [True, False], ids=["recorded in trials", "recorded as a whole"])
+@pytest.mark.usefixtures("undrawn")
+def test_a_session_of_150_trials_works_as_typed(cut, tmp_path, monkeypatch, capsys):
+    session = session_of_trials(tmp_path / "steps.nwb", 150, cut=cut)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    call("inspect", session.name)
+    options = re.search(r"^trials: 150 trials of 220 ms: (.*)$", capsys.readouterr().out, re.MULTILINE)[1]
+    call("run", session.name, "--estimator", "all", *shlex.split(options), "--config", "tiny.yaml", "--out", "out.nwb")
+    call("compare", "out.nwb", "--json")
+    printed = capsys.readouterr().out
+    found = json.loads(printed[printed.index("{") :])
+    assert found["missing"].keys() <= {"unseen"}
+    assert {row["estimator"] for row in found["behavior"]["scores"] if "estimator" in row} == {
+        "AutoLFADS",
+        "BayesianFilter",
+        "LowPass",
+    }
+    call("report", "out.nwb")
+    text = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert not [said for said in ("No muscle was estimated", "Not drawn", "The EMG is not drawn") if said in text]
