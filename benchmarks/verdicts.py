@@ -24,10 +24,9 @@ import numpy as np
 import xarray as xr
 from worlds import keep, make, put, recording
 
-from nwb_autolfads.estimators.base import with_config
 from nwb_autolfads.evaluation.scores.unseen import score_on_unseen
 from nwb_autolfads.evaluation.truth import score_against_truth
-from nwb_autolfads.evaluation.unseen import HELD_OUT, intervals, unseen_bins, without
+from nwb_autolfads.evaluation.unseen import unseen_bins, with_blocks, without
 from nwb_autolfads.simulate.worlds import DEVELOPMENT_SEED, TEST_SEED, World, draw_worlds
 
 NETWORK = "autolfads"
@@ -55,7 +54,7 @@ def judged(world: World, emg: xr.DataArray, truth: xr.DataArray) -> list[dict[st
     for what in ESTIMATORS:
         name, network = what.removesuffix(f":{BRIEF}"), what.startswith(NETWORK)
         estimate = make(what, 0).fit(without(emg, held_out) if network else emg).estimate(emg)
-        estimates[name] = with_config(estimate, **{HELD_OUT: intervals(emg, held_out)}) if network else estimate
+        estimates[name] = with_blocks(estimate, emg, held_out) if network else estimate
     usable = emg["muscle"].values[emg["usable"].values]
     r2 = score_against_truth({name: each.sel(muscle=usable) for name, each in estimates.items()}, truth)["r2"]
     mean = r2.mean("muscle").to_series().to_dict()

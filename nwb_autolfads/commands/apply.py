@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
+import xarray as xr
 
+from nwb_autolfads.commands.judging import judged
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified
 from nwb_autolfads.commands.run import Result
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.estimators.base import with_config
+from nwb_autolfads.evaluation.unseen import unseen_bins, with_blocks
 from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.results.asked import Asked
 from nwb_autolfads.results.inside import FileState, parse_origin
@@ -49,13 +54,26 @@ def apply(
             emg = rectified(recording, settings, tell)
         asked = Asked.of_apply(model, trained_as, source, settings, correct, trained)
         try:
-            estimates = {name: estimator.estimate(emg, correct=correct).assign_attrs(options=asked.to_json())}
+            estimate = estimator.estimate(emg, correct=correct).assign_attrs(options=asked.to_json())
         except SignalError as error:
             problem = f"{error.problem} (the model is {model})"
             raise SignalError(problem, way_out=error.way_out, file=error.file, obj=error.obj) from error
+        if not _is_recording_of(trained["on"], emg):
+            estimate = with_blocks(estimate, emg, unseen_bins(emg))
+        verdict = judged({name: estimate}, emg, file, target)
+        estimates = {name: with_config(estimate, verdict=verdict.as_dict())}
         write_activations(estimates, file, source_state=seen, **place.as_arguments())
     tell(f"Wrote {name} to {target.file}")
-    return Result(target.file, estimates, emg, recording.assumptions)
+    for line in verdict.lines():
+        tell(line)
+    return Result(target.file, estimates, emg, recording.assumptions, verdict)
+
+
+def _is_recording_of(trained_on: Mapping[str, str], emg: xr.DataArray) -> bool:
+    """Return whether a model was trained on this EMG, or may have been as it does not say on which."""
+    origin = parse_origin(emg.attrs.get("origin"))
+    known = [key for key in ("file_identifier", "object_path") if key in trained_on]
+    return all(trained_on[key] == str(origin.get(key)) for key in known)
 
 
 def _load_model(model: Path, trained_as: str | None) -> tuple[AutoLFADS, dict[str, Any]]:

@@ -140,11 +140,10 @@ def _fitted(estimator: Estimator, entry: registry.Entry, emg: xr.DataArray) -> x
     """Fit and estimate; a model is not trained on some blocks, so that it can be judged there (see `unseen_bins`)."""
     if not entry.can.trains:
         return estimator.fit(emg).estimate(emg)
-    from nwb_autolfads.evaluation.unseen import HELD_OUT, intervals, unseen_bins, without
+    from nwb_autolfads.evaluation.unseen import unseen_bins, with_blocks, without
 
     unseen = unseen_bins(emg)
-    estimate = estimator.fit(without(emg, unseen)).estimate(emg)
-    return with_config(estimate, **{HELD_OUT: intervals(emg, unseen)})
+    return with_blocks(estimator.fit(without(emg, unseen)).estimate(emg), emg, unseen)
 
 
 def _options_of(entry: registry.Entry, options: RunOptions) -> RunOptions:

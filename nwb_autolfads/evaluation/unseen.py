@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.estimators.base import with_config
 from nwb_autolfads.estimators.registry import entry_of
 from nwb_autolfads.segments import Segments
 
@@ -57,6 +58,11 @@ def unseen_bins(emg: xr.DataArray) -> NDArray[np.bool_]:
 def without(emg: xr.DataArray, bins: NDArray[np.bool_]) -> xr.DataArray:
     """Return the EMG with these bins (time,) missing, which estimators neither learn from nor count."""
     return emg.where(~xr.DataArray(bins, dims="time")) if bins.any() else emg
+
+
+def with_blocks(estimate: xr.Dataset, emg: xr.DataArray, bins: NDArray[np.bool_]) -> xr.Dataset:
+    """Return the estimate with the times of these bins (time,) of the EMG in its configuration, as `HELD_OUT`."""
+    return with_config(estimate, **{HELD_OUT: intervals(emg, bins)})
 
 
 def intervals(emg: xr.DataArray, bins: NDArray[np.bool_]) -> list[list[float]]:

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -79,6 +80,23 @@ def test_a_run_judges_where_its_model_was_not_trained(session, tmp_path, capsys,
     names = {}
     exec(PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0], names)
     assert names["scores"].attrs["n_blocks"] == 4
+
+
+def test_a_model_is_judged_on_another_recording_and_not_on_its_own(session, tmp_path, capsys):
+    model = tmp_path / "model.safetensors"
+    tiny = session.with_name("tiny.yaml")
+    call(capsys, "run", session, "--config", tiny, "--save-model", model, "--out", tmp_path / "run.nwb")
+    other = file_with_2d_series(tmp_path / "other.nwb", raw_emg(12_000, seed=1), comments="columns: TA, SOL, GM")
+    with h5py.File(other, "r+") as file:
+        del file["identifier"]
+        file["identifier"] = "another day"
+    for recording, blocks in ((other, 4), (session, 0)):
+        out = tmp_path / f"{recording.stem}_applied.nwb"
+        printed = json.loads(call(capsys, "apply", model, recording, "--out", out, "--json"))
+        config = json.loads(nal.read_activation(out).attrs["config"])
+        assert len(config.get(HELD_OUT, [])) == blocks
+        assert config["verdict"] == printed["verdict"]
+        assert printed["verdict"]["subject"] == "AutoLFADS"
 
 
 def test_what_is_added_to_a_file_is_judged_beside_what_is_there(session, tmp_path, capsys):

@@ -18,7 +18,7 @@ from nwb_autolfads.evaluation.scores.unseen import (
     score_on_unseen,
     trained_there,
 )
-from nwb_autolfads.evaluation.unseen import HELD_OUT, intervals, unseen_bins, without
+from nwb_autolfads.evaluation.unseen import HELD_OUT, intervals, unseen_bins, with_blocks, without
 
 RATE = 500.0
 
@@ -113,7 +113,7 @@ def test_the_covariance_with_noise_is_that_with_the_noise_that_was_put_in():
 def test_blocks_are_those_that_the_trained_estimate_names():
     _, emg = truth_and_emg()
     bins = unseen_bins(emg)
-    model = with_config(smoothed(emg, 15, "AutoLFADS"), **{HELD_OUT: intervals(emg, bins)})
+    model = with_blocks(smoothed(emg, 15, "AutoLFADS"), emg, bins)
     scores = score_on_unseen({"model": model, "filter": smoothed(emg, 3)}, emg)
     assert scores.attrs["n_blocks"] == 8
     assert trained_there(scores) == []
