@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = table(result["pairs"])
     print("\n" + text)
     if options.markdown:
-        put(options.markdown, "verdicts", text)
+        put(options.markdown, "verdicts", text, Path(__file__).name)
 
 
 if __name__ == "__main__":

@@ -188,9 +188,9 @@ def _mean(rows: list[dict[str, Any]], name: str, world: str, column: str) -> flo
     return float(np.mean(known)) if known else float("nan")
 
 
-def put(page: Path, part: str, text: str) -> None:
+def put(page: Path, part: str, text: str, by: str = "worlds.py") -> None:
     """Replace what stands between the two marks of a part of a page."""
-    mark = f"<!-- {part}: made by benchmarks/worlds.py -->"
+    mark = f"<!-- {part}: made by benchmarks/{by} -->"
     before, _, after = page.read_text(encoding="utf-8").split(mark)
     page.write_text(f"{before}{mark}\n\n{text.strip()}\n\n{mark}{after}", encoding="utf-8")
 
