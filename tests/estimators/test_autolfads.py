@@ -245,6 +245,13 @@ def test_unfit_emg_is_refused_with_file_object_value_and_way_out(spoil, message)
         AutoLFADS(config=TINY).fit(spoiled)
 
 
+# In both, the longest window that fits is 98 ms: 49 bins of 2 ms, once those of the shift on either side are taken off.
+WAY_OUT_OF_SHORT_SEGMENTS = (
+    "Give a longer recording, or a settings file (--config) with autolfads: {window_ms: 98, window_overlap_ms: 49}; "
+    "`inspect` says where trials could be windows."
+)
+
+
 def test_margins_of_the_temporal_shift_must_fit_beside_a_window():
     emg, _ = rectified()  # a window has 50 bins, the largest shift is 2
     config = TINY.model_copy(update={"masking": "elements"})
@@ -254,7 +261,7 @@ def test_margins_of_the_temporal_shift_must_fit_beside_a_window():
             "session.nwb, acquisition/EMG: the longest segment without a gap is 0.106 s, shorter than one "
             "window of 0.108 s"
         ),
-        "Give a longer recording, or a shorter `window_ms` in the configuration.",
+        WAY_OUT_OF_SHORT_SEGMENTS,
     ):
         AutoLFADS(config=config).fit(emg[:53])
     with refused(
@@ -269,8 +276,7 @@ def test_a_segment_is_estimated_from_one_window_on(trained):
     emg, _ = rectified()  # a window has 50 bins
     assert np.isfinite(trained.estimate(emg[:50])["activation"]).all()
     problem = "the longest segment without a gap is 0.098 s, shorter than one window of 0.100 s"
-    way_out = "Give a longer recording, or a shorter `window_ms` in the configuration."
-    with refused(SignalError, f"session.nwb, acquisition/EMG: {problem}", way_out):
+    with refused(SignalError, f"session.nwb, acquisition/EMG: {problem}", WAY_OUT_OF_SHORT_SEGMENTS):
         trained.estimate(emg[:49])
 
 

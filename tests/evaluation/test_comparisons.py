@@ -191,6 +191,7 @@ def test_events_phases_and_the_time_around_events_reach_the_page(bare, monkeypat
         "before": 0.2,
         "after": 0.3,
         "phases": "trials:kind",
+        "outside_links": None,
     }
     assert asked["commands"][-1] == (
         "nwb-autolfads report out.nwb --events steps:foot_off_time --before 0.2 --after 0.3 --phases trials:kind"
