@@ -73,7 +73,11 @@ def plot_event_averages(
     for panel in panels[len(names) :]:
         panel.set_visible(False)
     figure.supxlabel(f"time from {events.name} (ms)", fontsize=10, parse_math=False)
-    figure.supylabel(f"activation ({unit}), mean and spread of {_count(averages)} trials", fontsize=10)
+    one_row = n_rows == 1
+    figure.supylabel(
+        f"activation ({unit}),{chr(10) if one_row else ' '}mean and spread of {_count(averages)} trials",
+        fontsize=8 if one_row else 10,
+    )
     legend_above(figure, panels[0])
     return figure
 

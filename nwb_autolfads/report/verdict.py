@@ -41,8 +41,8 @@ class Verdict:
 
     def lines(self) -> list[str]:
         """Return it as lines for a person."""
-        said = {True: "for it", False: "against it", None: "undecided"}
-        return [self.headline, *(f"  {said[finding.good]}: {finding.text}" for finding in self.findings)]
+        said = {True: "for it: ", False: "against it: ", None: "undecided: " if self.subject else ""}
+        return [self.headline, *(f"  {said[finding.good]}{finding.text}" for finding in self.findings)]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for a program, and for the file; JSON-serialisable."""

@@ -117,6 +117,7 @@ def test_blocks_are_those_that_the_trained_estimate_names():
     scores = score_on_unseen({"model": model, "filter": smoothed(emg, 3)}, emg)
     assert scores.attrs["n_blocks"] == 8
     assert trained_there(scores) == []
+    assert " blocks. " in SCORE.explained(scores)
     noise = np.random.default_rng(1).uniform(0.1, 2, size=emg.shape)
     elsewhere = model.assign(activation=model["activation"].where(xr.DataArray(bins, dims="time"), noise))
     rest = score_on_unseen({"model": elsewhere, "filter": smoothed(emg, 3)}, emg)
@@ -124,6 +125,7 @@ def test_blocks_are_those_that_the_trained_estimate_names():
     assert abs(against(rest, "model", "filter")[0]) < 0.5
     unnamed = score_on_unseen({"model": smoothed(emg, 15, "AutoLFADS"), "filter": smoothed(emg, 3)}, emg)
     assert trained_there(unnamed) == ["model"]
+    assert " blocks, on which model may have been trained. " in SCORE.explained(unnamed)
     assert "model may have been trained on what it is judged on" in json.loads(unnamed.attrs["notes"])[0]
 
 

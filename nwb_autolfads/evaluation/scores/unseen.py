@@ -110,6 +110,7 @@ def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> x
         },
         attrs={
             "n_blocks": n_blocks,
+            "seen": f", on which {' and '.join(blocks.trained)} may have been trained" if blocks.trained else "",
             **as_json(
                 config={"compared_with": "emg", "noise": list(NOISE), "chance": CHANCE, "guard_s": GUARD_S},
                 notes=notes,
@@ -284,9 +285,9 @@ SCORE = Score(
     rows=_rows,
     description="How near estimates of muscle activation are to what EMG shows, less its noise, in blocks held out.",
     contents="Held-out EMG",
-    heading="In EMG that no model was trained on",
+    heading="How near to activation, told from the EMG",
     explanation=(
-        "{n_blocks} blocks. How much of activation's variance an estimate explains, told from the EMG: its covariance "
+        "{n_blocks} blocks{seen}. How much of activation's variance an estimate explains, by the EMG: its covariance "
         "with the EMG, less the part that is noise and would reward an estimate for following it. Only differences "
         'count, not the numbers themselves. "Not told apart" is no proof that two estimates are alike.'
     ),
