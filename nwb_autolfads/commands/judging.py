@@ -12,7 +12,8 @@ import xarray as xr
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.results.outputs import Target
 from nwb_autolfads.results.read import list_estimates, read_activation
-from nwb_autolfads.simulate.truth import read_true_activation
+from nwb_autolfads.results.recorded_in import holds
+from nwb_autolfads.simulate.truth import TRUE_ACTIVATION, read_true_activation
 
 if TYPE_CHECKING:
     from nwb_autolfads.report.verdict import Verdict
@@ -51,6 +52,8 @@ def known_truth(estimates: Mapping[str, xr.Dataset], file: Path) -> tuple[xr.Dat
     """
     from nwb_autolfads.evaluation.truth import score_against_truth
 
+    if not holds(file, f"scratch/{TRUE_ACTIVATION}"):
+        return None, None
     try:
         truth = read_true_activation(file)
         return truth, score_against_truth(_in_common(estimates), truth)

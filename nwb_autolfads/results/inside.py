@@ -16,7 +16,6 @@ from hdmf.common import DynamicTable
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.files.limits import MAX_DATASET_BYTES, MAX_ORIGIN_CHARACTERS, most_bytes
 from nwb_autolfads.files.regular import require_regular_file
-from nwb_autolfads.sources.opening.links import require_safe_itself
 
 MODULE = "processing/behavior"
 
@@ -152,13 +151,12 @@ def look_inside(path: Path) -> SourceFacts:
     Raises
     ------
     OutputError
-        If there is no such file, it is open for writing elsewhere, it is not an NWB file, or damaged.
+        If there is no such file, it is open for writing elsewhere, or it is not an NWB file.
     """
     require_regular_file(path, OutputError)
     not_nwb = OutputError("is not an NWB file in HDF5 form", way_out="Give an NWB file.", file=str(path))
     try:
         with h5py.File(path, "r") as file:
-            require_safe_itself(file, path, str(path))
             if _text(file.attrs.get("neurodata_type", "")) != "NWBFile" or "identifier" not in file:
                 raise not_nwb
             found = file.get(MODULE, {})
@@ -177,9 +175,7 @@ def look_inside(path: Path) -> SourceFacts:
             way_out="Close it there, then try again.",
             file=str(path),
         ) from error
-    except SourceError as error:
-        raise OutputError(error.problem, way_out=error.way_out, file=error.file, obj=error.obj) from error
-    except (OSError, KeyError, RuntimeError, ValueError) as error:  # what HDF5 says of damage
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:  # damaged, or odd
         raise not_nwb from error
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePath
 
-from nwb_autolfads.errors import OutputError
-from nwb_autolfads.results.inside import look_inside
+import h5py
+
+from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.files.regular import require_regular_file
+from nwb_autolfads.results.inside import MODULE, look_inside
+from nwb_autolfads.sources.opening.links import require_safe_itself
 
 
 def recording_of(result: str | os.PathLike[str]) -> Path:
@@ -27,6 +31,8 @@ def recording_of(result: str | os.PathLike[str]) -> Path:
     """
     result = Path(result)
     try:
+        if not holds(result, MODULE):
+            return result
         facts = look_inside(result)
     except OutputError:
         return result
@@ -37,8 +43,28 @@ def recording_of(result: str | os.PathLike[str]) -> Path:
     return result
 
 
+def holds(file: Path, place: str) -> bool:
+    """Return whether an HDF5 file has something at a place, and is safe to open: a quick look where it has not.
+
+    Parameters
+    ----------
+    file : Path
+    place : str
+        Path in it, such as ``processing/behavior``.
+    """
+    try:
+        require_regular_file(file)
+        with h5py.File(file, "r") as opened:
+            if place not in opened:
+                return False
+            require_safe_itself(opened, file, str(file))
+            return True
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, SourceError):
+        return False
+
+
 def _has_identifier(file: Path, identifier: str) -> bool:
     try:
-        return look_inside(file).identifier == identifier
+        return holds(file, "identifier") and look_inside(file).identifier == identifier
     except (OutputError, ValueError):  # not there, not NWB, or no name of a file
         return False
