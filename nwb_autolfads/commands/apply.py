@@ -15,7 +15,7 @@ from nwb_autolfads.commands.judging import judged
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified
 from nwb_autolfads.commands.run import Result
 from nwb_autolfads.config import RunSettings, Source
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import OutputError, SignalError, SourceError
 from nwb_autolfads.estimators.base import with_config
 from nwb_autolfads.evaluation.unseen import unseen_bins, with_blocks
 from nwb_autolfads.files.address import without_folder
@@ -84,7 +84,11 @@ def _load_model(model: Path, trained_as: str | None) -> tuple[AutoLFADS, dict[st
     in_nwb = model.is_file() and h5py.is_hdf5(model)
     data = read_weights(model, trained_as) if in_nwb else read_model(model)
     estimator, card = AutoLFADS.from_bytes(data, file=str(model)), unpack(data, str(model)).card
-    origin = parse_origin(card.trained_on)
+    try:
+        origin = parse_origin(card.trained_on)
+    except OutputError as error:
+        problem = error.problem.replace("of the estimate", "of what the model was trained on")
+        raise SourceError(problem, way_out="Use a model that `run --save-model` kept", file=str(model)) from error
     on = {key: str(origin[key]) for key in ("file", "file_identifier", "object_path") if key in origin}
     on |= {"file": without_folder(on["file"])} if "file" in on else {}
     by = asdict(Asked.parsed(card.made_by, str(model))) if card.made_by else None
