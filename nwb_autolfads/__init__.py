@@ -51,17 +51,15 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_ERRORS = (
-    "ConfigError",
-    "MissingFileError",
-    "NwbAutolfadsError",
-    "NwbAutolfadsWarning",
-    "OutputError",
-    "SignalError",
-    "SourceError",
-    "TrainingError",
-)
-_HOME = dict.fromkeys(_ERRORS, "nwb_autolfads.errors") | {
+_HOME = {
+    "ConfigError": "nwb_autolfads.errors",
+    "MissingFileError": "nwb_autolfads.errors",
+    "NwbAutolfadsError": "nwb_autolfads.errors",
+    "NwbAutolfadsWarning": "nwb_autolfads.errors",
+    "OutputError": "nwb_autolfads.errors",
+    "SignalError": "nwb_autolfads.errors",
+    "SourceError": "nwb_autolfads.errors",
+    "TrainingError": "nwb_autolfads.errors",
     "open_emg": "nwb_autolfads.sources",
     "preprocess": "nwb_autolfads.emg.preprocess",
     "cut_trials": "nwb_autolfads.emg.trials",

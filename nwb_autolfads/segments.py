@@ -138,6 +138,12 @@ class Segments(Sequence[Segment]):
         """The longest, and of several as long the first; there must be one."""
         return max(self.each, key=lambda segment: segment.n_samples)
 
+    @property
+    def usual_length(self) -> int:
+        """Samples of the segment that half of all samples are in, or in longer ones; there must be one."""
+        lengths = np.sort(self.lengths)[::-1]
+        return int(lengths[np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)])
+
     def time_of(self, sample: int) -> float:
         """Return the time (s) of a sample that is in one of them."""
         segment = self.each[int(np.searchsorted(self.firsts, sample, side="right")) - 1]

@@ -10,7 +10,7 @@ FOLDERS = re.compile(r"(?<![\w:/.])/(?:[^/\s:,']+/)*")
 
 
 @contextmanager
-def refused(error: type[Exception], problem: str, way_out: str) -> Iterator[None]:
+def assert_refused(error: type[Exception], problem: str, way_out: str) -> Iterator[None]:
     """Expect an error of this type that says, word for word, this problem (with file and object) and this way out.
 
     The folders of a test may be left out of the names of files.

@@ -106,7 +106,7 @@ Events = Annotated[
     str | None,
     typer.Option(
         metavar="TABLE:COLUMN|PATH[:LABEL]",
-        help="Times that repeat; by default the trials', or the longest table's.",
+        help="Times that repeat; by default those of the trials, or of the longest table.",
     ),
 ]
 Before = Annotated[
@@ -114,7 +114,7 @@ Before = Annotated[
     typer.Option(
         parser=number(0, LONGEST_S),
         metavar="SECONDS",
-        help="Shown and compared before an event; by default as trials are.",
+        help="Shown and compared before an event; by default as long as trials are.",
         show_default=False,
     ),
 ]
@@ -123,7 +123,7 @@ After = Annotated[
     typer.Option(
         parser=number(0, LONGEST_S),
         metavar="SECONDS",
-        help="Shown and compared after an event; by default as trials are.",
+        help="Shown and compared after an event; by default as long as trials are.",
         show_default=False,
     ),
 ]

@@ -15,7 +15,7 @@ from nwb_autolfads.commands.judging import judged
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified
 from nwb_autolfads.commands.run import Result
 from nwb_autolfads.config import RunSettings, Source
-from nwb_autolfads.errors import OutputError, SignalError, SourceError
+from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.base import with_config
 from nwb_autolfads.evaluation.unseen import unseen_bins, with_blocks
 from nwb_autolfads.files.address import without_folder
@@ -79,16 +79,12 @@ def _is_recording_of(trained_on: Mapping[str, str], emg: xr.DataArray) -> bool:
 def _load_model(model: Path, trained_as: str | None) -> tuple[AutoLFADS, dict[str, Any]]:
     """Return the estimator, and which model it is: its hash, what it was trained on, and by what."""
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
-    from nwb_autolfads.estimators.autolfads.weights import read_model, unpack
+    from nwb_autolfads.estimators.autolfads.weights import read_model
 
     in_nwb = model.is_file() and h5py.is_hdf5(model)
     data = read_weights(model, trained_as) if in_nwb else read_model(model)
-    estimator, card = AutoLFADS.from_bytes(data, file=str(model)), unpack(data, str(model)).card
-    try:
-        origin = parse_origin(card.trained_on)
-    except OutputError as error:
-        problem = error.problem.replace("of the estimate", "of what the model was trained on")
-        raise SourceError(problem, way_out="Use a model that `run --save-model` kept", file=str(model)) from error
+    estimator = AutoLFADS.from_bytes(data, file=str(model))
+    card, origin = estimator.card, estimator.card.origin
     on = {key: str(origin[key]) for key in ("file", "file_identifier", "object_path") if key in origin}
     on |= {"file": without_folder(on["file"])} if "file" in on else {}
     by = asdict(Asked.parsed(card.made_by, str(model))) if card.made_by else None

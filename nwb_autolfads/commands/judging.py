@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +37,24 @@ def judged(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray, file: Path, t
     from nwb_autolfads.evaluation.scores.unseen import score_on_unseen
     from nwb_autolfads.report.verdict import judge
 
-    there = list_estimates(target.file) if target.in_place else []
-    every = {**{name: read_activation(target.file, name) for name in there}, **estimates}
+    every = {**_already_there(target, estimates), **estimates}
     try:
         scores, missing = {"emg": score_on_unseen(every, emg)}, {}
-    except SignalError as error:
+    except (SourceError, SignalError) as error:
         scores, missing = {}, {"emg": error.problem}
     return judge(every, emg=emg, comparisons=scores, missing=missing, truth=known_truth(every, file)[1])
+
+
+def _already_there(target: Target, replacing: Collection[str]) -> dict[str, xr.Dataset]:
+    """Return what is in the file and stays; what cannot be read costs no new estimate."""
+    if not target.in_place:
+        return {}
+    found = {}
+    for name in list_estimates(target.file):
+        if name not in replacing:
+            with suppress(SourceError):
+                found[name] = read_activation(target.file, name)
+    return found
 
 
 def known_truth(estimates: Mapping[str, xr.Dataset], file: Path) -> tuple[xr.DataArray | None, xr.Dataset | None]:

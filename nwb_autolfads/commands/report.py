@@ -73,13 +73,13 @@ def report(
         )
     estimates = {name: read_activation(file, name=name) for name in names}
     first = estimates[names[0]]
-    trusted = bool((asked or {}).get("outside_links"))
+    trusted, recorded = bool((asked or {}).get("outside_links")), recording_of(file)
     emg: xr.DataArray | None = None
     assumptions: tuple[str, ...] = ()
     note = ""
     try:
         settings = settings or settings_of(first)
-        with source_of(recording_of(file), first, outside_links=trusted).open() as recording:
+        with source_of(recorded, first, outside_links=trusted).open() as recording:
             emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
         if without_trials(emg.attrs["preprocessing"]) != without_trials(first.attrs.get("preprocessing")):
             emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
@@ -87,10 +87,10 @@ def report(
             emg, note = None, f"The EMG is not drawn: no muscle in it is called {printable(', '.join(gone), 200)}."
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
-    commands, settings_files = how_to_make(estimates, file, linked=recording_of(file) != file)
+    commands, settings_files = how_to_make(estimates, file, linked=recorded != file)
     models, of_models = models_used(estimates)
     commands.append(shlex.join(["nwb-autolfads", "report", file.name, *as_arguments(asked or {})]))
-    truth, scores = known_truth(estimates, recording_of(file))
+    truth, scores = known_truth(estimates, recorded)
     page = render_page(
         file,
         estimates,

@@ -131,12 +131,12 @@ def unfit(emg: xr.DataArray, problem: str, way_out: str, *, obj: str = "") -> Si
     return SignalError(problem, file=origin.get("file", ""), obj=obj or origin.get("object_path", ""), way_out=way_out)
 
 
-def file_of(emg: xr.DataArray) -> str:
-    """Return the file that EMG is from, "" where it does not say."""
+def file_of(emg: xr.DataArray | xr.Dataset) -> str:
+    """Return the file that EMG, or an estimate of it, is from, "" where it does not say."""
     return str(_origin(emg).get("file", ""))
 
 
-def _origin(emg: xr.DataArray) -> dict[str, str]:
+def _origin(emg: xr.DataArray | xr.Dataset) -> dict[str, str]:
     try:
         origin = json.loads(emg.attrs.get("origin", "{}"))
     except (TypeError, ValueError):

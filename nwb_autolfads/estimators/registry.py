@@ -15,6 +15,7 @@ from nwb_autolfads.palette import BLUE, GREEN, PURPLE, SKY, VERMILION
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from xarray import Dataset
 
     from nwb_autolfads.estimators.base import Estimator, Making
 
@@ -137,6 +138,12 @@ def choices() -> tuple[str, ...]:
 def entry_of(name: str) -> Entry | None:
     """Return the entry of the estimator that an estimate names; None for one that is not registered."""
     return next((entry for entry in entries() if entry.name == name), None)
+
+
+def is_trained(estimate: Dataset) -> bool:
+    """Return whether an estimate is of an estimator that trains a model."""
+    entry = entry_of(str(estimate.attrs.get("estimator", "")))
+    return entry is not None and entry.can.trains
 
 
 def chosen(key: str) -> tuple[Entry, ...]:

@@ -6,6 +6,7 @@ slow: from some tens of Hz on there is noise only. Towards 0 Hz noise goes on ev
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.signal import get_window
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.observed import ObservedEmg
+from nwb_autolfads.segments import Segments
 
 SHORTEST_MS = 100.0
 """Of a window: slower than its 10 Hz nothing can be told from the mean."""
@@ -56,6 +58,11 @@ class Spectra:
     window: int
 
     @property
+    def sides(self) -> NDArray[np.intp]:
+        """In how many places of a whole transform each frequency is, (frequency,): two, but for the ends."""
+        return np.where((self.frequencies > 0) & (self.frequencies < self.frequencies[-1]), 2, 1)
+
+    @property
     def power(self) -> NDArray[np.float64]:
         """Each muscle's own spectrum, (frequency, muscle)."""
         return np.einsum("fii->fi", self.cross).real
@@ -80,18 +87,13 @@ def spectra(observed: ObservedEmg, window_ms: float) -> Spectra:
             way_out="Analyse at 200 Hz or more",
         )
     window = _window(observed, window_ms)
-    taper = get_window("hann", window)
-    taper /= np.sqrt(np.sum(taper**2))
+    taper = hann(window)
     values = np.where(observed.seen, observed.filled - _means(observed), 0.0)
     n_muscles = values.shape[1]
     products, known = np.zeros((window // 2 + 1, n_muscles, n_muscles), complex), np.zeros((n_muscles, n_muscles))
-    firsts = [
-        first
-        for segment in observed.segments
-        for first in range(segment.first_sample, segment.stop - window + 1, window // 2)
-    ]
-    for at in range(0, len(firsts), _CHUNK):
-        rows = np.array(firsts[at : at + _CHUNK])[:, None] + np.arange(window)
+    n_windows = 0
+    for rows in windows(observed.segments, window):
+        n_windows += len(rows)
         seen = observed.seen[rows] * taper[:, None]
         transforms = np.fft.rfft(values[rows] * taper[:, None], axis=1)  # (window, frequency, muscle)
         products += transforms.transpose(1, 2, 0) @ transforms.transpose(1, 0, 2).conj()
@@ -100,8 +102,23 @@ def spectra(observed: ObservedEmg, window_ms: float) -> Spectra:
     frequencies = np.fft.rfftfreq(window, 1 / rate).astype(np.float64)
     averaging = _averaging(frequencies, _SMOOTHED)
     cross = np.einsum("fg,gij->fij", averaging, products / np.maximum(known, 1e-12))
-    n_averaged = _INDEPENDENT * len(firsts) / np.sum(averaging**2, axis=1)
+    n_averaged = _INDEPENDENT * n_windows / np.sum(averaging**2, axis=1)
     return Spectra(frequencies, cross, np.maximum(n_averaged, 1.5), window)
+
+
+def windows(segments: Segments, length: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the rows of windows that overlap by half, each within a segment, (window, row), some hundred at a time."""
+    firsts = [
+        first for segment in segments for first in range(segment.first_sample, segment.stop - length + 1, length // 2)
+    ]
+    for at in range(0, len(firsts), _CHUNK):
+        yield np.array(firsts[at : at + _CHUNK])[:, None] + np.arange(length)
+
+
+def hann(length: int) -> NDArray[np.float64]:
+    """Return a Hann window whose squares add up to 1."""
+    taper = get_window("hann", length)
+    return np.asarray(taper / np.sqrt(np.sum(taper**2)), np.float64)
 
 
 def noise_spectra(found: Spectra) -> NDArray[np.float64]:
@@ -161,8 +178,7 @@ def _means(observed: ObservedEmg) -> NDArray[np.float64]:
 
 def _window(observed: ObservedEmg, window_ms: float) -> int:
     """Return the length of a window (bins), even."""
-    lengths = np.sort(observed.segments.lengths)[::-1]
-    half = lengths[np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)]
+    lengths, half = observed.segments.lengths, observed.segments.usual_length
     window = 2 * int(min(window_ms / 1e3 * observed.rate, half) // 2)
     ms = 1e3 / observed.rate
     if window < SHORTEST_MS / ms:

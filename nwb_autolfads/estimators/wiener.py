@@ -199,7 +199,7 @@ def _least_error(
     signal[found.frequencies > highest_hz] = 0
     one = np.eye(noise.shape[1])
     gains = signal @ np.linalg.inv(signal + of_noise + _SMALLEST_EIGENVALUE * one)
-    sides = np.where((found.frequencies > 0) & (found.frequencies < found.frequencies[-1]), 2, 1)[:, None]
+    sides = found.sides[:, None]
     lost, passed = (
         (sides * found.power * np.einsum("fij,fjk,fik->fi", by, of, by.conj(), optimize=True).real).sum(0)
         / found.window

@@ -10,8 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.errors import SourceError, shown
 from nwb_autolfads.estimators.base import with_config
-from nwb_autolfads.estimators.registry import entry_of
+from nwb_autolfads.estimators.observed import file_of
+from nwb_autolfads.estimators.registry import is_trained
 from nwb_autolfads.segments import Segments
 
 HELD_OUT = "unseen_s"
@@ -27,7 +29,7 @@ SHORTEST_S = 0.2
 """Of a block: in shorter ones nothing is left between what lies next to the training."""
 
 
-def unseen_bins(emg: xr.DataArray) -> NDArray[np.bool_]:
+def unseen_bins(emg: xr.DataArray, share: float = SHARE) -> NDArray[np.bool_]:
     """Return which bins no model is trained on, (time,): the same whenever the same EMG is taken.
 
     A tenth of the recording, in blocks of a second, or shorter ones where it lasts less than 40 s; every tenth segment
@@ -37,15 +39,17 @@ def unseen_bins(emg: xr.DataArray) -> NDArray[np.bool_]:
     ----------
     emg : DataArray, (time, muscle)
         Rectified EMG with the coordinates ``time`` (s) and ``segment``, and the attribute ``rate``.
+    share : float
+        Of the recording.
     """
     n = emg.sizes["time"]
     rate = float(emg.attrs["rate"])
     period = int(min(PERIOD_S * rate, n / FEWEST))
-    length = round(SHARE * period)
+    length = round(share * period)
     lengths = Segments.of(emg).lengths
     if len(lengths) and ("trial_ms" in emg.attrs or np.median(lengths) < length):
         trial = np.repeat(np.arange(len(lengths)), lengths)
-        every = round(1 / SHARE)
+        every = round(1 / share)
         chosen = trial % every == every // 2
         return chosen if len(np.unique(trial[chosen])) >= FEWEST else np.zeros(n, bool)
     if length < SHORTEST_S * rate:
@@ -96,25 +100,42 @@ def blocks_of(estimates: Mapping[str, xr.Dataset], time: NDArray[np.float64], se
     """Return the blocks that no trained estimate has seen; all of the time, by the second, where none was trained.
 
     Where a trained one names none, the blocks are those of the others or of all of the time, and it is named.
+
+    Raises
+    ------
+    SourceError
+        If what a trained one names are no blocks.
     """
-    named: list[list[list[float]]] = []
-    trained = []
-    for name, estimate in estimates.items():
-        entry = entry_of(str(estimate.attrs.get("estimator", "")))
-        if entry is not None and entry.can.trains:
-            intervals = json.loads(estimate.attrs.get("config", "{}")).get(HELD_OUT)
-            named += [intervals] if intervals else []
-            trained += [] if intervals else [name]
-    if not named:
+    named = {name: _held_out(name, estimate) for name, estimate in estimates.items() if is_trained(estimate)}
+    trained = tuple(name for name, intervals in named.items() if not len(intervals))
+    kept = [intervals for intervals in named.values() if len(intervals)]
+    if not kept:
         lengths = segments.chunks(max(1, round(segments.rate))).lengths
-        return Blocks(np.repeat(np.arange(len(lengths)), lengths), tuple(trained))
-    number = _numbers(named[0], time)
-    for other in named[1:]:
+        return Blocks(np.repeat(np.arange(len(lengths)), lengths), trained)
+    number = _numbers(kept[0], time)
+    for other in kept[1:]:
         number = np.where(_numbers(other, time) >= 0, number, -1)
-    return Blocks(number, tuple(trained))
+    return Blocks(number, trained)
 
 
-def _numbers(intervals: list[list[float]], time: NDArray[np.float64]) -> NDArray[np.intp]:
-    starts, stops = np.array(intervals, np.float64).T
+def _held_out(name: str, estimate: xr.Dataset) -> NDArray[np.float64]:
+    """Return the blocks that an estimate names (s), ``(block, 2)``; it may come from a file of somebody else."""
+    said = json.loads(estimate.attrs.get("config", "{}")).get(HELD_OUT) or []
+    try:
+        intervals = np.array(said, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError):
+        intervals = np.full((1, 2), np.nan)
+    if not (np.diff(intervals.ravel()) > 0).all():
+        raise SourceError(
+            f"its configuration names no blocks that ascend in {HELD_OUT}: {shown(said)}",
+            file=file_of(estimate),
+            obj=name,
+            way_out="Make the estimate again with `nwb-autolfads run`",
+        )
+    return intervals
+
+
+def _numbers(intervals: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.intp]:
+    starts, stops = intervals.T
     at = np.searchsorted(starts, time, side="right") - 1
     return np.where((at >= 0) & (time < stops[at]), at, -1)

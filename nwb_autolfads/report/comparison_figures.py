@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
 from nwb_autolfads.evaluation.scores.force import closest_muscle
 from nwb_autolfads.palette import BLACK, CONTROL_GREY
 from nwb_autolfads.report.colours import colours_of, colours_of_estimates
-from nwb_autolfads.report.figures import display_unit, legend_above
+from nwb_autolfads.report.figures import broken_at_gaps, display_unit, legend_above
 
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0
@@ -99,23 +100,21 @@ def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None,
     Figure
     """
     order = np.argsort(-np.nanvar(estimate[name].transpose("time", ...).values, axis=0), kind="stable")[:MOST_LATENTS]
-    values, spread = (
-        estimate[key].transpose("time", ...).sel(time=slice(start, stop))[:, order] if key in estimate else None
-        for key in (name, f"{name}_std")
-    )
-    assert values is not None
-    n = values.shape[1]
+
+    def shown_of(what: str) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        return broken_at_gaps(estimate[what].transpose("time", ...).sel(time=slice(start, stop))[:, order])
+
+    time, values = shown_of(name)
+    spread = shown_of(f"{name}_std")[1] if f"{name}_std" in estimate else None
+    n = len(order)
     colour = colours_of([str(estimate.attrs.get("estimator", ""))]).popitem()[1]
     figure = Figure(figsize=(9.0, 0.8 + 0.6 * max(1, n)), layout="constrained")
     rows = figure.subplots(max(1, n), 1, sharex=True, squeeze=False)[:, 0]
-    time = values["time"].values
-    gaps = np.flatnonzero(np.diff(time) > 1.5 * np.median(np.diff(time))) + 1
-    time = np.insert(time, gaps, time[gaps])
     for index in range(n):
-        shown = np.insert(values.values[:, index], gaps, np.nan)  # a line across a gap would invent data
+        shown = values[:, index]
         rows[index].plot(time, shown, color=colour, linewidth=1.0)
         if spread is not None:
-            deviation = np.insert(spread.values[:, index], gaps, np.nan)
+            deviation = spread[:, index]
             rows[index].fill_between(time, shown - deviation, shown + deviation, color=colour, alpha=0.25, linewidth=0)
         rows[index].set_ylabel(f"{order[index] + 1}", rotation=0)
         rows[index].set_yticks([])

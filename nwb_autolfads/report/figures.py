@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from nwb_autolfads.estimators.registry import is_trained
 from nwb_autolfads.palette import BLACK, EMG_GREY
 from nwb_autolfads.report.colours import colours_of, colours_of_estimates
 from nwb_autolfads.segments import Segments
@@ -67,7 +68,7 @@ def with_band(estimates: Mapping[str, xr.Dataset]) -> str:
 
 def _drawn_last(estimates: Mapping[str, xr.Dataset]) -> list[str]:
     """Return the names in the order of drawing: what is trained lies over the others."""
-    return sorted(estimates, key=lambda name: "factors" in estimates[name])
+    return sorted(estimates, key=lambda name: is_trained(estimates[name]))
 
 
 def plot_activation(
@@ -230,11 +231,16 @@ def _draw_band(axis: Axes, activation: xr.DataArray, std: xr.DataArray, factor: 
 
 
 def _points(values: xr.DataArray, factor: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return times and values in the unit shown, broken at gaps: a line across one would invent data."""
+    """Return times and values in the unit shown, broken at gaps."""
     scale = float(values.coords["scale"]) if "scale" in values.coords else 1.0
-    shown = values.values * scale * factor
-    shown[Segments.of(values).firsts[1:]] = np.nan
-    return values["time"].values, shown
+    return broken_at_gaps(values * scale * factor)
+
+
+def broken_at_gaps(signal: xr.DataArray) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return times and values ``(time, ...)`` with NaN between gap-free segments: a line across would invent data."""
+    gaps = Segments.of(signal).firsts[1:]
+    time = signal["time"].values
+    return np.insert(time, gaps, time[gaps]), np.insert(signal.values.astype(np.float64), gaps, np.nan, axis=0)
 
 
 def _on_scale_of(activation: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:

@@ -10,8 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.estimators.registry import is_trained
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.score import Ranking
+from nwb_autolfads.evaluation.scores.statistics import pair_of
 from nwb_autolfads.evaluation.scores.unseen import against, trained_there
 from nwb_autolfads.report.following import explained_share
 
@@ -39,10 +41,13 @@ class Verdict:
     headline: str
     findings: tuple[Finding, ...]
 
+    def label(self, finding: Finding) -> str:
+        """Say for what a finding speaks; nothing where there is no fit to speak of."""
+        return {True: "for it: ", False: "against it: ", None: "undecided: " if self.subject else ""}[finding.good]
+
     def lines(self) -> list[str]:
         """Return it as lines for a person."""
-        said = {True: "for it: ", False: "against it: ", None: "undecided: " if self.subject else ""}
-        return [self.headline, *(f"  {said[finding.good]}{finding.text}" for finding in self.findings)]
+        return [self.headline, *(f"  {self.label(finding)}{finding.text}" for finding in self.findings)]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for a program, and for the file; JSON-serialisable."""
@@ -62,7 +67,7 @@ def judge(
     Parameters
     ----------
     estimates : mapping of str to Dataset
-        The one with a search history or factors is judged, the others are what it must beat.
+        The last that was trained is judged, the others are what it must beat.
     emg : DataArray, (time, muscle), optional
         Rectified EMG that they were made from.
     comparisons : mapping of str to Dataset, optional
@@ -77,7 +82,7 @@ def judge(
     -------
     Verdict
     """
-    trained = [name for name, each in estimates.items() if "search_valid_nll" in each or "factors" in each]
+    trained = [name for name, each in estimates.items() if is_trained(each)]
     if not trained:
         return Verdict(
             "",
@@ -257,8 +262,7 @@ def _against_others(subject: str, scores: xr.Dataset | None, by: Ranking) -> Fin
     means = scores[by.variable].mean(item)
     best = _best_other(means, subject)
     own, other = float(means.sel(estimator=subject)), float(means.sel(estimator=best))
-    pair = _pair(scores, subject, best)
-    sign = 1 if pair["first"].item() == subject else -1
+    pair, sign = pair_of(scores, subject, best)
     n_items, n_pairs = scores.sizes[item], scores.sizes["pair"]
     low, high = sorted(sign * float(pair[f"{by.tests}difference_{end}"]) for end in ("low", "high"))
     numbers = f"R² {own:.3f} against {other:.3f} over {n_items} {item}s; {own - other:+.3f}, "
@@ -275,11 +279,6 @@ def _holds_in_items(pair: xr.Dataset, prefix: str, n_items: int, n_pairs: int) -
     if least < CERTAIN:
         return bool(float(pair[f"{prefix}p_items_corrected"]) < CERTAIN)
     return bool(abs(float(pair[f"{prefix}effect_items"])) == 1)
-
-
-def _pair(scores: xr.Dataset, one: str, other: str) -> xr.Dataset:
-    every = (scores.isel(pair=pair) for pair in range(scores.sizes["pair"]))
-    return next(each for each in every if {each["first"].item(), each["second"].item()} == {one, other})
 
 
 def _control(scores: xr.Dataset) -> Finding | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from numpy.random import default_rng
 from scipy import ndimage, signal
 
@@ -190,11 +190,13 @@ def test_options_of_an_estimator_are_its_settings(module):
     assert model.seed == 3
     assert model.config["factors"] == 7
     assert model.config["training"]["budget_s"] is None
-    with refused(ConfigError, "LowPass: there is no setting cutof", "Did you mean cutoff? docs/settings.md lists all"):
+    with assert_refused(
+        ConfigError, "LowPass: there is no setting cutof", "Did you mean cutoff? docs/settings.md lists all"
+    ):
         make("lowpass:cutof=3", 0)
-    with refused(ConfigError, "lowpass:cutoff: 'cutoff' has no value", "Give options as name=value"):
+    with assert_refused(ConfigError, "lowpass:cutoff: 'cutoff' has no value", "Give options as name=value"):
         make("lowpass:cutoff", 0)
-    with refused(
+    with assert_refused(
         ConfigError,
         "estimator: there is no estimator 'lowpas'",
         "Use one of lowpass, subspace, wiener, bayes, statespace, autolfads, all",

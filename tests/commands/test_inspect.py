@@ -8,7 +8,7 @@ import xarray as xr
 from builders import file_with_2d_series, raw_emg
 from emg.test_preprocess import recording_of
 from matplotlib.image import imread
-from messages import refused
+from messages import assert_refused
 from range_server import serve
 
 from nwb_autolfads.commands.inspect import QUALITY_COLUMNS, inspect_file
@@ -38,7 +38,7 @@ def test_the_picture_is_drawn_once_and_never_over_another(tmp_path):
     source = Source(file_with_2d_series(tmp_path / "a.nwb", with_a_flat_muscle()))
     inspect_file(source, RunSettings(), picture=tmp_path / "a.png")
     assert imread(tmp_path / "a.png").shape[2] == 4
-    with refused(
+    with assert_refused(
         OutputError, "a.png: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
     ):
         inspect_file(source, RunSettings(), picture=tmp_path / "a.png")

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import yaml
 from builders import file_with_2d_series, raw_emg
+from recipes import call, follow
 from sources.test_neo import write_edf
 from trial_sessions import session_of_trials
 
 import nwb_autolfads as nal
-from nwb_autolfads.cli import main
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.results.asked import source_of
 from nwb_autolfads.results.read import list_estimates
@@ -39,12 +39,6 @@ def _without_scores(monkeypatch):
     monkeypatch.setattr(registry, "SCORES", ())
 
 
-def call(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert not ended.value.code, arguments
-
-
 def printed_on(page):
     """Return the commands and the settings files of the section "How to reproduce"."""
     section = page.read_text(encoding="utf-8").partition("How to reproduce</h2>")[2]
@@ -53,20 +47,13 @@ def printed_on(page):
     return [line for line in commands if line], {name: html.unescape(text) for name, text in files.items()}
 
 
-def same_numbers_again(result, needed, monkeypatch, *options):
+def assert_same_numbers_again(result, needed, monkeypatch, *options):
     """Run what the page of a result prints, in a folder with what it needs, and compare every estimate."""
     page = result.with_suffix(".html")
     call("report", result, "--out", page, *options)
     commands, files = printed_on(page)
     again = result.parent / "again"
-    again.mkdir()
-    for each in needed:
-        shutil.copy(each, again)
-    for name, text in files.items():
-        (again / name).write_text(text)
-    monkeypatch.chdir(again)
-    for command in commands:
-        call(*shlex.split(command)[1:])
+    follow(commands, files, again, needed, monkeypatch)
     assert list_estimates(again / result.name) == list_estimates(result)
     for name in list_estimates(result):
         one, other = (nal.read_activation(file, name) for file in (result, again / result.name))
@@ -101,7 +88,7 @@ def test_a_filter_is_made_again(options, settings, walk, monkeypatch):
     config = walk.with_name("settings.yaml")
     config.write_text(yaml.safe_dump(settings))
     call("run", walk, "--estimator", "lowpass", *options, "--config", config, "--out", walk.with_name("out.nwb"))
-    same_numbers_again(walk.with_name("out.nwb"), [walk], monkeypatch)
+    assert_same_numbers_again(walk.with_name("out.nwb"), [walk], monkeypatch)
 
 
 def test_what_was_read_from_outside_is_made_again_with_the_same_trust(walk, tmp_path, monkeypatch):
@@ -115,7 +102,7 @@ def test_what_was_read_from_outside_is_made_again_with_the_same_trust(walk, tmp_
         file["acquisition/EMG/data"] = h5py.ExternalLink(str(tmp_path / "values.h5"), "/data")
     out = folder / "out.nwb"
     call("run", walk, "--estimator", "lowpass", "--outside-links", "--out", out)
-    commands = same_numbers_again(out, [walk], monkeypatch, "--outside-links")
+    commands = assert_same_numbers_again(out, [walk], monkeypatch, "--outside-links")
     assert all("--outside-links" in command for command in commands)
 
 
@@ -143,7 +130,7 @@ def test_a_recording_of_another_format_is_made_again(tmp_path, monkeypatch):
         "Rattus rattus",
     ]
     call("run", edf, "--estimator", "all", *known, "--config", settings_in(tmp_path), "--out", out)
-    same_numbers_again(out, [edf], monkeypatch)
+    assert_same_numbers_again(out, [edf], monkeypatch)
 
 
 def settings_in(folder):
@@ -164,7 +151,7 @@ def settings_in(folder):
 def test_all_estimators_on_trials_are_made_again(options, trials, monkeypatch):
     out = trials.with_name("out.nwb")
     call("run", trials, "--estimator", "all", *options, "--config", trials.with_name("tiny.yaml"), "--out", out)
-    same_numbers_again(out, [trials], monkeypatch)
+    assert_same_numbers_again(out, [trials], monkeypatch)
 
 
 def test_a_model_that_is_applied_gives_the_same_again(trials, monkeypatch):
@@ -182,7 +169,7 @@ def test_a_model_that_is_applied_gives_the_same_again(trials, monkeypatch):
         trials.with_name("a.nwb"),
     )
     call("apply", model, trials, "--out", out)
-    same_numbers_again(out, [trials, model], monkeypatch)
+    assert_same_numbers_again(out, [trials, model], monkeypatch)
     page = out.with_suffix(".html").read_text(encoding="utf-8")
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     assert f"model m.safetensors (SHA-256 {digest}), trained on steps.nwb (identifier session-of-trials) by" in page
@@ -203,16 +190,16 @@ def test_what_was_made_in_place_one_after_the_other_is_made_again(walk, monkeypa
     shutil.copy(walk, before)
     call("run", walk, "--estimator", "lowpass", "--in-place")
     call("run", walk, "--estimator", "bayes", "--in-place", "--seed", "2")
-    same_numbers_again(walk, [walk], monkeypatch)
+    assert_same_numbers_again(walk, [walk], monkeypatch)
     out = before.with_name("out.nwb")
     call("run", before, "--estimator", "lowpass", "--out", out)
     call("run", out, "--estimator", "bayes", "--in-place")
     shutil.rmtree(walk.parent / "again")
-    commands = same_numbers_again(out, [before], monkeypatch)
+    commands = assert_same_numbers_again(out, [before], monkeypatch)
     assert commands[0].startswith("nwb-autolfads run before.nwb ")
     # The recording is known still when what was made from it directly is replaced.
     call("run", out, "--estimator", "lowpass", "--in-place", "--overwrite")
     shutil.rmtree(walk.parent / "again")
     out.with_suffix(".html").unlink()
-    commands = same_numbers_again(out, [before], monkeypatch)
+    commands = assert_same_numbers_again(out, [before], monkeypatch)
     assert commands[0].startswith("nwb-autolfads run before.nwb ")

@@ -2,15 +2,14 @@
 
 import inspect
 import json
-import shlex
-import shutil
 from dataclasses import fields
 
 import numpy as np
 import pytest
 import xarray as xr
 from builders import file_with_2d_series, raw_emg
-from messages import refused
+from messages import assert_refused
+from recipes import call, follow
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
@@ -25,22 +24,9 @@ autolfads: {ic_encoder: 4, ci_encoder: 4, controller: 4, generator: 4, factors: 
 """
 
 
-def call(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert not ended.value.code
-
-
 def again_in(folder, session, estimates, out, monkeypatch):
     """Run the recipe of estimates beside a copy of the session, and return the estimates that it makes."""
-    commands, files = how_to_make(estimates, out)
-    folder.mkdir()
-    shutil.copy(session, folder)
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    monkeypatch.chdir(folder)
-    for command in commands:
-        call(*shlex.split(command)[1:])
+    follow(*how_to_make(estimates, out), folder, [session], monkeypatch)
     return {name: nal.read_activation(folder / out.name, name) for name in estimates}
 
 
@@ -128,7 +114,7 @@ def test_an_estimate_that_no_command_made_gets_no_command(tmp_path):
 @pytest.mark.parametrize("options", ["{", "[]", '{"command": "run"}', '{"command": "rm", "source": {}}', "null"])
 def test_options_that_cannot_be_understood_are_refused(options, tmp_path):
     broken = estimate("walk.nwb", {}).assign_attrs(options=options)
-    with refused(
+    with assert_refused(
         SourceError,
         "walk.nwb, options: what was asked for cannot be understood",
         "Make the estimate again with `nwb-autolfads run`",

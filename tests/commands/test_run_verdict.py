@@ -108,6 +108,18 @@ def test_what_is_added_to_a_file_is_judged_beside_what_is_there(session, tmp_pat
     assert "LowPass" in said.splitlines()[-2]
 
 
+def test_what_is_broken_in_a_file_does_not_cost_what_is_added(session, tmp_path, capsys):
+    out = tmp_path / "out.nwb"
+    call(capsys, "run", session, "--estimator", "lowpass", "--out", out)
+    with h5py.File(out, "r+") as file:
+        file["processing/behavior/LowPass"].attrs["configuration"] = "{"
+    with pytest.raises(nal.SourceError):
+        nal.read_activation(out, "LowPass")
+    said = call(capsys, "run", out, "--estimator", "wiener", "--in-place")
+    assert "Wrote WienerSmoother" in said
+    assert np.isfinite(nal.read_activation(out, "WienerSmoother")["activation"]).any()
+
+
 def test_where_the_truth_is_known_it_decides_also_for_trials(tmp_path, capsys):
     session = session_of_trials(tmp_path / "trials.nwb", 60)
     (tmp_path / "tiny.yaml").write_text(TINY)

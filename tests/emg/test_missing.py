@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import raw_emg
 from emg.test_preprocess import in_one_shot, recording_of, steps_of
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import burst_snr, find_duplicates
@@ -127,7 +127,7 @@ def test_scattered_holes_that_leave_the_filters_nothing_give_the_muscle_up(whole
 
 
 def test_infinite_everywhere_is_refused_as_no_muscle():
-    with refused(
+    with assert_refused(
         SignalError,
         "session.nwb, acquisition/EMG: no muscle is usable: M0 (100.0% of samples missing)",
         "Check the recording, or choose another series with --emg PATH",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import raw_emg
-from messages import refused
+from messages import assert_refused
 from pydantic import ValidationError
 from scipy import signal
 
@@ -188,7 +188,7 @@ def test_a_flat_muscle_is_kept_marked_and_said():
 
 
 def test_all_flat_is_refused():
-    with refused(
+    with assert_refused(
         SignalError,
         "session.nwb, acquisition/EMG: no muscle is usable: M0 (flat); M1 (flat)",
         "Check the recording, or choose another series with --emg PATH",

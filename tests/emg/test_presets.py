@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import raw_emg
 from emg.test_preprocess import recording_of, steps_of
-from messages import refused
+from messages import assert_refused
 from pydantic import ValidationError
 from scipy import signal
 
@@ -63,7 +63,7 @@ def test_what_is_given_goes_before_the_preset():
 
 
 def test_a_low_pass_above_nyquist_is_refused():
-    with refused(
+    with assert_refused(
         SignalError,
         "a low-pass at 300 Hz does not fit below the Nyquist frequency of 250 Hz",
         "Choose a lower lowpass_hz, or a higher analysis_rate_hz",

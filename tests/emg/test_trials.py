@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads import AutoLFADS, cut_trials, read_activation, simulate_session
 from nwb_autolfads.cli import main
@@ -64,7 +64,7 @@ def test_trial_that_never_ends_is_left_out():
     kept = cut_trials(emg, begins, until=begins[:10] + 0.3, from_ms=0)
     assert np.unique(kept["segment"]).size == 10
     assert not (kept["time"] >= begins[10]).any()
-    with refused(
+    with assert_refused(
         SignalError,
         (
             "0 of 11 events leave a trial of 0 ms to 0 ms after stops that lies in the recording and apart "
@@ -77,13 +77,13 @@ def test_trial_that_never_ends_is_left_out():
 
 def test_too_few_trials_and_trials_without_length_are_refused():
     emg = emg_with_gap()
-    with refused(
+    with assert_refused(
         SignalError,
         "2 of 3 events leave a trial of -100 to 300 ms that lies in the recording and apart from the one before",
         "Give at least 10 such events, or shorter trials",
     ):
         cut_trials(emg, np.array([11.0, 12.0, 99.0]), from_ms=-100, to_ms=300)
-    with refused(ConfigError, "trials from 100 to -100 ms have no length", "Let them end after they begin"):
+    with assert_refused(ConfigError, "trials from 100 to -100 ms have no length", "Let them end after they begin"):
         cut_trials(emg, np.array([11.0]), from_ms=100, to_ms=-100)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.errors import ConfigError, SignalError, SourceError, TrainingError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
@@ -192,7 +192,7 @@ def _asked(config):
 
 
 def test_training_for_no_time_is_refused():
-    with refused(ConfigError, "AutoLFADS: 0 minutes of training", "Give more than 0, up to 100000."):
+    with assert_refused(ConfigError, "AutoLFADS: 0 minutes of training", "Give more than 0, up to 100000."):
         AutoLFADS(minutes=0)
 
 
@@ -247,7 +247,8 @@ def test_unfit_emg_is_refused_with_file_object_value_and_way_out(spoil, message)
 
 # In both, the longest window that fits is 98 ms: 49 bins of 2 ms, once those of the shift on either side are taken off.
 WAY_OUT_OF_SHORT_SEGMENTS = (
-    "Give a longer recording, or a settings file (--config) with autolfads: {window_ms: 98, window_overlap_ms: 49}; "
+    "Give a longer recording, or train with autolfads: {window_ms: 98, window_overlap_ms: 49} in a settings file "
+    "(--config); "
     "`inspect` says where trials could be windows."
 )
 
@@ -255,7 +256,7 @@ WAY_OUT_OF_SHORT_SEGMENTS = (
 def test_margins_of_the_temporal_shift_must_fit_beside_a_window():
     emg, _ = rectified()  # a window has 50 bins, the largest shift is 2
     config = TINY.model_copy(update={"masking": "elements"})
-    with refused(
+    with assert_refused(
         SignalError,
         (
             "session.nwb, acquisition/EMG: the longest segment without a gap is 0.106 s, shorter than one "
@@ -264,7 +265,7 @@ def test_margins_of_the_temporal_shift_must_fit_beside_a_window():
         WAY_OUT_OF_SHORT_SEGMENTS,
     ):
         AutoLFADS(config=config).fit(emg[:53])
-    with refused(
+    with assert_refused(
         TrainingError,
         "54 bins leave no room to train and to validate on windows of 54 bins that share none",
         "Give a longer recording, or a shorter window and shift in the configuration.",
@@ -276,13 +277,13 @@ def test_a_segment_is_estimated_from_one_window_on(trained):
     emg, _ = rectified()  # a window has 50 bins
     assert np.isfinite(trained.estimate(emg[:50])["activation"]).all()
     problem = "the longest segment without a gap is 0.098 s, shorter than one window of 0.100 s"
-    with refused(SignalError, f"session.nwb, acquisition/EMG: {problem}", WAY_OUT_OF_SHORT_SEGMENTS):
+    with assert_refused(SignalError, f"session.nwb, acquisition/EMG: {problem}", WAY_OUT_OF_SHORT_SEGMENTS):
         trained.estimate(emg[:49])
 
 
 def test_recording_of_other_muscles_or_another_rate_is_refused(trained):
     emg, _ = rectified()
-    with refused(
+    with assert_refused(
         SignalError,
         (
             "session.nwb, acquisition/EMG: the model was trained on M0, M1, M2, M3; M3 not usable here "
@@ -291,7 +292,7 @@ def test_recording_of_other_muscles_or_another_rate_is_refused(trained):
         "Give a recording of the same muscles, or train on this one with `nwb-autolfads run`.",
     ):
         trained.estimate(emg[:, :3])
-    with refused(
+    with assert_refused(
         SignalError,
         "session.nwb, acquisition/EMG: EMG at 1000.0 Hz; the model was trained at 500.0 Hz",
         "Preprocess to that rate.",
@@ -361,12 +362,12 @@ def test_other_observation_models_follow_the_activation_too(observation):
 
 
 def test_estimating_before_training_is_refused():
-    with refused(ConfigError, "AutoLFADS: there is no trained model yet", "Call fit or load first."):
+    with assert_refused(ConfigError, "AutoLFADS: there is no trained model yet", "Call fit or load first."):
         AutoLFADS().estimate(rectified()[0])
 
 
 def test_unknown_preset_is_refused():
-    with refused(ConfigError, "AutoLFADS: preset is 'fast'", "Use one of quick, paper."):
+    with assert_refused(ConfigError, "AutoLFADS: preset is 'fast'", "Use one of quick, paper."):
         AutoLFADS(preset="fast")
 
 
@@ -410,5 +411,5 @@ def test_model_that_is_not_what_it_says_is_refused(trained, tmp_path, spoil, mes
 
 
 def test_missing_model_is_refused(tmp_path):
-    with refused(SourceError, "none.safetensors: there is no such file", "Check the path"):
+    with assert_refused(SourceError, "none.safetensors: there is no such file", "Check the path"):
         AutoLFADS.load(tmp_path / "none.safetensors")

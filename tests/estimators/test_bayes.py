@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from messages import refused
+from messages import assert_refused
 from plain_hmm import draw_from_the_model, generator, model_of, plain_loop
 from scipy.integrate import quad
 from scipy.linalg import expm
@@ -37,7 +37,7 @@ def test_euler_kernel_is_the_first_order_step_and_is_refused_where_unstable():
     step = np.eye(20) + generator(20, 0.1, 0.5, 0) / RATE
     np.testing.assert_allclose(kernel, (1 - 2 / RATE) * step + 2 / RATE / 20, atol=1e-14)
     np.testing.assert_allclose(transition_kernel(20, 0.1, 1 / RATE, 0.5, RATE, "euler"), 1 / 20)  # it always jumps
-    with refused(
+    with assert_refused(
         ConfigError,
         (
             "diffusion=0.5, jump=501 make an Euler step unstable; on this grid at 500 Hz diffusion is "
@@ -46,7 +46,7 @@ def test_euler_kernel_is_the_first_order_step_and_is_refused_where_unstable():
         "Lower them or take transition='exact'",
     ):
         transition_kernel(20, 0.1, 1 / RATE, 0.5, RATE + 1, "euler")
-    with refused(
+    with assert_refused(
         ConfigError,
         (
             "diffusion=3, jump=2 make an Euler step unstable; on this grid at 500 Hz diffusion is limited to "
@@ -279,14 +279,14 @@ def test_zero_and_negative_emg_is_raised_and_said_once():
 def test_a_constant_muscle_and_missing_values_are_refused_by_name():
     x = np.random.default_rng(20).exponential(1, (600, 2))
     x[:, 1] = 0.2
-    with refused(
+    with assert_refused(
         SignalError,
         "muscle 'muscle 1': the rectified EMG never changes (it is 0.2 throughout)",
         "Mark the muscle as unusable, or leave it out",
     ):
         BayesianFilter().fit(rectified_emg(x))
     x[:, 1] = np.nan
-    with refused(
+    with assert_refused(
         SignalError,
         "muscle 'muscle 1': all of 600 values are missing (NaN)",
         "Mark the muscle as unusable, or leave it out",
@@ -358,8 +358,10 @@ def test_settings_out_of_range_are_named_with_their_value(arguments, words):
 
 def test_estimating_before_the_choice_or_on_other_muscles_says_to_fit():
     emg = rectified_emg(np.random.default_rng(15).exponential(1, (600, 1)))
-    with refused(ConfigError, "diffusion and jump have not been chosen yet", "Call fit(emg) first, or give both"):
+    with assert_refused(
+        ConfigError, "diffusion and jump have not been chosen yet", "Call fit(emg) first, or give both"
+    ):
         BayesianFilter().estimate(emg)
     fitted = BayesianFilter(jump=1.0, grid=10).fit(emg)
-    with refused(SignalError, "BayesianFilter was fitted on muscle 0, not on another", "Call fit(emg) again"):
+    with assert_refused(SignalError, "BayesianFilter was fitted on muscle 0, not on another", "Call fit(emg) again"):
         fitted.estimate(emg.assign_coords(muscle=["another"]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from emg_examples import rectified_emg
-from messages import refused
+from messages import assert_refused
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import gamma
 
@@ -155,13 +155,13 @@ def test_classical_estimators_take_the_same_test_and_unusable_muscles_stay_nan()
 
 def test_too_few_blocks_and_settings_out_of_range_are_refused():
     emg = rectified_emg(np.random.default_rng(2).uniform(0.1, 1, (40, 1)))
-    with refused(
+    with assert_refused(
         SignalError,
         "40 bins are 8 blocks of 10 ms, too few for 5 folds",
         "Take a longer recording, shorter blocks or fewer folds",
     ):
         hidden_blocks(emg, block_ms=10)
-    with refused(ConfigError, "block_ms=0.1 is out of range", "Give a number between 2 and 10000 ms"):
+    with assert_refused(ConfigError, "block_ms=0.1 is out of range", "Give a number between 2 and 10000 ms"):
         hidden_blocks(emg, block_ms=0.1)
-    with refused(ConfigError, "folds=1 is out of range", "Give a number between 2 and 100"):
+    with assert_refused(ConfigError, "folds=1 is out of range", "Give a number between 2 and 100"):
         hidden_blocks(emg, block_ms=10, folds=1)

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from messages import refused
+from messages import assert_refused
 from scipy.signal import butter, filtfilt, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
@@ -125,7 +125,7 @@ def test_automatic_cutoff_comes_back_in_the_configuration_and_beats_a_poor_one()
 def test_the_usual_cutoff_stays_where_no_other_is_clearly_better():
     x, _ = noise_with_bandwidth(14.0)
     assert LowPass("auto").fit(rectified_emg(x)).cutoff_ == pytest.approx(20, abs=0.5)
-    with refused(
+    with assert_refused(
         SignalError,
         "1.4 s of EMG are 4 windows of 512 ms, too few to learn how activation and noise change",
         "Take 2.304 s or more without a gap, shorter windows (window_ms), or LowPass",
@@ -171,7 +171,7 @@ def test_unfit_signals_are_refused_with_the_muscle_named(change, words):
 
 def test_a_segment_shorter_than_the_padding_is_refused():
     emg = rectified_emg(np.random.default_rng(6).uniform(0.1, 2, (100, 1)))
-    with refused(
+    with assert_refused(
         SignalError,
         "a segment of 100 bins at 500 Hz is not longer than the padding of the low-pass at 2 Hz, 250 bins",
         "Raise the cutoff or leave out segments that short",
@@ -188,13 +188,13 @@ def test_a_segment_shorter_than_the_padding_is_refused():
     ],
 )
 def test_settings_out_of_range_are_named_with_their_value(arguments, problem, way_out):
-    with refused(ConfigError, problem, way_out):
+    with assert_refused(ConfigError, problem, way_out):
         LowPass(**arguments)
 
 
 def test_a_cutoff_above_nyquist_is_named():
     emg = rectified_emg(np.random.default_rng(7).uniform(0.1, 2, (500, 1)))
-    with refused(
+    with assert_refused(
         ConfigError,
         "cutoff=250 Hz is not below the Nyquist frequency, 250 Hz at 500 Hz",
         "Lower the cutoff or analyse at a higher rate",
@@ -204,7 +204,7 @@ def test_a_cutoff_above_nyquist_is_named():
 
 def test_estimating_before_the_automatic_choice_says_to_fit_first():
     emg = rectified_emg(np.random.default_rng(8).uniform(0.1, 2, (500, 1)))
-    with refused(ConfigError, "cutoff='auto' has not been chosen yet", "Call fit(emg) first"):
+    with assert_refused(ConfigError, "cutoff='auto' has not been chosen yet", "Call fit(emg) first"):
         LowPass("auto").estimate(emg)
 
 

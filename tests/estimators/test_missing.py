@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from messages import refused
+from messages import assert_refused
 from plain_hmm import plain_loop
 from scipy import stats
 
@@ -233,7 +233,7 @@ def test_what_is_not_rectified_emg_is_refused(emg, message):
 def test_a_refusal_names_the_file_that_the_emg_is_from():
     origin = json.dumps({"file": "session.nwb", "object_path": "acquisition/EMG"})
     emg = described(time=TIME[::-1]).assign_attrs(origin=origin)
-    with refused(
+    with assert_refused(
         SignalError,
         (
             "session.nwb, acquisition/EMG: the times of the EMG are not finite or do not ascend, first at "
@@ -242,14 +242,14 @@ def test_a_refusal_names_the_file_that_the_emg_is_from():
         "Sort it by time, and leave out bins without a time",
     ):
         LowPass(10.0).fit(emg)
-    with refused(
+    with assert_refused(
         ConfigError,
         "session.nwb: cutoff=300 Hz is not below the Nyquist frequency, 250 Hz at 500 Hz",
         "Lower the cutoff or analyse at a higher rate",
     ):
         LowPass(300.0).estimate(described().assign_attrs(origin=origin))
     emg = described(values=holed(example()[0], slice(None))).assign_attrs(origin=origin)
-    with refused(
+    with assert_refused(
         SignalError,
         "session.nwb, muscle 'muscle 1': all of 4000 values are missing (NaN)",
         "Mark the muscle as unusable, or leave it out",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import file_with_2d_series, raw_emg
-from messages import refused
+from messages import assert_refused
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
@@ -90,7 +90,7 @@ def test_option_of_what_the_estimator_cannot_do_is_refused(option, lacks):
     ],
 )
 def test_setting_that_cannot_be_is_named(given, problem, way_out):
-    with refused(ConfigError, f"autolfads: {problem}", way_out):
+    with assert_refused(ConfigError, f"autolfads: {problem}", way_out):
         made(RunOptions("autolfads"), autolfads=given)
 
 
@@ -106,7 +106,7 @@ def test_all_makes_the_estimators_that_a_comparison_needs():
 def test_a_key_or_a_name_is_taken_once():
     for taken in (registry.Entry("lowpass", "Other", "", ""), registry.Entry("all", "Other", "", "")):
         problem = f"estimator: the key {taken.key!r} or the name 'Other' is taken"
-        with refused(ConfigError, problem, "Give it others"):
+        with assert_refused(ConfigError, problem, "Give it others"):
             registry.register(taken)
 
 

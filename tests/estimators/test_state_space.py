@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from messages import refused
+from messages import assert_refused
 from scipy.optimize import minimize
 from scipy.stats import gamma, multivariate_normal
 
@@ -136,7 +136,7 @@ def test_smoother_of_a_recording_sets_itself_and_says_how():
     x = truth * random.gamma(1.5, 1 / 1.5, truth.shape)
     emg = rectified_emg(x)
     estimator = nal.StateSpaceSmoother()
-    with refused(ConfigError, "StateSpaceSmoother: nothing has been chosen yet", "Call fit(emg) first"):
+    with assert_refused(ConfigError, "StateSpaceSmoother: nothing has been chosen yet", "Call fit(emg) first"):
         estimator.estimate(emg)
     estimate = estimator.fit(emg).estimate(emg)
     for j in range(2):
@@ -147,7 +147,7 @@ def test_smoother_of_a_recording_sets_itself_and_says_how():
     hidden[1000:1010] = True
     changed = emg.copy(data=np.where(hidden[:, None], 50 * emg.values, emg.values))
     np.testing.assert_array_equal(estimator.predict_hidden(emg, hidden), estimator.predict_hidden(changed, hidden))
-    with refused(
+    with assert_refused(
         SignalError, "StateSpaceSmoother was fitted on muscle 0, muscle 1, not on other", "Call fit(emg) again"
     ):
         estimator.estimate(emg.assign_coords(muscle=["muscle 0", "other"]))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from messages import refused
+from messages import assert_refused
 from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.errors import ConfigError, SignalError
@@ -73,7 +73,7 @@ def test_unusable_muscles_come_back_as_nan_and_count_for_nothing():
     emg = rectified_emg(x, usable=np.array([True, False, True]))
     activation = LowPassSubspace(10.0, 2).estimate(emg)["activation"]
     assert np.isnan(activation.values[:, 1]).all()
-    with refused(
+    with assert_refused(
         SignalError, "components=3 of 2 usable muscles cannot be kept", "Take components of at most 2, or LowPass"
     ):
         LowPassSubspace(10.0, 3).fit(emg)
@@ -88,11 +88,11 @@ def test_unusable_muscles_come_back_as_nan_and_count_for_nothing():
     ],
 )
 def test_settings_out_of_range_are_named_with_their_value(arguments, problem, way_out):
-    with refused(ConfigError, problem, way_out):
+    with assert_refused(ConfigError, problem, way_out):
         LowPassSubspace(**arguments)
 
 
 def test_estimating_before_the_automatic_choice_says_to_fit_first():
     x, _ = synergies(1500, 3)
-    with refused(ConfigError, "cutoff or components='auto' has not been chosen yet", "Call fit(emg) first"):
+    with assert_refused(ConfigError, "cutoff or components='auto' has not been chosen yet", "Call fit(emg) first"):
         LowPassSubspace().estimate(rectified_emg(x))

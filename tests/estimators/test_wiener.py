@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from emg_examples import RATE, rectified_emg
-from messages import refused
+from messages import assert_refused
 from scipy import signal
 
 from nwb_autolfads.errors import ConfigError, SignalError
@@ -240,9 +240,9 @@ def test_what_is_too_short_or_too_slow_is_said_at_once(emg, message):
 
 def test_it_is_asked_only_about_muscles_that_it_was_fitted_to():
     x, _ = noisy_rhythms(4000)
-    with refused(ConfigError, "the smoother has not been fitted yet", "Call fit(emg) first"):
+    with assert_refused(ConfigError, "the smoother has not been fitted yet", "Call fit(emg) first"):
         WienerSmoother().estimate(rectified_emg(x))
-    with refused(
+    with assert_refused(
         SignalError,
         (
             "the smoother was fitted to muscle 0, muscle 1, muscle 2, muscle 3 at 500 Hz, this EMG is of "
@@ -263,5 +263,5 @@ def test_it_is_asked_only_about_muscles_that_it_was_fitted_to():
     ],
 )
 def test_settings_out_of_range_are_refused(wrong, problem, way_out):
-    with refused(ConfigError, problem, way_out):
+    with assert_refused(ConfigError, problem, way_out):
         WienerSmoother(**wrong)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from builders import emg_series, new_nwbfile, raw_emg, save
-from messages import refused
+from messages import assert_refused
 from pynwb import TimeSeries
 
 import nwb_autolfads as nal
@@ -93,26 +93,26 @@ def test_the_stretch_around_events_is_the_one_asked_for(result):
 
 
 def test_each_call_says_what_it_cannot_do(result):
-    with refused(
+    with assert_refused(
         SignalError,
         "spikes: no spike lies in the time of the activation, 0.0 to 14.0 s",
         "Check that spikes and EMG are on one clock",
     ):
         nal.compare_with_cortex(result)
-    with refused(
+    with assert_refused(
         SignalError,
         "no behaviour can be predicted (later: known in 0 % of the time of the estimates; d later/dt: known "
         "in 0 % of the time of the estimates; d2 later/dt2: known in 0 % of the time of the estimates)",
         "Choose another series with --behavior PATH",
     ):
         nal.compare_with_behavior(result, series=["*/later"], n_folds=4)
-    with refused(
+    with assert_refused(
         SourceError,
         f"{result}, processing/behavior/once: has 1 sample(s): too few for a rate",
         "Resample the series to one rate, or correct its timestamps",
     ):
         nal.compare_with_behavior(result, series=["*/once"], n_folds=4)
-    with refused(
+    with assert_refused(
         SignalError,
         "force: no force can be used (ground_force: does not vary; d ground_force/dt: does not vary)",
         "Give a shorter window, or another series",

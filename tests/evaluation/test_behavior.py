@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import new_nwbfile, save
-from messages import refused
+from messages import assert_refused
 from pynwb import TimeSeries
 from pynwb.behavior import BehavioralTimeSeries
 from pynwb.epoch import TimeIntervals
@@ -138,12 +138,12 @@ def test_constant_and_unknown_columns_are_left_out_with_the_reason(movement):
     found = score_against_behavior(estimates, [knee, constant], derivatives=(0,), **QUICK)
     assert json.loads(found.attrs["excluded_targets"]) == {"hip": "does not vary"}
     assert found["target"].values.tolist() == ["knee"]
-    with refused(
+    with assert_refused(
         SignalError, "no behaviour can be predicted (hip: does not vary)", "Choose another series with --behavior PATH"
     ):
         score_against_behavior(estimates, [constant], derivatives=(0,), **QUICK)
     late = knee.assign_coords(time=knee["time"] + 500.0)
-    with refused(
+    with assert_refused(
         SignalError,
         "no behaviour can be predicted (knee: known in 0 % of the time of the estimates)",
         "Choose another series with --behavior PATH",
@@ -171,7 +171,7 @@ def test_columns_of_the_same_name_are_told_apart_by_their_series(movement):
 
 def test_a_derivative_that_the_polynomial_has_not_is_refused(movement):
     estimates, knee = movement
-    with refused(ConfigError, "derivatives: derivatives [5]", "Give orders from 0 to 4"):
+    with assert_refused(ConfigError, "derivatives: derivatives [5]", "Give orders from 0 to 4"):
         score_against_behavior(estimates, [knee], derivatives=(5,))
 
 
@@ -235,33 +235,33 @@ def test_phases_come_from_names_or_times_or_the_intervals_themselves(session_fil
 
 
 def test_what_is_not_there_is_named_with_what_is(session_file, tmp_path):
-    with refused(
+    with assert_refused(
         SourceError,
         f"{session_file}, trials:start: the table has no such column",
         "Give TABLE:COLUMN; its columns are start_time, stop_time, kind",
     ):
         read_events(session_file, "trials:start")
-    with refused(
+    with assert_refused(
         SourceError,
         f"{session_file}, reaches: there is no such table of intervals",
         "Give TABLE:COLUMN; there are trials:start_time, trials:stop_time, trials:kind, steps:start_time, "
         "steps:stop_time, steps:foot_off_time",
     ):
         read_phases(session_file, "reaches:kind")
-    with refused(
+    with assert_refused(
         SourceError,
         f"{session_file}, trials:kind: holds no times",
         "Give TABLE:COLUMN; its columns are start_time, stop_time, kind",
     ):
         read_events(session_file, "trials:kind")
-    with refused(
+    with assert_refused(
         SourceError,
         f"{session_file}, processing/behavior/elbow: there is no such series of numbers",
         "See `nwb-autolfads inspect FILE` for what is there",
     ):
         read_behavior(session_file, ["processing/behavior/elbow"])
     bare = save(new_nwbfile(), tmp_path / "bare.nwb")
-    with refused(
+    with assert_refused(
         SourceError,
         f"{bare}, processing/behavior: holds no behavioural series",
         "Name one with --behavior PATH; nwb-autolfads inspect FILE lists what is there",

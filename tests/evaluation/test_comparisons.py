@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import file_with_2d_series, new_nwbfile, raw_emg, save
-from messages import refused
+from messages import assert_refused
 from pynwb import TimeSeries
 
 import nwb_autolfads as nal
@@ -103,7 +103,7 @@ def test_coherence_with_the_force_of_the_file_and_with_a_series_that_was_named(r
     slow = nal.read_activation(result, "Slow")
     given = nal.force_coherence(slow, read_behavior(result, ["*/ground_force"]))
     np.testing.assert_allclose(given["coherence"].values[0], found["coherence"].sel(estimator="Slow").values)
-    with refused(
+    with assert_refused(
         SourceError, "force: estimates alone do not say what to compare them with", "Give force too, or a file"
     ):
         nal.force_coherence(slow)
@@ -111,7 +111,7 @@ def test_coherence_with_the_force_of_the_file_and_with_a_series_that_was_named(r
 
 def test_estimates_in_memory_need_what_they_are_compared_with(result):
     estimate = nal.read_activation(result, "LowPass")
-    with refused(
+    with assert_refused(
         SourceError, "spikes: estimates alone do not say what to compare them with", "Give spikes too, or a file"
     ):
         nal.compare_with_cortex(estimate)
@@ -206,7 +206,9 @@ def test_a_file_without_units_or_behaviour_says_so_and_still_gives_the_response(
     assert "holds no behavioural series" in printed["missing"]["behavior"]
     assert "holds no series that is a force by its name or unit" in printed["missing"]["force"]
     assert printed["response"]["scores"]
-    with refused(SourceError, f"{bare}: holds no spike times of sorted units", "Choose a file with a units table"):
+    with assert_refused(
+        SourceError, f"{bare}: holds no spike times of sorted units", "Choose a file with a units table"
+    ):
         nal.compare_with_cortex(bare)
     copy = Path(shutil.copy(bare, tmp_path / "copy.nwb"))
     code, out, err = run(capsys, "compare", copy, "--write")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.evaluation.decoding.binning import bin_activation, estimator_window
@@ -136,7 +136,7 @@ def test_spike_counts_in_bins_give_what_spike_times_give(session):
     assert np.corrcoef(from_times.rates.ravel(), from_counts.rates.ravel())[0, 1] > 0.99
     coarse = {"time": np.arange(800) * 0.05, "unit": [0, 1]}
     wide = xr.DataArray(np.ones((800, 2)), dims=("time", "unit"), coords=coarse)
-    with refused(
+    with assert_refused(
         SignalError,
         "spikes: spikes are counted in bins of 50 ms, activation in 10 ms",
         "Give --bin-width 0.05 (in Python: bin_width=0.05), or spike times",
@@ -169,7 +169,7 @@ def test_smoothing_of_spikes_does_not_reach_across_a_gap():
 
 
 def test_estimates_shorter_than_a_bin_are_refused():
-    with refused(
+    with assert_refused(
         SignalError,
         "no segment of a is as long as a bin of 10 ms",
         "Compare a longer recording, or give shorter bins (--bin-width; in Python: bin_width)",
@@ -191,7 +191,7 @@ def test_the_guard_covers_the_longest_window_of_the_estimators(session):
     assert estimator_window({"a": lfads, "b": slow}) == 1.0
     estimates, spikes = session
     for guard in (0.2, 0.6):  # the second is longer than the window, and still leaks by the lags
-        with refused(
+        with assert_refused(
             ConfigError,
             f"guard: a guard of {guard:g} s is shorter than the 0.5 s window of the estimators and the 0.35 s "
             "that lags and smoothing reach",
@@ -203,7 +203,7 @@ def test_the_guard_covers_the_longest_window_of_the_estimators(session):
 def test_spikes_at_another_time_are_refused(session):
     estimates, _ = session
     late = spikes_ahead(*activation_of(), start=1000.0)
-    with refused(
+    with assert_refused(
         SignalError,
         "spikes: no spike lies in the time of the activation, 0.0 to 40.0 s",
         "Check that spikes and EMG are on one clock",
@@ -214,7 +214,7 @@ def test_spikes_at_another_time_are_refused(session):
 def test_estimates_of_different_times_are_refused(session):
     estimates, spikes = session
     shifted = estimates["good"].assign_coords(time=estimates["good"]["time"] + 1000.0)
-    with refused(
+    with assert_refused(
         SignalError, "good and late have no time in common", "Compare estimates of the same recording at the same rate"
     ):
         score_against_cortex({"good": estimates["good"], "late": shifted}, spikes)
@@ -228,7 +228,7 @@ def test_unusable_and_constant_muscles_are_left_out_with_the_reason(session):
     assert bins.left_out == {"TA": "unusable EMG: nothing was estimated", "SOL": "a does not vary"}
     assert bins.muscles == ("GM",)
     values[:, 2] = 0.0
-    with refused(
+    with assert_refused(
         SignalError,
         "no muscle can be compared (TA: unusable EMG: nothing was estimated; SOL: a does not vary; GM: a does"
         " not vary)",
@@ -247,7 +247,7 @@ def test_one_trial_leaves_the_single_trial_scores_open_and_says_so(session):
 def test_a_session_too_short_for_folds_is_refused(session):
     estimates, spikes = session
     short = {"good": estimates["good"].isel(time=slice(0, 1500))}
-    with refused(
+    with assert_refused(
         SignalError,
         "285 bins in common are too few: 10 folds with guards of 0.85 s leave 0 bins to train on",
         "Use a longer recording, or fewer folds",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from messages import refused
+from messages import assert_refused
 from sklearn.linear_model import Ridge
 
 from nwb_autolfads.errors import ConfigError, SignalError
@@ -182,11 +182,11 @@ def test_a_predictor_that_does_not_vary_predicts_nothing():
 
 def test_a_recording_too_short_for_its_folds_is_refused_with_the_numbers():
     x, y, time, segments = driven(n_time=200)
-    with refused(
+    with assert_refused(
         SignalError,
         "200 bins in common are too few: 10 folds with guards of 1 s leave 0 bins to train on",
         "Use a longer recording, or fewer folds",
     ):
         decode(x, y, time, segments, [0], n_folds=10, guard=1.0)
-    with refused(ConfigError, "2 folds with a guard of 0.1 s", "Give 3 or more folds, a guard >= 0"):
+    with assert_refused(ConfigError, "2 folds with a guard of 0.1 s", "Give 3 or more folds, a guard >= 0"):
         contiguous_folds(time, 2, 0.1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.evaluation.scores.events import Events, event_averages, single_trial_scores, without_average
@@ -36,7 +36,7 @@ def test_events_at_a_gap_or_at_the_ends_are_left_out():
     signals = xr.DataArray(values, dims=("time", "muscle"), coords={"time": time})
     events = Events("steps", np.arange(40) * 0.5 + 0.1 + np.where(np.arange(40) > 20, 5.0, 0.0), before=0.2, after=0.39)
     assert int(event_averages(signals, events)["n"]) == 38  # not the first, not the one across the gap
-    with refused(
+    with assert_refused(
         SignalError,
         "late: none of 1 events is recorded from 0.1 s before to 0.25 s on",
         "Choose other events, or a shorter window around them",

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from scipy import signal
 
 from nwb_autolfads.errors import ConfigError, SignalError
@@ -92,7 +92,7 @@ def test_force_with_gaps_of_nan_uses_what_is_known():
     np.testing.assert_allclose(found["coherence"], 1.0)
     assert known["n_windows"] - 4 <= found["n_windows"] < known["n_windows"]
     values[:] = np.nan
-    with refused(
+    with assert_refused(
         SignalError,
         "force: no force can be used (F: known in 0 windows of 1 s; d F/dt: known in 0 windows of 1 s)",
         "Give a shorter window, or another series",
@@ -153,13 +153,13 @@ def test_a_constant_force_is_left_out_with_its_reason_and_a_window_must_hold_som
     found = coherence_with_force(activation, [force], derivatives=(0,))
     assert found["target"].values.tolist() == ["x"]
     assert json.loads(found.attrs["excluded_targets"]) == {"z": "does not vary"}
-    with refused(
+    with assert_refused(
         SignalError, "force: no force can be used (z: does not vary)", "Give a shorter window, or another series"
     ):
         coherence_with_force(activation, [force.sel(column=["z"])], derivatives=(0,))
-    with refused(ConfigError, "window: a window of 0.01 s is 5 samples", "Give a longer one"):
+    with assert_refused(ConfigError, "window: a window of 0.01 s is 5 samples", "Give a longer one"):
         coherence_with_force(activation, [force], window=0.01)
-    with refused(ConfigError, "derivatives: derivatives [5]", "Give orders from 0 to 4"):
+    with assert_refused(ConfigError, "derivatives: derivatives [5]", "Give orders from 0 to 4"):
         coherence_with_force(activation, [force], derivatives=(5,))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import file_with_2d_series, raw_emg
-from messages import refused
+from messages import assert_refused
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
@@ -96,7 +96,7 @@ def test_what_a_score_lacks_is_said_unless_its_source_was_named(result, monkeypa
     named = dataclasses.replace(TOY, compare=fail, asked_by="counts")
     monkeypatch.setattr(registry, "SCORES", (named,))
     assert compare_file(result).missing == {"steady": "no counts here"}
-    with refused(SignalError, "no counts here", "Give others"):
+    with assert_refused(SignalError, "no counts here", "Give others"):
         compare_file(result, counts="processing/ecephys/counts")
 
 
@@ -117,7 +117,7 @@ def test_what_the_command_does_not_ask_for_is_scored_as_in_python(score):
 def test_netcdf_that_exists_is_replaced_only_where_that_was_asked_for(tmp_path):
     first, second = (xr.Dataset({"r2": ("muscle", [value])}) for value in (0.5, 0.7))
     (file,) = write_netcdf({"cortex": first}, tmp_path)
-    with refused(
+    with assert_refused(
         OutputError, "cortex.nc: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
     ):
         write_netcdf({"cortex": second}, tmp_path)

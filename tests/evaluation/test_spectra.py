@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from scipy import signal
 
 from nwb_autolfads.errors import SignalError
@@ -88,7 +88,7 @@ def test_short_intervals_get_one_window_around_their_middle():
     assert np.isnan(once["coherence"].sel(phase="rare")).all()  # of one window it is 1 whatever the signals
     assert np.isfinite(once["coherence"].sel(phase="strike")).all()
     assert "one window of 0.2 s is recorded in phase rare: coherence needs two" in json.loads(once.attrs["notes"])
-    with refused(
+    with assert_refused(
         SignalError,
         "no window of 0.2 s is recorded in the 1 intervals of phase strike",
         "Give a shorter window, or other phases",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.evaluation.truth import score_against_truth
@@ -98,11 +98,13 @@ def test_constant_estimate_has_no_score():
 
 def test_muscle_without_truth_is_named():
     truth = truth_array(smooth_noise(8))
-    with refused(SignalError, "a: no true activation of X9", "Score an estimate against the session it was made from"):
+    with assert_refused(
+        SignalError, "a: no true activation of X9", "Score an estimate against the session it was made from"
+    ):
         score_against_truth({"a": estimate_of(truth.assign_coords(muscle=["M0", "M1", "X9"]))}, truth)
 
 
 def test_negative_lag_range_is_refused():
     truth = truth_array(smooth_noise(9))
-    with refused(SignalError, "the largest lag is -0.1 s", "Give 0 or a positive number of seconds"):
+    with assert_refused(SignalError, "the largest lag is -0.1 s", "Give 0 or a positive number of seconds"):
         score_against_truth({"a": estimate_of(truth)}, truth, max_lag=-0.1)

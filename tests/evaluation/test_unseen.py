@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from scipy.ndimage import gaussian_filter1d
 
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.estimators.base import estimate_dataset, with_config
 from nwb_autolfads.estimators.observed import observe
 from nwb_autolfads.evaluation.scores.unseen import (
     SCORE,
-    _covariance_with_noise,
     against,
+    covariance_with_noise,
     score_on_unseen,
     trained_there,
 )
@@ -99,13 +99,13 @@ def test_two_that_are_alike_are_not_told_apart():
     assert np.isfinite(error)
 
 
-def test_the_covariance_with_noise_is_that_with_the_noise_that_was_put_in():
+def test_thecovariance_with_noise_is_that_with_the_noise_that_was_put_in():
     truth, emg = truth_and_emg(seconds=160)
     x = emg.values - emg.values.mean(axis=0)
     f = np.stack([gaussian_filter1d(x, width, axis=0) for width in (2, 6)])
     noise = emg.values - 1e-3 - truth
     expected = np.array([[np.mean(each[:, k] * noise[:, k]) for k in range(3)] for each in f])
-    found, variance = _covariance_with_noise(f, x, observe(emg))
+    found, variance = covariance_with_noise(f, x, observe(emg))
     np.testing.assert_allclose(found, expected, rtol=0.25)
     np.testing.assert_allclose(variance, noise.var(axis=0), rtol=0.25)
 
@@ -133,8 +133,18 @@ def test_too_few_blocks_are_refused():
     _, emg = truth_and_emg()
     model = with_config(smoothed(emg, 15, "AutoLFADS"), **{HELD_OUT: [[4.5, 5.5], [14.5, 15.5]]})
     problem = "the estimates share 2 blocks that no model was trained on, too few to compare them"
-    with refused(SignalError, problem, "Take a longer recording"):
+    with assert_refused(SignalError, problem, "Take a longer recording"):
         score_on_unseen({"model": model, "filter": smoothed(emg, 3)}, emg)
+
+
+@pytest.mark.parametrize("said", ["soon", [[1]], [[5.0, 4.0]], [[1.0, 2.0], [1.5, 3.0]], [[0, None]], {"a": 1}])
+def test_what_a_file_names_for_blocks_must_be_blocks(said):
+    _, emg = truth_and_emg()
+    model = with_config(smoothed(emg, 15, "AutoLFADS"), **{HELD_OUT: said})
+    with pytest.raises(SourceError) as error:
+        score_on_unseen({"model": model, "filter": smoothed(emg, 3)}, emg)
+    assert str(error.value).startswith("model: its configuration names no blocks that ascend in unseen_s: ")
+    assert error.value.way_out == "Make the estimate again with `nwb-autolfads run`"
 
 
 def test_what_is_missing_counts_for_nothing():

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files import atomic, places
@@ -109,7 +109,7 @@ def test_a_pipe_a_folder_and_a_device_are_no_outputs(tmp_path):
 
 
 def test_an_existing_file_is_replaced_only_when_asked_for_and_never_when_protected(source):
-    with refused(
+    with assert_refused(
         OutputError, "session.nwb: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
     ):
         check_outputs([Output(source)])
@@ -150,7 +150,7 @@ def test_a_file_that_appears_while_a_new_one_is_written_stays(tmp_path, monkeypa
             partial.write_text("new")
             file.write_text("somebody else's")
 
-    with refused(
+    with assert_refused(
         OutputError, "result: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
     ):
         write_slowly()
@@ -168,7 +168,7 @@ def test_one_that_appears_at_the_very_last_moment_stays_too(tmp_path, monkeypatc
             file.write_text("somebody else's")
 
     monkeypatch.setattr(atomic, "_flush_to_disk", appears)
-    with refused(
+    with assert_refused(
         OutputError, "result: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
     ):
         atomic.write_text(file, "new", may_exist=False)

@@ -4,7 +4,7 @@ import os
 import socket
 
 import pytest
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads import AutoLFADS, open_emg, read_activation
 from nwb_autolfads.errors import ConfigError, MissingFileError, SourceError
@@ -29,7 +29,7 @@ def test_a_pipe_is_refused_with_the_error_that_was_asked_for(tmp_path):
 def test_a_link_to_a_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
-    with refused(SourceError, "link: is a pipe, not a file", "Give the path of a regular file"):
+    with assert_refused(SourceError, "link: is a pipe, not a file", "Give the path of a regular file"):
         require_regular_file(tmp_path / "link")
 
 
@@ -37,9 +37,9 @@ def test_a_socket_and_a_folder_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the path of a socket may be no longer than a hundred bytes
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket")
-        with refused(SourceError, "socket: is a socket, not a file", "Give the path of a regular file"):
+        with assert_refused(SourceError, "socket: is a socket, not a file", "Give the path of a regular file"):
             require_regular_file("socket")
-    with refused(SourceError, f"{tmp_path}: is a folder, not a file", "Give the path of a regular file"):
+    with assert_refused(SourceError, f"{tmp_path}: is a folder, not a file", "Give the path of a regular file"):
         require_regular_file(tmp_path)
 
 
@@ -52,7 +52,7 @@ def test_what_is_not_there_is_said(tmp_path, name):
 
 def test_a_link_that_leads_nowhere_is_named_as_such(tmp_path):
     (tmp_path / "link").symlink_to("missing")
-    with refused(SourceError, "link: is a link that leads nowhere", "Check the path"):
+    with assert_refused(SourceError, "link: is a link that leads nowhere", "Check the path"):
         require_regular_file(tmp_path / "link")
 
 

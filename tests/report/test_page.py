@@ -209,7 +209,7 @@ def test_activation_is_drawn_in_the_units_of_the_recording_and_broken_at_gaps():
     drawn = line.get_ydata()
     gap = int(np.flatnonzero(np.diff(emg["segment"].values))[0]) + 1
     assert np.flatnonzero(np.isnan(drawn)).tolist() == [gap]
-    np.testing.assert_allclose(np.delete(drawn, gap), np.delete(emg.values[:, 0], gap) * 20, rtol=1e-5)
+    np.testing.assert_allclose(np.delete(drawn, gap), emg.values[:, 0] * 20, rtol=1e-5)
 
 
 def test_truth_is_brought_to_the_scale_of_the_estimate():
@@ -220,7 +220,7 @@ def test_truth_is_brought_to_the_scale_of_the_estimate():
     a, b = np.polyfit(truth.values[:, 0], emg.values[:, 0], 1)
     expected = (a * truth.values[:, 0] + b) * 20
     shown = np.isfinite(line.get_ydata())
-    np.testing.assert_allclose(line.get_ydata()[shown], expected[shown], rtol=1e-4)
+    np.testing.assert_allclose(line.get_ydata()[shown], expected, rtol=1e-4)
 
 
 def test_search_figure_has_a_line_per_member_and_marks_the_best():
@@ -272,4 +272,5 @@ def test_of_many_factors_the_four_that_vary_most_are_drawn_in_their_order():
     estimate = made_up_estimate(emg).assign(factors=(("time", "factor"), values))
     axes = plot_latents(estimate, "factors").axes
     assert [axis.get_ylabel() for axis in axes] == ["2", "4", "6", "5"]
-    np.testing.assert_array_equal(axes[0].get_lines()[0].get_ydata(), values[:, 1])
+    drawn = axes[0].get_lines()[0].get_ydata()
+    np.testing.assert_array_equal(drawn[np.isfinite(drawn)], values[:, 1])

@@ -246,7 +246,7 @@ def test_a_likelihood_that_is_not_known_says_why():
 
 def test_filters_alone_are_not_judged():
     emg, _ = made_up_emg()
-    found = judge({"LowPass": made_up_estimate(emg, history=False)}, emg=emg)
+    found = judge({"LowPass": made_up_estimate(emg, "LowPass", history=False)}, emg=emg)
     assert found.subject == ""
     assert "no fit to distrust" in found.headline
 

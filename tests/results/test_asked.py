@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.config import RunOptions, RunSettings, Source
 from nwb_autolfads.errors import SourceError
@@ -90,7 +90,7 @@ def test_emg_copied_from_another_format_has_its_names_and_unit_with_it():
     ],
 )
 def test_what_cannot_be_understood_is_refused_with_the_recording(options):
-    with refused(
+    with assert_refused(
         SourceError,
         "walk.nwb, options: what was asked for cannot be understood",
         "Make the estimate again with `nwb-autolfads run`",

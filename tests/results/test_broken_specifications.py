@@ -1,7 +1,7 @@
 """A file whose cached specifications are broken: named where its result is validated, and left as it was."""
 
 import h5py
-from messages import refused
+from messages import assert_refused
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import SourceError
@@ -15,7 +15,7 @@ def test_broken_specifications_are_named_and_nothing_is_written(validating, tmp_
         del cached["namespace"]
         cached["namespace"] = "{"
     before = session.read_bytes()
-    with refused(
+    with assert_refused(
         SourceError,
         (
             "session.nwb, specifications: what the file says of its own types cannot be read "

@@ -8,7 +8,7 @@ import numpy as np
 import pynwb
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from nwb_examples import make_emg, make_estimate, tree, write_session
 from pynwb import NWBHDF5IO
 
@@ -102,19 +102,19 @@ def test_nothing_else_changes_and_replacing_does_not_let_the_file_grow(result):
 
 def test_names_that_are_taken_and_scores_without_a_place_are_refused(result):
     write_comparison(scores(), result)
-    with refused(
+    with assert_refused(
         OutputError,
         "session_activation.nwb, processing/behavior/comparison: the name is in the file already",
         "Choose another name, or overwrite.",
     ):
         write_comparison(scores(), result)
-    with refused(
+    with assert_refused(
         OutputError,
         "session_activation.nwb, processing/behavior/AutoLFADS: the name is taken by a ActivationEstimate",
         "Choose another name.",
     ):
         write_comparison(scores(), result, name="AutoLFADS", overwrite=True)
-    with refused(
+    with assert_refused(
         OutputError,
         "comparison: score 'r2' has dimensions ('estimator', 'unit'), for which there is no place in the table",
         (
@@ -124,7 +124,7 @@ def test_names_that_are_taken_and_scores_without_a_place_are_refused(result):
     ):
         write_comparison(xr.Dataset({"r2": (("estimator", "unit"), np.ones((1, 1)))}), result, name="other")
     named = xr.Dataset({"r2": (("estimator", "unit"), np.ones((1, 1)))}, {"estimator": ["LowPass"], "unit": ["u0"]})
-    with refused(
+    with assert_refused(
         OutputError,
         "comparison: score 'r2' has dimensions ('estimator', 'unit'), for which there is no place in the table",
         (
@@ -133,7 +133,7 @@ def test_names_that_are_taken_and_scores_without_a_place_are_refused(result):
         ),
     ):
         write_comparison(named, result, name="other")
-    with refused(
+    with assert_refused(
         OutputError,
         "comparison: score 'r2' has dimensions ('estimator', 'muscle'), for which there is no place in the table",
         (
@@ -142,9 +142,9 @@ def test_names_that_are_taken_and_scores_without_a_place_are_refused(result):
         ),
     ):
         write_comparison(scores()[["r2"]].isel(fold=0).drop_vars("muscle"), result, name="other")
-    with refused(OutputError, "comparison: the comparison has no score", "Compare at least one estimate."):
+    with assert_refused(OutputError, "comparison: the comparison has no score", "Compare at least one estimate."):
         write_comparison(xr.Dataset(), result, name="other")
-    with refused(
+    with assert_refused(
         SourceError,
         "session_activation.nwb, processing/behavior: no comparison is called 'other'",
         "In the file there are comparison.",
@@ -158,7 +158,7 @@ def test_several_are_written_together_or_not_at_all(result):
     for name in both:
         xr.testing.assert_identical(read_comparison(result, name), scores())
     before = result.read_bytes()
-    with refused(
+    with assert_refused(
         OutputError,
         "session_activation.nwb, processing/behavior/force: the name is in the file already",
         "Choose another name, or overwrite.",

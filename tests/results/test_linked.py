@@ -10,7 +10,7 @@ import numpy as np
 import pynwb
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from nwb_examples import IDENTIFIER, make_emg, make_estimate, write_session
 from nwbinspector import inspect_nwbfile
 from pynwb import NWBHDF5IO
@@ -96,7 +96,7 @@ def test_further_estimates_of_the_same_source_can_join_it(linked, tmp_path):
     problem = (
         f"linked.nwb: the estimate was made from another file (identifier 'another', this file has '{identifier}')"
     )
-    with refused(OutputError, problem, "Give the file that the EMG was read from."):
+    with assert_refused(OutputError, problem, "Give the file that the EMG was read from."):
         write_activation(make_estimate(make_emg(identifier="another"), estimator="Other"), path, in_place=True)
 
 
@@ -110,7 +110,7 @@ def test_a_source_that_is_read_only_is_enough(session, estimate, monkeypatch):
 
 
 def test_naming_the_source_and_writing_into_it_exclude_each_other(session, estimate):
-    with refused(
+    with assert_refused(
         OutputError,
         "session.nwb: a file that names its source was asked for together with in_place",
         "Give one of the two.",
@@ -136,7 +136,7 @@ def test_a_source_that_changed_since_its_emg_was_read_is_refused(session, estima
     seen = FileState.of(session)
     with h5py.File(session, "r+") as file:
         file.attrs["corrected"] = 1
-    with refused(
+    with assert_refused(
         OutputError,
         "session.nwb: the file was changed by another program after the EMG was read",
         "Start again from the file as it is now.",
@@ -151,7 +151,7 @@ def test_a_source_that_was_replaced_by_another_of_the_same_size_and_time_is_refu
     other = Path(shutil.copy(session, tmp_path / "other.nwb"))
     os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     os.replace(other, session)
-    with refused(
+    with assert_refused(
         OutputError,
         "session.nwb: the file was changed by another program after the EMG was read",
         "Start again from the file as it is now.",

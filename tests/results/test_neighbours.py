@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from messages import refused
+from messages import assert_refused
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError
@@ -59,7 +59,7 @@ def test_all_beside_a_recording_of_another_format_counts_but_results_and_models(
     found = files_behind(tmp_path / "session.vhdr")
     assert found[0] == tmp_path / "session.vhdr"
     assert {each.name for each in found} == {"session.vhdr", "session.eeg", "markers.vmrk"}
-    with refused(OutputError, "session.eeg: is read by this command", "Choose another name"):
+    with assert_refused(OutputError, "session.eeg: is read by this command", "Choose another name"):
         check_outputs([Output(tmp_path / "session.eeg", overwrite=True)], found)
 
 
@@ -139,7 +139,7 @@ def test_results_are_not_written_into_a_module_that_lies_in_another_file(session
             del file["processing/behavior"]
         file["processing/behavior"] = h5py.ExternalLink("module.h5", "behavior")
     before = states(session, session.with_name("module.h5"))
-    with refused(
+    with assert_refused(
         OutputError,
         "session.nwb, processing/behavior: lies in another file",
         "Write a small file beside it that names it instead: --link (in Python: link=True)",

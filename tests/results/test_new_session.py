@@ -10,7 +10,7 @@ import pynwb
 import pytest
 import quantities as pq
 from builders import emg_series, file_with_2d_series, file_with_container, raw_emg
-from messages import refused
+from messages import assert_refused
 from nwbinspector import Importance, inspect_nwbfile
 from pynwb import TimeSeries
 from range_server import serve
@@ -99,7 +99,7 @@ def test_all_that_is_missing_is_named_at_once(tmp_path):
     for missing in ("when the session started", "the subject's id", "its species"):
         assert missing in said
     assert "Give --session-start, --subject, --species and --muscles" in said
-    with refused(
+    with assert_refused(
         OutputError, "a.nwb: the session start 2024-01-01T00:00:00 has no time zone", "Add it, such as +02:00 or Z"
     ):
         write_session(open_emg(recorded()), tmp_path / "a.nwb", start=datetime(2024, 1, 1), subject=SUBJECT)

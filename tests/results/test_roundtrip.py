@@ -11,7 +11,7 @@ import numpy as np
 import pynwb
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from nwb_examples import IDENTIFIER, make_emg, make_estimate, write_session
 from nwbinspector import inspect_nwbfile
 from pynwb import NWBHDF5IO
@@ -146,7 +146,7 @@ def test_weights_come_back_byte_for_byte(result):
 
 def test_weights_of_a_hostile_size_are_refused_before_they_are_read(result, monkeypatch):
     monkeypatch.setattr(read, "MAX_WEIGHTS_BYTES", 99_999)
-    with refused(
+    with assert_refused(
         SourceError,
         "result.nwb, AutoLFADS: the weights are 100000 values of type uint8",
         "At most 99999 bytes (uint8) are read; do not trust this file.",
@@ -156,7 +156,7 @@ def test_weights_of_a_hostile_size_are_refused_before_they_are_read(result, monk
 
 def test_missing_weights_are_named(session):
     path = write_activation(make_estimate(make_emg(), everything=False), session)
-    with refused(
+    with assert_refused(
         SourceError,
         "session_activation.nwb, AutoLFADS: the estimate was written without the weights of its model",
         "Write it with weights, or use the file of the model.",
@@ -192,19 +192,19 @@ def test_which_estimate_is_meant_must_be_clear(session):
     emg = make_emg()
     path = write_activation(make_estimate(emg, everything=False), session, name="first")
     write_activation(make_estimate(emg, everything=False), path, in_place=True, name="second")
-    with refused(
+    with assert_refused(
         SourceError,
         "session_activation.nwb, processing/behavior: which estimate is meant is not clear",
         "Give a name: there are first, second.",
     ):
         read_activation(path)
-    with refused(
+    with assert_refused(
         SourceError,
         "session_activation.nwb, processing/behavior: no estimate is called 'third'",
         "In the file there are first, second.",
     ):
         read_activation(path, "third")
-    with refused(
+    with assert_refused(
         SourceError,
         "session.nwb, processing/behavior: no estimate of muscle activation is in the file",
         "Write one first.",
@@ -214,9 +214,9 @@ def test_which_estimate_is_meant_must_be_clear(session):
 
 def test_a_file_that_is_not_nwb_is_named(tmp_path):
     (tmp_path / "notes.nwb").write_text("no HDF5")
-    with refused(SourceError, "notes.nwb: is not an NWB file (no HDF5 in it)", "Give the path of an NWB file"):
+    with assert_refused(SourceError, "notes.nwb: is not an NWB file (no HDF5 in it)", "Give the path of an NWB file"):
         list_estimates(tmp_path / "notes.nwb")
-    with refused(SourceError, "absent.nwb: there is no such file", "Check the path"):
+    with assert_refused(SourceError, "absent.nwb: there is no such file", "Check the path"):
         list_estimates(tmp_path / "absent.nwb")
 
 
@@ -227,13 +227,13 @@ def test_the_identifier_stays_so_that_a_result_file_can_be_the_next_source(resul
 
 def test_a_dataset_the_file_has_no_place_for_is_refused(session):
     estimate = make_estimate(make_emg())
-    with refused(
+    with assert_refused(
         OutputError,
         "estimate: variable 'other' has dimensions ('time',), for which there is no place in the file",
         "It must have ('muscle',).",
     ):
         write_activation(estimate.assign(other=("time", estimate["time"].values)), session)
-    with refused(
+    with assert_refused(
         OutputError, "estimate: the estimate has no 'activation'", "Write what an estimator of this package returned."
     ):
         write_activation(estimate.drop_vars("activation"), session)

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from messages import refused
+from messages import assert_refused
 from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.errors import OutputError, SourceError
@@ -41,7 +41,7 @@ def replace_data(result, place, **how):
 
 def test_values_that_are_claimed_but_not_stored_are_refused_before_memory_is_taken(result):
     replace_data(result, f"{ESTIMATE}/activation/data", shape=(10**9, 3), dtype="f4", chunks=(10**6, 3))
-    with refused(
+    with assert_refused(
         SourceError,
         (
             "session_activation.nwb, data: 12000 MB are claimed, of which 0.000 MB are stored; such files "
@@ -54,7 +54,7 @@ def test_values_that_are_claimed_but_not_stored_are_refused_before_memory_is_tak
 
 def test_weights_that_are_claimed_but_not_stored_are_refused(result, monkeypatch):
     replace_data(result, f"{ESTIMATE}/weights", shape=(10**9,), dtype="u1", chunks=(10**6,))
-    with refused(
+    with assert_refused(
         SourceError,
         (
             "session_activation.nwb, weights: 1000 MB are claimed, of which 0.000 MB are stored; such files "
@@ -69,14 +69,14 @@ def test_weights_of_another_type_or_size_are_refused(result, monkeypatch):
     monkeypatch.setattr(read, "MAX_WEIGHTS_BYTES", 7)
     assert read_weights(result) == b"weights"
     monkeypatch.setattr(read, "MAX_WEIGHTS_BYTES", 6)
-    with refused(
+    with assert_refused(
         SourceError,
         "session_activation.nwb, AutoLFADS: the weights are 7 values of type uint8",
         "At most 6 bytes (uint8) are read; do not trust this file.",
     ):
         read_weights(result)
     replace_data(result, f"{ESTIMATE}/weights", data=np.zeros(2))
-    with refused(
+    with assert_refused(
         SourceError,
         "session_activation.nwb, AutoLFADS: the weights are 2 values of type float64",
         "At most 6 bytes (uint8) are read; do not trust this file.",
@@ -88,7 +88,7 @@ def test_values_in_any_other_file_of_the_machine_are_refused(result, tmp_path):
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(range(200)))
     replace_data(result, f"{ESTIMATE}/weights", shape=(200,), dtype="u1", external=[(str(secret), 0, 200)])
-    with refused(
+    with assert_refused(
         SourceError,
         "session_activation.nwb, weights: the values are in another file; such files are not made by this package",
         "Do not trust this file.",
@@ -102,7 +102,7 @@ def test_a_link_to_another_hdf5_file_is_refused(result, tmp_path):
     with h5py.File(result, "r+") as file:
         del file[f"{ESTIMATE}/weights"]
         file[f"{ESTIMATE}/weights"] = h5py.ExternalLink(tmp_path / "secret.h5", "/values")
-    with refused(
+    with assert_refused(
         SourceError,
         (
             "session_activation.nwb, weights: the values are in another file ('secret.h5'); such files are "
@@ -120,7 +120,7 @@ def test_links_beside_an_estimate_may_lead_nowhere_but_not_to_a_pipe(result):
     assert list_estimates(result) == ["AutoLFADS"]
     with h5py.File(result, "r+") as file:
         file["scratch/blocks"] = h5py.ExternalLink("pipe.h5", "/values")
-    with refused(SourceError, f"{pipe}: is a pipe, not a file", "Give the path of a regular file"):
+    with assert_refused(SourceError, f"{pipe}: is a pipe, not a file", "Give the path of a regular file"):
         list_estimates(result)
 
 
@@ -130,7 +130,7 @@ def test_a_damaged_heap_is_refused_before_hdf5_goes_round_in_it(result):
     data[at + 16 : at + 32] = bytes(16)  # the first object takes no room
     result.write_bytes(data)
     problem = f"{result}: is HDF5, but damaged (the heap at byte {at})"
-    with refused(SourceError, problem, "Copy or download the file again"):
+    with assert_refused(SourceError, problem, "Copy or download the file again"):
         read_activation(result)
 
 
@@ -188,7 +188,7 @@ def test_a_table_of_muscles_that_is_too_short_is_an_error_and_not_a_crash(result
     with h5py.File(result, "r+") as file:
         data = file[f"{ESTIMATE}/activation/muscles"]
         data[...] = [0, 1, 4_000_000]
-    with refused(
+    with assert_refused(
         SourceError,
         (
             "session_activation.nwb, AutoLFADS: the estimate cannot be read (index 4000000 is out of bounds "

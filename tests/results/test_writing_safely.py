@@ -11,7 +11,7 @@ import h5py
 import pynwb
 import pytest
 import xarray as xr
-from messages import refused
+from messages import assert_refused
 from nwb_examples import (
     add_references,
     add_what_the_schema_does_not_know,
@@ -201,7 +201,7 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(session,
 def test_of_two_writers_at_once_one_gets_a_clear_error(session, estimate):
     with atomic.new_version(session) as partial:
         shutil.copyfile(session, partial)
-        with refused(
+        with assert_refused(
             OutputError,
             "session.nwb: another process is writing this file now",
             "Wait until it is done, then try again.",
@@ -222,7 +222,7 @@ def test_a_writer_elsewhere_is_named(session, estimate):
     command = [sys.executable, "-c", code, str(session)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "open\n"
-        with refused(
+        with assert_refused(
             OutputError,
             "session.nwb: the file is open for writing in another program",
             "Close it there, then try again.",
@@ -237,7 +237,7 @@ def test_a_source_that_changes_meanwhile_is_not_overwritten(session, estimate, m
             file.attrs["changed"] = 1
 
     monkeypatch.setattr(version, "require_valid", change)
-    with refused(
+    with assert_refused(
         OutputError,
         "session.nwb: the file was changed by another program while the result was written",
         "Start again from the file as it is now.",
@@ -279,7 +279,7 @@ def test_errors_that_the_source_had_already_do_not_stop_the_result(session, esti
 
 def test_an_existing_target_is_refused_unless_it_is_to_be_overwritten(session, estimate):
     target = write_activation(estimate, session)
-    with refused(
+    with assert_refused(
         OutputError,
         "session_activation.nwb: exists already",
         "Choose another name, or --overwrite it (in Python: overwrite=True)",
@@ -291,7 +291,7 @@ def test_an_existing_target_is_refused_unless_it_is_to_be_overwritten(session, e
 def test_an_estimate_of_the_same_name_is_refused_unless_it_is_to_be_overwritten(session, estimate):
     path = write_activation(estimate, session)
     before = digest(path)
-    with refused(
+    with assert_refused(
         OutputError,
         "session_activation.nwb, processing/behavior/AutoLFADS: the name is in the file already",
         "Choose another name, or overwrite.",
@@ -301,16 +301,16 @@ def test_an_estimate_of_the_same_name_is_refused_unless_it_is_to_be_overwritten(
 
 
 def test_what_is_not_an_estimate_is_never_overwritten(session, estimate):
-    with refused(
+    with assert_refused(
         OutputError, "session.nwb, processing/behavior/speed: the name is taken by a TimeSeries", "Choose another name."
     ):
         write_activation(estimate, session, name="speed", overwrite=True)
 
 
 def test_the_source_is_no_target_unless_in_place(session, estimate):
-    with refused(OutputError, "session.nwb: is read by this command", "Choose another name"):
+    with assert_refused(OutputError, "session.nwb: is read by this command", "Choose another name"):
         write_activation(estimate, session, session, overwrite=True)
-    with refused(
+    with assert_refused(
         OutputError, "session.nwb: a target (other.nwb) was given together with in_place", "Give one of the two."
     ):
         write_activation(estimate, session, session.with_name("other.nwb"), in_place=True)
@@ -318,7 +318,7 @@ def test_the_source_is_no_target_unless_in_place(session, estimate):
 
 def test_an_estimate_of_another_file_is_refused(session):
     estimate = make_estimate(make_emg(identifier="another"))
-    with refused(
+    with assert_refused(
         OutputError,
         "session.nwb: the estimate was made from another file (identifier 'another', this file has 'a-session')",
         "Give the file that the EMG was read from.",
@@ -329,7 +329,7 @@ def test_an_estimate_of_another_file_is_refused(session):
 @pytest.mark.parametrize("name", ["", "a/b", "a:b", "a\\b", "..", ".", " a", "a\n", "muscles", "x" * 101])
 def test_unfit_names_are_refused(session, estimate, name):
     way_out = "Use up to 100 letters, digits, '_', '-', '.' or spaces between, other than 'muscles'."
-    with refused(OutputError, f"session_activation.nwb: the name {name!r} is unfit", way_out):
+    with assert_refused(OutputError, f"session_activation.nwb: the name {name!r} is unfit", way_out):
         write_activation(estimate, session, name=name)
 
 
@@ -339,21 +339,21 @@ def test_what_is_not_nwb_is_refused(tmp_path, estimate):
     with h5py.File(hdf5, "w") as file:
         file["identifier"] = "x"
     for path in (text, hdf5):
-        with refused(OutputError, f"{path.name}: is not an NWB file in HDF5 form", "Give an NWB file."):
+        with assert_refused(OutputError, f"{path.name}: is not an NWB file in HDF5 form", "Give an NWB file."):
             write_activation(estimate, path)
-    with refused(OutputError, "absent.nwb: there is no such file", "Check the path"):
+    with assert_refused(OutputError, "absent.nwb: there is no such file", "Check the path"):
         write_activation(estimate, tmp_path / "absent.nwb")
     assert names_in(tmp_path) == ["other.h5", "text.nwb"]
 
 
 def test_a_missing_folder_is_named(session, estimate, tmp_path):
-    with refused(OutputError, "result.nwb: the folder absent does not exist", "Create it first"):
+    with assert_refused(OutputError, "result.nwb: the folder absent does not exist", "Create it first"):
         write_activation(estimate, session, tmp_path / "absent" / "result.nwb")
 
 
 def test_a_read_only_file_is_not_replaced(session, estimate):
     session.chmod(0o444)
-    with refused(OutputError, "session.nwb: the file is read-only", "Write to a new file"):
+    with assert_refused(OutputError, "session.nwb: the file is read-only", "Write to a new file"):
         write_activation(estimate, session, in_place=True)
 
 
@@ -370,7 +370,7 @@ def test_a_folder_that_refuses_files_is_named(session, estimate, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with refused(
+    with assert_refused(
         OutputError,
         (f"session_activation.nwb: nothing can be written to the folder {session.parent.name}: Permission denied"),
         "Choose another folder",
@@ -399,6 +399,8 @@ def test_a_disk_that_fills_up_is_named_and_leaves_nothing(session, estimate, mon
         raise fault
 
     monkeypatch.setattr(version, "_add", fill_up)
-    with refused(OutputError, "session_activation.nwb: the disk is full", "Make room, or write to another disk."):
+    with assert_refused(
+        OutputError, "session_activation.nwb: the disk is full", "Make room, or write to another disk."
+    ):
         write_activation(estimate, session)
     assert names_in(session.parent) == ["session.nwb"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from messages import refused
+from messages import assert_refused
 from populations import search_of, small_engine
 
 from nwb_autolfads.errors import OutputError, SourceError
@@ -141,7 +141,7 @@ def test_a_run_directory_holds_its_three_files_and_nothing_that_a_killed_run_lef
 
 def test_a_state_that_is_a_pipe_is_refused_and_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "state.safetensors")
-    with refused(
+    with assert_refused(
         SourceError,
         (
             f"{tmp_path.name}: state.safetensors is not the state of a run "

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from messages import refused
+from messages import assert_refused
 from populations import fit, small_engine
 
 from nwb_autolfads.errors import TrainingError
@@ -88,7 +88,7 @@ def test_long_recording_is_cut_into_fifty_parts():
 
 
 def test_recording_too_short_to_validate_on_is_refused():
-    with refused(
+    with assert_refused(
         TrainingError,
         "70 bins leave no room to train and to validate on windows of 50 bins that share none",
         "Give a longer recording, or a shorter window and shift in the configuration.",
@@ -165,7 +165,7 @@ def test_run_ends_with_an_error_when_every_member_fails():
     trained = small_engine(max_restarts=0)
     with torch.no_grad():
         trained.model.readout.weight[:] = torch.nan
-    with refused(
+    with assert_refused(
         TrainingError,
         (
             "no model is left: each of the 2 failed 1 times with a loss or gradient that is not finite, the "

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pynwb
 import pytest
-from messages import refused
+from messages import assert_refused
 from nwbinspector import Importance, inspect_nwbfile
 
 import nwb_autolfads as nal
@@ -155,7 +155,7 @@ def test_emg_is_strong_where_the_true_activation_is(nwbfile, session):
 
 
 def test_truth_outside_the_session_is_refused(session):
-    with refused(
+    with assert_refused(
         SignalError,
         "session.nwb, scratch/true_activation: times 9 to 12 s asked, 0 to 9.998 s simulated",
         "Ask for times inside the session",
@@ -169,13 +169,13 @@ def test_a_file_without_truth_or_no_nwb_file_at_all_is_a_clear_error(tmp_path, s
     with h5py.File(bare, "a") as file:
         del file["scratch/true_activation"]
     only = "Only sessions written by `nwb-autolfads simulate` or `simulate_session` hold it"
-    with refused(SourceError, f"{bare}: no true activation in this file", only):
+    with assert_refused(SourceError, f"{bare}: no true activation in this file", only):
         read_true_activation(bare)
     text, absent = tmp_path / "text.nwb", tmp_path / "absent.nwb"
     text.write_text("not HDF5")
-    with refused(SourceError, f"{text}: is not an NWB file (no HDF5 in it)", "Give the path of an NWB file"):
+    with assert_refused(SourceError, f"{text}: is not an NWB file (no HDF5 in it)", "Give the path of an NWB file"):
         read_true_activation(text)
-    with refused(SourceError, f"{absent}: there is no such file", "Check the path"):
+    with assert_refused(SourceError, f"{absent}: there is no such file", "Check the path"):
         read_true_activation(absent)
 
 
@@ -189,7 +189,7 @@ def test_a_seed_or_duration_out_of_range_is_refused_and_leaves_no_file(tmp_path,
 def test_an_existing_file_is_kept_unless_it_may_be_overwritten(tmp_path):
     path = tmp_path / "s.nwb"
     path.write_text("precious")
-    with refused(
+    with assert_refused(
         OutputError, "s.nwb: exists already", "Choose another name, or --overwrite it (in Python: overwrite=True)"
     ):
         nal.simulate_session(path, duration=2)
@@ -200,12 +200,12 @@ def test_an_existing_file_is_kept_unless_it_may_be_overwritten(tmp_path):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with refused(OutputError, "s.nwb: the folder absent does not exist", "Create it first"):
+    with assert_refused(OutputError, "s.nwb: the folder absent does not exist", "Create it first"):
         simulate_session(tmp_path / "absent" / "s.nwb", duration=2)
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
     (tmp_path / "folder.nwb").mkdir()
-    with refused(OutputError, "folder.nwb: is a folder, not a file", "Choose another name"):
+    with assert_refused(OutputError, "folder.nwb: is a folder, not a file", "Choose another name"):
         simulate_session(tmp_path / "folder.nwb", duration=2, overwrite=True)
     assert [item.name for item in tmp_path.iterdir()] == ["folder.nwb"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from messages import refused
+from messages import assert_refused
 from numpy.random import SeedSequence, default_rng
 from scipy import signal
 
@@ -301,7 +301,9 @@ def test_cortical_leads_scatter_around_their_mean_and_are_never_negative():
     ],
 )
 def test_a_level_out_of_its_range_is_a_clear_error(levels, problem):
-    with refused(ConfigError, f"SimulationConfig: {problem}", "docs/simulator.md lists every level with its bounds"):
+    with assert_refused(
+        ConfigError, f"SimulationConfig: {problem}", "docs/simulator.md lists every level with its bounds"
+    ):
         SimulationConfig(**levels)
 
 

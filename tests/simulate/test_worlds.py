@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from messages import refused
+from messages import assert_refused
 from numpy.random import SeedSequence
 
 from nwb_autolfads.errors import ConfigError
@@ -155,13 +155,13 @@ def test_a_world_writes_its_session_and_each_repeat_another(tmp_path):
 
 @pytest.mark.parametrize("seconds", [1, 0, -5, float("nan")])
 def test_a_length_too_short_to_simulate_is_refused(seconds):
-    with refused(ConfigError, f"seconds: {seconds} s asked", "Give 2 s or more"):
+    with assert_refused(ConfigError, f"seconds: {seconds} s asked", "Give 2 s or more"):
         worlds.development_worlds(seconds)
 
 
 @pytest.mark.parametrize(("seed", "n"), [(-1, 12), (0, 0), (0, 1001)])
 def test_a_seed_or_number_out_of_range_is_refused(seed, n):
-    with refused(ConfigError, f"draw_worlds: seed {seed}, {n} worlds", "Give a seed of 0 or more, 1 to 1000"):
+    with assert_refused(ConfigError, f"draw_worlds: seed {seed}, {n} worlds", "Give a seed of 0 or more, 1 to 1000"):
         draw_worlds(seed, n)
 
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from builders import add_of_extension, new_nwbfile, save
-from messages import refused
+from messages import assert_refused
 from pynwb import TimeSeries
 
 from nwb_autolfads.errors import SourceError
@@ -124,7 +124,7 @@ def test_aligned_counts_are_read_as_every_published_version_names_them(tmp_path,
     np.testing.assert_array_equal(found.values, counts.reshape(2, 12).T)
     with h5py.File(path, "r+") as file:
         file["processing/ecephys/counts"].attrs[width] = 0.0
-    with refused(
+    with assert_refused(
         SourceError,
         (
             "aligned.nwb, processing/ecephys/counts: counts (2, 3, 4) in bins of 0 ms around 3 events do not "

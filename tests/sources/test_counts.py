@@ -2,7 +2,7 @@
 
 import numpy as np
 from builders import new_nwbfile
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads import AutoLFADS, count_spikes
 from nwb_autolfads.errors import ConfigError, SignalError, SourceError
@@ -35,13 +35,13 @@ def test_counts_are_those_of_numpy_s_histogram_and_what_was_not_observed_is_miss
 
 
 def test_no_units_no_spikes_and_bins_out_of_range_are_refused():
-    with refused(SourceError, "holds no spike times of sorted units", "Choose a file with a units table"):
+    with assert_refused(SourceError, "holds no spike times of sorted units", "Choose a file with a units table"):
         count_spikes(new_nwbfile())
-    with refused(SignalError, "units: no unit has a spike", "Choose a file with spikes"):
+    with assert_refused(SignalError, "units: no unit has a spike", "Choose a file with spikes"):
         count_spikes(session_with([]))
-    with refused(ConfigError, "count_spikes: bin_ms=0.1 is out of range", "Give 1 to 1000 ms"):
+    with assert_refused(ConfigError, "count_spikes: bin_ms=0.1 is out of range", "Give 1 to 1000 ms"):
         count_spikes(session_with([1.0, 2.0]), bin_ms=0.1)
-    with refused(
+    with assert_refused(
         ConfigError,
         "units: start=3 s, stop=2 s and bin_ms=10 make 0 bins of 1 units",
         "Give a stretch with at least one bin and at most 500000000 counts",
@@ -75,7 +75,7 @@ def test_rates_inferred_from_counts_follow_the_rates_that_made_the_spikes():
 
 
 def test_an_observation_that_does_not_exist_is_refused():
-    with refused(
+    with assert_refused(
         ConfigError,
         "AutoLFADS: observation is 'binomial'",
         "Use one of gamma, zero_inflated_gamma, lognormal, poisson.",

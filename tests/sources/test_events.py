@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from builders import add_of_extension, new_nwbfile, save
 from hdmf.common import DynamicTable
-from messages import refused
+from messages import assert_refused
 from pynwb import TimeSeries
 from pynwb.behavior import BehavioralEvents
 from pynwb.epoch import TimeIntervals
@@ -143,7 +143,7 @@ def test_inspect_lists_them(path):
 def test_a_file_without_events_says_so(tmp_path):
     bare = save(new_nwbfile(), tmp_path / "bare.nwb")
     assert read_events(bare) is None
-    with refused(
+    with assert_refused(
         SourceError,
         "bare.nwb, licks: there is no table or series of events of this name",
         "The file has neither a table of intervals or events nor a series of them",

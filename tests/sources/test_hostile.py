@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from builders import file_with_2d_series, file_with_electrical_series, raw_emg
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import open_emg
@@ -67,7 +67,7 @@ def test_more_samples_than_any_recording_has_are_refused(recording, monkeypatch)
 
 def test_behaviour_that_is_claimed_and_not_stored_is_refused(recording):
     replace(recording, f"{EMG}/data", shape=(15 * 10**7,), dtype="f8", chunks=(10_000,))
-    with refused(
+    with assert_refused(
         SourceError,
         "a.nwb, acquisition/EMG: 1200 MB are claimed, of which 0.000 MB are stored",
         "Get a complete copy of the file, or choose another object",
@@ -214,7 +214,7 @@ def test_what_readers_raise_and_warn_of_is_one_line():
             warnings.warn("your data may be transposed\nsee there", UserWarning, stacklevel=1)
     assert (shown, notes) == ([], ["the reader of the file warns: your data may be transposed"])
     with (
-        refused(
+        assert_refused(
             SourceError,
             "a.nwb, EMG: cannot be read (KeyError: gone)",
             "Run pynwb-validate on it to see what is wrong with it, or get a complete copy",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import quantities as pq
 from builders import file_with_2d_series, raw_emg
-from messages import refused
+from messages import assert_refused
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
@@ -291,7 +291,7 @@ def test_a_reader_of_neo_that_fails_is_one_error_that_names_the_file(spike2, mon
 def test_samples_that_neo_cannot_read_are_one_error_that_names_them(spike2, monkeypatch):
     with open_emg(spike2) as recording:
         monkeypatch.setattr(neo.io.Spike2IO, "get_analogsignal_chunk", fails)
-        with refused(
+        with assert_refused(
             SourceError,
             (
                 "biomech0deg.smr, prox_EMG,dist_EMG: samples 5 to 9 cannot be read: the file is damaged or "
@@ -311,7 +311,7 @@ def test_neo_objects_that_fail_are_one_error(monkeypatch):
 
 def test_a_file_in_which_neo_finds_no_signals_is_refused(spike2, monkeypatch):
     monkeypatch.setattr(streams, "_channels_of_raw", lambda _: [])
-    with refused(
+    with assert_refused(
         SourceError,
         "biomech0deg.smr: Neo's Spike2IO finds no signals in it",
         "Check that the file is complete and, if it is of another type, name its reader with --io",

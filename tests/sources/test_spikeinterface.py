@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from builders import new_nwbfile, raw_emg, save
-from messages import refused
+from messages import assert_refused
 from spikeinterface import NumpyRecording, NumpySorting
 
 from nwb_autolfads.errors import SourceError
@@ -40,15 +40,15 @@ def test_a_recording_without_gains_is_in_arbitrary_units_until_told():
 
 def test_recordings_without_a_clock_or_with_other_channels_are_refused():
     data = raw_emg(1000)
-    with refused(
+    with assert_refused(
         SourceError,
         "NumpyRecording: 0,1,2: segment 1 starts at 0 s, before the one before it has ended: they share no clock",
         "Choose one, such as --emg 'segment 0' (in Python: path='segment 0')",
     ):
         open_emg(NumpyRecording([data, data], 1000.0))
-    with refused(SourceError, "NumpyRecording: no channel is called TA", "Choose from 0, 1, 2"):
+    with assert_refused(SourceError, "NumpyRecording: no channel is called TA", "Choose from 0, 1, 2"):
         open_emg(NumpyRecording([data], 1000.0), path="TA")
-    with refused(
+    with assert_refused(
         SourceError,
         "NumpyRecording: 300 channels: it looks like a probe, not like muscles",
         "Name the channels of muscles with path=...",
@@ -56,7 +56,7 @@ def test_recordings_without_a_clock_or_with_other_channels_are_refused():
         open_emg(NumpyRecording([np.zeros((400, 300))], 1000.0))
     jumping = NumpyRecording([data], 1000.0)
     jumping.set_times(np.r_[np.arange(500), 700 + np.arange(500)] / 1000)
-    with refused(
+    with assert_refused(
         SourceError,
         "NumpyRecording: 0,1,2: the times of segment 0 leave its rate by 0.2 s",
         "Split it where it has gaps, one segment each",
@@ -75,7 +75,7 @@ def test_a_recording_or_sorting_that_fails_is_one_error(monkeypatch):
     said = r"NumpyRecording: 0,1,2: samples 0 to 9 cannot be read: .* \(IndexError: index 7 is out of bounds\)\. Try"
     with pytest.raises(SourceError, match=said):
         recording.read(0, 9)
-    with refused(
+    with assert_refused(
         SourceError,
         (
             "NumpyRecording: 0,1,2: samples 0 to 1000 cannot be read: the file is damaged or the connection "
@@ -85,7 +85,7 @@ def test_a_recording_or_sorting_that_fails_is_one_error(monkeypatch):
     ):
         open_emg(source)
     monkeypatch.setattr(NumpyRecording, "get_num_segments", fails)
-    with refused(
+    with assert_refused(
         SourceError,
         "NumpyRecording: SpikeInterface does not give what it has (IndexError: index 7 is out of bounds)",
         "Give a recording whose files are there and whole",
@@ -93,7 +93,7 @@ def test_a_recording_or_sorting_that_fails_is_one_error(monkeypatch):
         open_emg(source)
     sorting = NumpySorting.from_unit_dict([{"a": np.array([1, 2])}], 1000.0)
     monkeypatch.setattr(NumpySorting, "get_unit_spike_train", fails)
-    with refused(
+    with assert_refused(
         SourceError,
         "NumpySorting: SpikeInterface does not give what it has (IndexError: index 7 is out of bounds)",
         "Give a sorting whose files are there and whole",
@@ -156,5 +156,5 @@ def test_spikes_of_a_file_and_of_a_sorting_are_the_same_trains(tmp_path):
 
 
 def test_a_file_without_units_is_refused(tmp_path):
-    with refused(SourceError, "a.nwb: holds no spike times of sorted units", "Choose a file with a units table"):
+    with assert_refused(SourceError, "a.nwb: holds no spike times of sorted units", "Choose a file with a units table"):
         read_spikes(save(new_nwbfile(), tmp_path / "a.nwb"))

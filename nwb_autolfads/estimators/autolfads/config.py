@@ -78,9 +78,18 @@ class AutoLFADSConfig(RenamedSettings):
         return self
 
     @classmethod
-    def preset(cls, name: Preset) -> AutoLFADSConfig:
-        """Return a preset: ``quick`` for a laptop, ``paper`` with the sizes and schedule of Wimalasena et al. 2022."""
-        return PRESETS[name]
+    def preset(cls, name: str) -> AutoLFADSConfig:
+        """Return a preset: ``quick`` for a laptop, ``paper`` with the sizes and schedule of Wimalasena et al. 2022.
+
+        Raises
+        ------
+        ConfigError
+            If there is none of that name.
+        """
+        known = {str(key): preset for key, preset in PRESETS.items()}
+        if name not in known:
+            raise ConfigError(f"preset is {name!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(known)}.")
+        return known[name]
 
     def with_changes(self, changes: Mapping[str, Any]) -> AutoLFADSConfig:
         """Return the same with some numbers changed, also within parts: ``{"training": {"max_epochs": 20}}``.

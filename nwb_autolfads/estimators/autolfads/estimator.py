@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from nwb_autolfads.errors import ConfigError
-from nwb_autolfads.estimators.autolfads.config import PRESETS, AutoLFADSConfig, Preset
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
 from nwb_autolfads.estimators.autolfads.posterior import RecordingPosterior, posterior_of_recording
 from nwb_autolfads.estimators.autolfads.second_step import second_step
 from nwb_autolfads.estimators.autolfads.training import Training
-from nwb_autolfads.estimators.autolfads.weights import TrainedModel, pack, read_model, unpack
+from nwb_autolfads.estimators.autolfads.weights import ModelCard, TrainedModel, pack, read_model, unpack
 from nwb_autolfads.estimators.autolfads.windows import muscles_of_model
 from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
@@ -79,8 +79,6 @@ class AutoLFADS(Estimator):
         progress: ProgressCallback = silent,
         run_directory: str | os.PathLike[str] | None = None,
     ) -> None:
-        if preset not in PRESETS:
-            raise ConfigError(f"preset is {preset!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(PRESETS)}.")
         if observation is not None and observation not in OBSERVATIONS:
             raise ConfigError(
                 f"observation is {observation!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(OBSERVATIONS)}."
@@ -102,12 +100,9 @@ class AutoLFADS(Estimator):
         ConfigError
             If there is no such preset or number, or it is out of its range.
         """
-        if making.preset not in PRESETS:
-            way_out = f"Use one of {', '.join(PRESETS)}."
-            raise ConfigError(f"preset is {making.preset!r}", obj="AutoLFADS", way_out=way_out)
         try:
             fusing = {} if making.correct is None else {"second_step": making.correct}
-            config = PRESETS[making.preset].with_changes({**settings, **fusing})
+            config = AutoLFADSConfig.preset(making.preset).with_changes({**settings, **fusing})
         except ValidationError as error:
             problem, way_out = explained(error, AutoLFADSConfig, "autolfads")
             raise ConfigError(problem, way_out=way_out) from error
@@ -131,6 +126,11 @@ class AutoLFADS(Estimator):
             fitted |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
             fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
         return self.settings.model_dump() | fitted
+
+    @property
+    def card(self) -> ModelCard:
+        """What the trained model says of itself; ConfigError where there is none yet."""
+        return self._require_trained().card
 
     @property
     def predicts_masked(self) -> bool:

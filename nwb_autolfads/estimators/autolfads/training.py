@@ -128,13 +128,11 @@ def _are_trials(emg: xr.DataArray) -> bool:
 
 def _short_segments_as_trials(emg: xr.DataArray, settings: AutoLFADSConfig) -> xr.DataArray:
     """Take what was recorded between gaps for trials, where there are many and none is as long as a window."""
-    longest = 1000 * float(max(Segments.of(emg).lengths, default=0)) / float(emg.attrs["rate"])
-    few = len(Segments.of(emg)) < FEWEST_TRIALS
-    return (
-        emg
-        if _are_trials(emg) or few or longest >= settings.window_ms
-        else emg.assign_attrs(trial_ms=longest, between_gaps=True)
-    )
+    segments = Segments.of(emg)
+    if _are_trials(emg) or len(segments) < FEWEST_TRIALS:
+        return emg
+    longest_ms = 1000 * segments.longest.n_samples / segments.rate
+    return emg if longest_ms >= settings.window_ms else emg.assign_attrs(trial_ms=longest_ms, between_gaps=True)
 
 
 def _with_windows_of(emg: xr.DataArray, settings: AutoLFADSConfig) -> AutoLFADSConfig:

@@ -55,6 +55,21 @@ class ModelCard(BaseModel):
             raise ValueError("its muscles must have names, each its own")
         return self
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where the EMG is from that it was trained on."""
+        return dict(json.loads(self.trained_on or "{}"))
+
+    @model_validator(mode="after")
+    def _says_what_it_was_trained_on(self) -> Self:
+        try:
+            is_object = isinstance(json.loads(self.trained_on or "{}"), dict)
+        except (ValueError, RecursionError):
+            is_object = False
+        if not is_object:
+            raise ValueError("what it was trained on is no JSON object")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _take_old_names(cls, values: Any) -> Any:

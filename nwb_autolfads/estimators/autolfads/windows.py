@@ -76,7 +76,7 @@ def long_segments(emg: xr.DataArray, window: int, observation: Name, *, margin: 
 def _windows_that_fit(longest_ms: float) -> str:
     window = f"window_ms: {max(longest_ms, 0):.4g}, window_overlap_ms: {max(longest_ms, 0) / 2:.4g}"
     return (
-        f"Give a longer recording, or a settings file (--config) with autolfads: {{{window}}}; "
+        f"Give a longer recording, or train with autolfads: {{{window}}} in a settings file (--config); "
         "`inspect` says where trials could be windows."
     )
 

@@ -33,7 +33,6 @@ from nwb_autolfads.evaluation.scores.spectra import (
     cross_spectra,
     in_enough_windows,
     independent_windows,
-    usual_length,
     windows_in,
 )
 from nwb_autolfads.evaluation.session import Estimates, opened_estimates, required
@@ -156,9 +155,9 @@ def _targets(
 
 def _default_window(segments: Segments, targets: Sequence[Floats]) -> float:
     """Return how long a window (s) fits into segments, without what a derivative loses at their ends."""
-    whole = usual_length(segments)
-    known = [usual_length(segments.where(np.isfinite(values))) for values in targets if np.isfinite(values).any()]
-    return min([LONGEST_WINDOW_S, whole, *(length for length in known if length >= whole / 2)])
+    whole = segments.usual_length
+    known = [segments.where(np.isfinite(values)).usual_length for values in targets if np.isfinite(values).any()]
+    return min([LONGEST_WINDOW_S, *(length / segments.rate for length in (whole, *known) if length >= whole / 2)])
 
 
 def _one_target(bins: Bins, values: Floats, rows: NDArray[np.intp], level: float) -> xr.Dataset:

@@ -20,7 +20,6 @@ from nwb_autolfads.evaluation.scores.spectra import (
     cross_spectra,
     in_enough_windows,
     independent_windows,
-    usual_length,
     windows_in,
 )
 from nwb_autolfads.evaluation.session import Estimates, Session, inside, opened_estimates, read_rectified, required
@@ -135,7 +134,7 @@ def transfer_function(
 def _default_window(intervals: Mapping[str, Floats], segments: Segments) -> float:
     lengths = [float(np.nanmedian(np.diff(each, axis=1))) for each in intervals.values() if len(each)]
     asked = float(np.clip(min(lengths, default=LONGEST_WINDOW_S), SHORTEST_WINDOW_S, LONGEST_WINDOW_S))
-    return min(asked, usual_length(segments))
+    return min(asked, segments.usual_length / segments.rate)
 
 
 def _corner(gain: Floats, frequency: Floats) -> float:

@@ -55,13 +55,6 @@ def windows_in(intervals: Floats, time: Floats, known: Segments, length: int) ->
     return at[known.hold(at, length)][:, None] + np.arange(length)
 
 
-def usual_length(segments: Segments) -> float:
-    """Return the length (s) of the segment that half of all samples are in, or in longer ones."""
-    lengths = np.sort(segments.lengths)
-    half = np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)
-    return float(lengths[min(int(half), len(lengths) - 1)] / segments.rate)
-
-
 def in_enough_windows(bins: Bins, phases: Sequence[Floats], length: int) -> Bins:
     """Leave out muscles that are known in less than half as many windows of the phases as the best known muscle.
 

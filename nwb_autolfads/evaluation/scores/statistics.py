@@ -67,6 +67,22 @@ def compare_pairs(scores: xr.DataArray, fold_scores: xr.DataArray, item: str) ->
     )
 
 
+def pair_of(scores: xr.Dataset, one: str, other: str) -> tuple[xr.Dataset, int]:
+    """Return the pair of two estimates, and its sign: 1 where ``one`` is the first, -1 where it is the second.
+
+    Raises
+    ------
+    KeyError
+        If there is no such pair.
+    """
+    for pair in range(scores.sizes["pair"]):
+        found = scores.isel(pair=pair)
+        named = (str(found["first"].item()), str(found["second"].item()))
+        if named in ((one, other), (other, one)):
+            return found, 1 if named[0] == one else -1
+    raise KeyError((one, other))
+
+
 def interval(differences: Floats, level: float = 0.95) -> tuple[float, float]:
     """Return the limits of the interval of a mean by Student's t, NaN left out; NaN for fewer than two."""
     kept = differences[np.isfinite(differences)]

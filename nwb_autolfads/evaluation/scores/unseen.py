@@ -26,15 +26,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
-from scipy.signal import get_window
 from scipy.stats import t as student
 
 from nwb_autolfads.errors import SignalError
-from nwb_autolfads.estimators.observed import ObservedEmg, observe
-from nwb_autolfads.estimators.spectra import noise_spectra, shared_noise, spectra
+from nwb_autolfads.estimators.observed import ObservedEmg, file_of, observe
+from nwb_autolfads.estimators.spectra import hann, noise_spectra, shared_noise, spectra, windows
 from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation
 from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.evaluation.scores.common import as_json
+from nwb_autolfads.evaluation.scores.statistics import pair_of
 from nwb_autolfads.evaluation.tables import Row, number
 from nwb_autolfads.evaluation.unseen import FEWEST, blocks_of
 
@@ -46,7 +46,7 @@ CHANCE = 0.01
 GUARD_S = 0.05
 """Beside what was trained on, longer than the noise of EMG lasts."""
 WINDOW_MS = 512.0
-_RIDGE, _LEAST_SIGNAL, _CHUNK = 1e-3, 0.05, 256
+_RIDGE, _LEAST_SIGNAL = 1e-3, 0.05
 
 
 def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> xr.Dataset:
@@ -83,6 +83,7 @@ def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> x
     if n_blocks < FEWEST:
         raise SignalError(
             f"the estimates share {n_blocks} blocks that no model was trained on, too few to compare them",
+            file=file_of(emg),
             way_out="Take a longer recording",
         )
     observed = _observed(bins)
@@ -172,7 +173,7 @@ class _Parts:
             _by_block(np.broadcast_to(each, f.shape)[:, rows], at)
             for each in (known.astype(np.float64), f, f * f, x, f * x)
         )
-        with_noise, noise = _covariance_with_noise(f, x, observed)
+        with_noise, noise = covariance_with_noise(f, x, observed)
         return cls(sums, with_noise, (x**2).sum(axis=0) / count, noise)
 
     def scores(self, factor: float) -> _Scores:
@@ -206,26 +207,25 @@ def _by_block(values: Floats, at: NDArray[np.intp]) -> Floats:
     return sums
 
 
-def _covariance_with_noise(f: Floats, x: Floats, observed: ObservedEmg) -> tuple[Floats, Floats]:
+def covariance_with_noise(f: Floats, x: Floats, observed: ObservedEmg) -> tuple[Floats, Floats]:
     """Return the covariance of estimates with noise, (estimator, muscle), and the variance of noise, (muscle,)."""
     found = spectra(observed, WINDOW_MS)
     noise = noise_spectra(found)
     window, n_muscles = found.window, x.shape[1]
-    taper = get_window("hann", window)[:, None] / np.sqrt(np.sum(get_window("hann", window) ** 2))
-    firsts = np.array([a for s in observed.segments for a in range(s.first_sample, s.stop - window + 1, window // 2)])
+    taper = hann(window)[:, None]
     own = np.zeros((window // 2 + 1, n_muscles, n_muscles), complex)
     cross = np.zeros((len(f), *own.shape), complex)
-    for some in np.array_split(firsts, 1 + len(firsts) // _CHUNK):
-        rows = some[:, None] + np.arange(window)
-        seen = np.fft.rfft(x[rows] * taper, axis=1).transpose(1, 0, 2).conj()  # (frequency, window, muscle)
-        own += np.fft.rfft(x[rows] * taper, axis=1).transpose(1, 2, 0) @ seen
+    for rows in windows(observed.segments, window):
+        transform = np.fft.rfft(x[rows] * taper, axis=1)  # (window, frequency, muscle)
+        seen = transform.transpose(1, 0, 2).conj()
+        own += transform.transpose(1, 2, 0) @ seen
         for each, series in zip(cross, f, strict=True):
             each += np.fft.rfft(series[rows] * taper, axis=1).transpose(1, 2, 0) @ seen
     level = np.einsum("fii->f", own).real / n_muscles
-    inverse = np.linalg.inv(own + _RIDGE * level[:, None, None] * np.eye(n_muscles))
+    inverse = np.linalg.inv(own + (_RIDGE * level[:, None, None] + np.finfo(float).tiny) * np.eye(n_muscles))
     amplitude = np.sqrt(noise)
     of_noise = shared_noise(found) * amplitude[:, :, None] * amplitude[:, None, :]
-    sides = np.where((found.frequencies > 0) & (found.frequencies < found.frequencies[-1]), 2, 1)[:, None]
+    sides = found.sides[:, None]
     with_noise = np.stack([np.einsum("fij,fji->fi", each @ inverse, of_noise).real for each in cross])
     return (sides * with_noise).sum(axis=1) / window, (sides * noise).sum(axis=0) / window
 
@@ -250,13 +250,8 @@ def _claim(found: list[tuple[float, float]], n_blocks: int) -> int:
 
 def against(scores: xr.Dataset, one: str, other: str) -> tuple[float, float, int]:
     """Return difference, standard error and claim of one estimate against another."""
-    for pair in range(scores.sizes["pair"]):
-        each = scores.isel(pair=pair)
-        first, second = str(each["first"].item()), str(each["second"].item())
-        if {first, second} == {one, other}:
-            sign = 1 if first == one else -1
-            return sign * float(each["difference"]), float(each["difference_error"]), sign * int(each["better"])
-    raise KeyError((one, other))
+    pair, sign = pair_of(scores, one, other)
+    return sign * float(pair["difference"]), float(pair["difference_error"]), sign * int(pair["better"])
 
 
 def _rows(scores: xr.Dataset) -> list[Row]:

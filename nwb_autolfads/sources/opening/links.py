@@ -61,9 +61,7 @@ def require_safe_itself(file: h5py.File, path: Path, name: str) -> None:
     SourceError
         If it is damaged, beyond the limits, or links what is no file: a pipe would block for ever.
     """
-    walk = walk_file(file, name)
-    require_whole_heaps(file, walk.large, name)
-    for link in walk.links:
+    for link in _walk_local(file, name).links:
         if link.file and (target := path.parent / link.file).exists():
             require_regular_file(target)
 
@@ -76,7 +74,7 @@ def require_self_contained(file: h5py.File, address: str) -> None:
     SourceError
         Naming the object and the target.
     """
-    walk = _walk_recording(file, address)
+    walk = _known(walk_file(file, address), address)
     for link in walk.links:
         if link.kind == STORAGE or link.file:
             raise SourceError(
@@ -88,8 +86,15 @@ def require_self_contained(file: h5py.File, address: str) -> None:
     _require_ends(_graph(file, walk, {}, address), address)
 
 
-def _walk_recording(file: h5py.File, name: str) -> Walk:
-    walk = walk_file(file, name)
+def _walk_local(file: h5py.File, name: str, n_before: int = 0) -> Walk:
+    """Walk through a file of this machine, whose heaps can be looked through too."""
+    walk = walk_file(file, name, n_before)
+    require_whole_heaps(file, walk.large, name)
+    return walk
+
+
+def _known(walk: Walk, name: str) -> Walk:
+    """Refuse data sets of types that NWB has not."""
     for obj, what in walk.unknown:
         raise SourceError(
             f"holds {what}, which NWB does not know", file=name, obj=obj, way_out="Remove it from the file"
@@ -99,8 +104,7 @@ def _walk_recording(file: h5py.File, name: str) -> Walk:
 
 def _gather(file: h5py.File, path: Path, name: str, outside: bool, opened: ExitStack) -> Graph:
     """Walk through a file and all that it reads from, and return what leads to what."""
-    files, walks = {path: file}, {path: _walk_recording(file, name)}
-    require_whole_heaps(file, walks[path].large, name)
+    files, walks = {path: file}, {path: _known(_walk_local(file, name), name)}
     targets: dict[Path, dict[str, h5py.File]] = {path: {}}
     waiting = [path]
     while waiting:
@@ -116,9 +120,7 @@ def _gather(file: h5py.File, path: Path, name: str, outside: bool, opened: ExitS
                     raise _refused(f"reads from more than {MAX_FILES} files", "Copy the data into one file", link, name)
                 files[where] = opened.enter_context(_open(where, link, name))
                 n_before = sum(walk.n_links for walk in walks.values())
-                called = f"{name}, {where.name}"
-                walks[where] = walk_file(files[where], called, n_before)
-                require_whole_heaps(files[where], walks[where].large, called)
+                walks[where] = _walk_local(files[where], f"{name}, {where.name}", n_before)
                 targets[where] = {}
                 waiting.append(where)
             targets[here][link.file] = files[where]
