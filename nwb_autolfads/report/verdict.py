@@ -160,7 +160,7 @@ def _unseen(subject: str, scores: xr.Dataset | None, why: str) -> Finding:
     best = _best_other(means, subject)
     better = [name for name, (_, _, claim) in beside.items() if claim < 0]
     worse = [name for name, (_, _, claim) in beside.items() if claim > 0]
-    judged = max(better, key=lambda name: float(means.sel(estimator=name))) if better else best
+    judged = max(better or worse or [best], key=lambda name: float(means.sel(estimator=name)))
     difference, error, _ = beside[judged]
     numbers = f"{judged}: {difference:+.3f}, standard error {error:.3f} over {scores.attrs['n_blocks']} blocks"
     where = "in EMG that no model was trained on"

@@ -350,3 +350,29 @@ def test_the_page_says_what_was_not_compared():
     )
     assert "cortex: holds no &lt;units&gt;" in page
     assert "<li>n1</li>" in page
+
+
+def test_the_numbers_beside_a_claim_are_of_the_estimate_that_it_names():
+    emg, _ = made_up_emg()
+    names = ["LowPass", "BayesianFilter", "AutoLFADS"]
+    scores = xr.Dataset(
+        {
+            "score": (("estimator", "muscle"), [[0.5], [0.6], [0.7]]),
+            "difference": ("pair", [-0.1, -0.2, -0.1]),
+            "difference_error": ("pair", [0.01, 0.02, 0.03]),
+            "better": ("pair", [0, -1, 0]),
+        },
+        coords={
+            "estimator": names,
+            "muscle": ["TA"],
+            "first": ("pair", [names[0], names[0], names[1]]),
+            "second": ("pair", [names[1], names[2], names[2]]),
+        },
+        attrs={"n_blocks": 6, "trained_there": "[]"},
+    )
+    estimates = {name: made_up_estimate(emg, name, history=False) for name in names[:2]}
+    found = judge({**estimates, "AutoLFADS": trained(emg, FALLEN)}, emg=emg, comparisons={"emg": scores})
+    assert found.findings[0].text == (
+        "It is nearer to activation than LowPass in EMG that no model was trained on "
+        "(LowPass: +0.200, standard error 0.020 over 6 blocks); not told apart from BayesianFilter."
+    )
