@@ -74,7 +74,9 @@ def test_too_few_of_them_are_refused_with_what_to_type(session):
     with pytest.raises(SignalError) as refused:
         nal.AutoLFADS("quick").fit(emg.isel(time=emg["segment"] < 9))
     assert "0.220 s, shorter than one window of 0.300 s" in str(refused.value)
-    assert "--config) with autolfads: {window_ms: 220, window_overlap_ms: 110}" in str(refused.value)
+    assert "train with autolfads: {window_ms: 220, window_overlap_ms: 110} in a settings file (--config)" in str(
+        refused.value
+    )
 
 
 def test_compare_tells_of_everything_in_the_file(result, capsys):
