@@ -56,7 +56,8 @@ class Comparison:
                     Table(f"Differences, {each.title} (p after Holm)", each.columns, each.rows)
                     for each in score.pair_tables(found)
                 ]
-                tables += [score.table(found), *pairs]
+                further = [] if score.further is None else [score.further(found)]
+                tables += [score.table(found), *further, *pairs]
         return tables
 
     def summary(self) -> dict[str, Any]:

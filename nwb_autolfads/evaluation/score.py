@@ -58,13 +58,15 @@ class Score:
         Field of `Asked` that names its source in the file; what was named must be there.
     description : str
         Of the table in the NWB file; empty where none is written.
+    further : callable, optional
+        Gives a table that is shown after the first: what does not rank estimates, and must not stand beside what does.
     pairs : mapping of str to str
         What was tested between pairs of estimators, by the prefix of these tests.
     ranking : Ranking, optional
         By what the verdict ranks estimates.
-    contents, heading, explanation, table_explanation : str
+    contents, heading, explanation, table_explanation, further_explanation : str
         On the report page: in the list of contents, over the section, how to read it (``{...}`` stands for an attr of
-        the scores), and what the columns of a long table say.
+        the scores), what the columns of a long table say, and how to read the further one.
     """
 
     key: str
@@ -76,8 +78,10 @@ class Score:
     heading: str
     explanation: str
     table_explanation: str = ""
+    further_explanation: str = ""
     asked_by: str = ""
     description: str = ""
+    further: Callable[[xr.Dataset], Table] | None = None
     pairs: Mapping[str, str] = field(default_factory=dict)
     ranking: Ranking | None = None
 

@@ -100,6 +100,12 @@ class Session:
             return self.asked.emg
         return read_rectified(self.file, next(iter(self.estimates.values())), self.asked.preprocessing)
 
+    def rectified_of_each(self) -> dict[str, xr.DataArray]:
+        """Return the rectified EMG that each estimate was made from, by its name."""
+        if self.asked.emg is not None:
+            return dict.fromkeys(self.estimates, self.asked.emg)
+        return read_rectified_of_each(self.file, self.estimates, self.asked.preprocessing)
+
 
 @contextmanager
 def opened_session(file: Path, asked: Asked) -> Iterator[Session]:
@@ -195,6 +201,21 @@ def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingCon
             way_out="Make the estimate again, with the names that the file has now",
             file=str(file.container_source),
         )
+    return emg
+
+
+def read_rectified_of_each(
+    file: NWBFile, estimates: Mapping[str, xr.Dataset], config: PreprocessingConfig | None
+) -> dict[str, xr.DataArray]:
+    """Return the rectified EMG that each estimate was made from, by its name; what is the same is made once."""
+    made: dict[tuple[str, str], xr.DataArray] = {}
+    emg = {}
+    for name, estimate in estimates.items():
+        source, settings = source_of(str(file.container_source), estimate), settings_of(estimate).preprocessing
+        key = (repr(source), repr(without_trials(estimate.attrs.get("preprocessing"))) + repr(settings))
+        if key not in made:
+            made[key] = read_rectified(file, estimate, config)
+        emg[name] = made[key]
     return emg
 
 

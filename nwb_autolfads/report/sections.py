@@ -26,6 +26,7 @@ from nwb_autolfads.report.comparison_figures import (
 )
 from nwb_autolfads.report.content import Page
 from nwb_autolfads.report.figures import data_uri, display_unit, plot_activation, plot_scores, with_band
+from nwb_autolfads.report.unit_figure import plot_units
 from nwb_autolfads.report.verdict import judge
 from nwb_autolfads.report.zoom import zoom_lines
 
@@ -186,6 +187,8 @@ def _show_score(score: Score) -> Callable[[Page], list[Shown]]:
                 "picture": "" if figure is None else data_uri(figure),
                 "table": table,
                 "table_explanation": score.table_explanation,
+                "further": None if score.further is None else score.further(scores),
+                "further_explanation": score.further_explanation,
                 "open": figure is None or len(table.rows) <= MOST_OPEN_ROWS,
                 "pairs": list(score.pair_tables(scores)),
             }
@@ -204,7 +207,7 @@ def _force_figure(scores: xr.Dataset, colours: Mapping[str, str]) -> Figure | No
 
 
 SCORE_FIGURES: dict[str, Callable[[xr.Dataset, Mapping[str, str]], Figure | None]] = {
-    "cortex": lambda scores, colours: plot_comparison(scores, "muscle", colours=colours),
+    "cortex": lambda scores, colours: plot_units(scores, colours=colours),
     "behavior": _behavior_figure,
     "response": lambda scores, colours: plot_frequency_response(scores, colours=colours),
     "force": _force_figure,

@@ -90,6 +90,21 @@ def test_the_frequency_response_is_that_of_the_filters_in_every_phase(result):
         np.testing.assert_allclose(corners.sel(estimator=name), expected, rtol=0.15)
 
 
+def test_estimates_of_two_settings_are_each_compared_with_their_own_emg(tmp_path, capsys):
+    source = file_with_2d_series(tmp_path / "walk.nwb", 3e-4 * raw_emg(3000), comments="columns: TA, SOL, GM")
+    out, rectified = tmp_path / "out.nwb", tmp_path / "rectified.yaml"
+    rectified.write_text("preprocessing: {preset: rectified}\n")
+    first = ("run", source, "--estimator", "lowpass", "--out", out)
+    assert run(capsys, *first)[0] == 0
+    again = ("run", out, "--estimator", "lowpass", "--name", "Raw", "--config", rectified, "--in-place")
+    assert run(capsys, *again)[0] == 0
+    found = nal.frequency_response(out)
+    assert found["estimator"].values.tolist() == ["LowPass", "Raw"]
+    # Each is the same filter of its own EMG, of which nothing but that filter is between the two.
+    coherence = found["coherence"].isel(phase=0).sel(frequency=slice(0, 20)).median(("muscle", "frequency"))
+    assert coherence.sel(estimator=["LowPass", "Raw"]).min() > 0.95
+
+
 def test_coherence_with_the_force_of_the_file_and_with_a_series_that_was_named(result):
     found = nal.force_coherence(result)
     assert found["target"].values.tolist() == ["force", "d force/dt"]  # and none of the angles

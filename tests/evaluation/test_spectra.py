@@ -124,3 +124,15 @@ def test_what_was_not_estimated_takes_no_part():
     activation["activation"].values[5000:] = np.nan
     found = transfer_function({"a": activation}, emg, window=1.0)
     np.testing.assert_allclose(found["gain"], first_half["gain"])
+
+
+def test_estimates_of_emg_that_was_preprocessed_otherwise_are_each_compared_with_their_own():
+    one, other = made_up_emg(40.0), made_up_emg(40.0, seed=1)
+    estimates = {"one": filtered(one, 20.0)[0], "other": filtered(other, 5.0)[0]}
+    found = transfer_function(estimates, {"one": one, "other": other}, window=1.0)
+    for name, emg in (("one", one), ("other", other)):
+        alone = transfer_function({name: estimates[name]}, emg, window=1.0)
+        np.testing.assert_array_equal(found["gain"].sel(estimator=name), alone["gain"].sel(estimator=name))
+    wrong = transfer_function(estimates, one, window=1.0)  # nothing goes from the one EMG to the other's estimate
+    assert float(wrong["coherence"].sel(estimator="other", frequency=slice(2, 6)).median()) < 0.1
+    assert float(found["coherence"].sel(estimator="other", frequency=slice(2, 6)).median()) > 0.9

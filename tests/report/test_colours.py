@@ -10,6 +10,7 @@ from nwb_autolfads.palette import COLOURS
 from nwb_autolfads.report.colours import colours_of
 from nwb_autolfads.report.comparison_figures import plot_comparison, plot_event_averages
 from nwb_autolfads.report.figures import plot_activation, plot_search
+from nwb_autolfads.report.unit_figure import plot_units
 from nwb_autolfads.report.zoom import zoom_lines
 
 
@@ -47,3 +48,14 @@ def test_every_figure_draws_an_estimate_in_the_colour_of_its_estimator():
     )
     lines = plot_comparison(scores, "muscle", colours=expected).axes[0].lines
     assert {line.get_label(): line.get_color() for line in lines if line.get_label() in expected} == expected
+
+
+def test_units_have_the_same_place_in_every_estimate_the_best_predicted_one_first():
+    r2 = [[0.1, 0.6, 0.3], [0.2, 0.5, 0.4]]
+    scores = xr.Dataset(
+        {"unit_r2": (("estimator", "unit"), r2)}, {"estimator": ["LowPass", "AutoLFADS"], "unit": ["u1", "u2", "u3"]}
+    )
+    lines = {line.get_label(): line for line in plot_units(scores).axes[0].lines}
+    assert lines["LowPass"].get_ydata().tolist() == [0.6, 0.3, 0.1]
+    assert lines["AutoLFADS"].get_ydata().tolist() == [0.5, 0.4, 0.2]
+    assert lines["LowPass"].get_color() == colours_of(["LowPass", "AutoLFADS"])["LowPass"]

@@ -24,6 +24,7 @@ from nwb_examples import (
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files import atomic
+from nwb_autolfads.results import write
 from nwb_autolfads.results.read import list_estimates, read_activation
 from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.versions.repack import repack
@@ -78,6 +79,27 @@ def test_nothing_else_in_the_file_changes(session, whole_estimate):
     path = write_activation(whole_estimate, session)
     assert len(before) > 60
     assert tree(path, OURS) == before
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["new_file", "in_place"])
+def test_several_estimates_are_written_together_or_not_at_all(session, estimate, in_place, monkeypatch):
+    before, build, built = digest(session), write.build_estimate, []
+
+    def stopped_at_the_second(*arguments):
+        if built:
+            raise KeyboardInterrupt
+        built.append(build(*arguments))
+        return built[0]
+
+    monkeypatch.setattr(write, "build_estimate", stopped_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        write.write_activations({"first": estimate, "second": estimate}, session, in_place=in_place)
+    assert len(built) == 1
+    assert digest(session) == before
+    assert names_in(session.parent) == ["session.nwb"]
+    monkeypatch.undo()
+    path = write.write_activations({"first": estimate, "second": estimate}, session, in_place=in_place)
+    assert list_estimates(path) == ["first", "second"]
 
 
 def test_nothing_else_changes_when_an_estimate_is_replaced(session, whole_estimate):

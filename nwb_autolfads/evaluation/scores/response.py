@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import ConfigError, SignalError, SourceError
-from nwb_autolfads.evaluation.decoding.binning import bin_activation
+from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation
 from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.evaluation.scores.spectra import (
     coherence_limit,
@@ -22,7 +22,14 @@ from nwb_autolfads.evaluation.scores.spectra import (
     independent_windows,
     windows_in,
 )
-from nwb_autolfads.evaluation.session import Estimates, Session, inside, opened_estimates, read_rectified, required
+from nwb_autolfads.evaluation.session import (
+    Estimates,
+    Session,
+    inside,
+    opened_estimates,
+    read_rectified_of_each,
+    required,
+)
 from nwb_autolfads.evaluation.tables import Row, number
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.nwb.phases import read_phases
@@ -36,7 +43,7 @@ _DECIBELS = 3.0
 
 def transfer_function(
     estimates: Mapping[str, xr.Dataset],
-    emg: xr.DataArray,
+    emg: xr.DataArray | Mapping[str, xr.DataArray],
     phases: Mapping[str, Floats] | None = None,
     *,
     window: float | None = None,
@@ -52,8 +59,9 @@ def transfer_function(
     ----------
     estimates : mapping of str to Dataset
         ``activation`` ``(time, muscle)`` by the name of its estimate.
-    emg : DataArray, (time, muscle)
-        Rectified EMG that they were made from, at the same times.
+    emg : DataArray, (time, muscle), or mapping of str to DataArray
+        Rectified EMG that they were made from, at the same times; by the name of each where they were made of EMG that
+        was preprocessed in several ways.
     phases : mapping of str to ndarray, (interval, 2), optional
         Start and stop (s) of the intervals of each phase; by default all of the recording is one.
     window : float, optional
@@ -79,7 +87,7 @@ def transfer_function(
     ConfigError
         If the window is shorter than eight samples.
     """
-    bins = bin_activation({**estimates, "\0emg": emg.to_dataset(name="activation")}, 0.0)
+    bins, own = _binned(estimates, emg)
     rate = round(1 / bins.width, 6)
     intervals = {WHOLE: np.array([[bins.time[0], bins.time[-1]]])} if phases is None else phases
     window = _default_window(intervals, bins.segments) if window is None else window
@@ -87,7 +95,6 @@ def transfer_function(
     if length < 8:
         raise ConfigError(f"a window of {window:g} s is {length} samples", way_out="Give a longer one", obj="window")
     bins = in_enough_windows(bins, list(intervals.values()), length)
-    x = bins.values[-1]
     known = bins.segments.where(np.asarray(np.isfinite(bins.values).all(axis=(0, 2))))
     gain, coherence, counts, found, notes = [], [], [], [], []
     for name, phase in intervals.items():
@@ -96,7 +103,7 @@ def transfer_function(
             notes.append(f"no window of {window:g} s is recorded in the {len(phase)} intervals of phase {name}")
             continue
         found.append(name)
-        spectra = [cross_spectra(x, y, rows) for y in bins.values[:-1]]
+        spectra = [cross_spectra(bins.values[x], y, rows) for x, y in zip(own, bins.values, strict=False)]
         gain.append([np.abs(xy) / xx for xx, _, xy in spectra])
         if len(rows) == 1:
             notes.append(f"one window of {window:g} s is recorded in phase {name}: coherence needs two")
@@ -131,6 +138,17 @@ def transfer_function(
     return result.assign(corner=corner.assign_attrs(units="Hz"))
 
 
+def _binned(
+    estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | Mapping[str, xr.DataArray]
+) -> tuple[Bins, list[int]]:
+    """Return estimates and, after them, their EMG on common samples; and for each estimate which of these its EMG is."""
+    of_each = [emg[name] for name in estimates] if isinstance(emg, Mapping) else [emg] * len(estimates)
+    once = {id(each): each for each in of_each}
+    inputs = {f"\0{key}": each.to_dataset(name="activation") for key, each in once.items()}
+    places = {key: len(estimates) + index for index, key in enumerate(once)}
+    return bin_activation({**estimates, **inputs}, 0.0), [places[id(each)] for each in of_each]
+
+
 def _default_window(intervals: Mapping[str, Floats], segments: Segments) -> float:
     lengths = [float(np.nanmedian(np.diff(each, axis=1))) for each in intervals.values() if len(each)]
     asked = float(np.clip(min(lengths, default=LONGEST_WINDOW_S), SHORTEST_WINDOW_S, LONGEST_WINDOW_S))
@@ -149,7 +167,7 @@ def _corner(gain: Floats, frequency: Floats) -> float:
 
 def frequency_response(
     estimates: Estimates,
-    emg: xr.DataArray | None = None,
+    emg: xr.DataArray | Mapping[str, xr.DataArray] | None = None,
     *,
     phases: str | Mapping[str, NDArray[np.float64]] | None = None,
     preprocessing: PreprocessingConfig | None = None,
@@ -161,8 +179,9 @@ def frequency_response(
     ----------
     estimates : path, Dataset or mapping of str to Dataset
         A file with estimates, all of which are taken, or estimates.
-    emg : DataArray, (time, muscle), optional
-        Rectified EMG that they were made from; by default made again from the EMG in the file.
+    emg : DataArray, (time, muscle), or mapping of str to DataArray, optional
+        Rectified EMG that they were made from, by the name of each where that differs; by default made again from the
+        EMG in the file, for each estimate with its own settings.
     phases : str or mapping of str to ndarray, (interval, 2), optional
         ``TABLE:COLUMN`` of the file, see `nwb_autolfads.sources.nwb.phases.read_phases`, or intervals (s) by phase; by
         default what the file tells, or all of the recording as one.
@@ -185,19 +204,23 @@ def frequency_response(
     """
     with opened_estimates(estimates) as (named, file):
         if emg is None:
-            emg = read_rectified(required(file, "emg"), next(iter(named.values())), preprocessing)
+            emg = read_rectified_of_each(required(file, "emg"), named, preprocessing)
         if file is not None and (phases is None or isinstance(phases, str)):
             found = read_phases(file, phases)
-            phases = None if found is None else inside(found.intervals, emg)
+            phases = None if found is None else inside(found.intervals, _first(emg))
     if isinstance(phases, str):
         raise SourceError("there is no file to read phases from", way_out="Give the intervals", obj=phases)
     return transfer_function(named, emg, phases, **settings)
 
 
 def _compare(session: Session) -> xr.Dataset:
-    emg = session.rectified()
-    phases = None if session.phases is None else inside(session.phases, emg)
+    emg = session.rectified_of_each()
+    phases = None if session.phases is None else inside(session.phases, _first(emg))
     return transfer_function(session.estimates, emg, phases)
+
+
+def _first(emg: xr.DataArray | Mapping[str, xr.DataArray]) -> xr.DataArray:
+    return next(iter(emg.values())) if isinstance(emg, Mapping) else emg
 
 
 def _rows(response: xr.Dataset) -> list[Row]:
