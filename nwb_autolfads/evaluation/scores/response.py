@@ -141,7 +141,7 @@ def transfer_function(
 def _binned(
     estimates: Mapping[str, xr.Dataset], emg: xr.DataArray | Mapping[str, xr.DataArray]
 ) -> tuple[Bins, list[int]]:
-    """Return estimates and, after them, their EMG on common samples; and for each estimate which of these its EMG is."""
+    """Return estimates and, after them, their EMG on common samples, and for each estimate where its own EMG is."""
     of_each = [emg[name] for name in estimates] if isinstance(emg, Mapping) else [emg] * len(estimates)
     once = {id(each): each for each in of_each}
     inputs = {f"\0{key}": each.to_dataset(name="activation") for key, each in once.items()}
