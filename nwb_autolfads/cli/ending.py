@@ -115,8 +115,16 @@ def _once_more(lost: BaseException | None) -> bool:
     number = lost.number if isinstance(lost, Stopped) else signal.SIGINT
     if isinstance(lost, Stopped):
         signal.signal(number, _stop)
-    threading.Timer(_MOMENT_S, signal.raise_signal, (number,)).start()
+    threading.Timer(_MOMENT_S, _send, (number,)).start()
     return True
+
+
+def _send(number: int) -> None:
+    """Send a signal to the main thread, so that it is woken where it waits."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:  # Windows
+        signal.raise_signal(number)
 
 
 def show_usage(error: Any) -> int:

@@ -39,6 +39,7 @@ def series(values, rate=500.0):
     )
 
 
+@pytest.mark.slow
 def test_one_command_prints_a_table_and_keeps_scores_settings_and_versions(tmp_path):
     names = ["low-pass 20 Hz", "Bayesian smoother"]
     command = [
@@ -63,6 +64,7 @@ def test_one_command_prints_a_table_and_keeps_scores_settings_and_versions(tmp_p
     assert "fitted_diffusion_and_jump" in kept["simulated"][1]["config"]
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_job_is_timed_part_by_part_and_the_least_of_the_rounds_is_kept(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import rest_of_job

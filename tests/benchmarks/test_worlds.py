@@ -117,6 +117,7 @@ def test_a_channel_at_rest_is_left_out(module):
     assert abs(found["across"][0]) < 0.1  # the two left are not like the one at rest, and not like each other
 
 
+@pytest.mark.slow
 def test_a_recording_is_seen_in_trials_where_its_world_has_them(module, tmp_path):
     worlds = module("worlds")
     continuous, in_trials = (
@@ -130,6 +131,7 @@ def test_a_recording_is_seen_in_trials_where_its_world_has_them(module, tmp_path
     assert emg.attrs["trial_ms"] == pytest.approx(in_trials.trial_ms, abs=4)
 
 
+@pytest.mark.slow
 def test_scores_are_kept_and_only_what_is_missing_is_run(module, tmp_path, monkeypatch, capsys):
     worlds, signals = module("worlds"), module("world_signals")
     monkeypatch.setitem(

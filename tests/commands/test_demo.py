@@ -46,6 +46,7 @@ def test_the_demo_leaves_a_file_a_report_and_scores_that_can_be_checked(short, v
     assert "exists already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_kept_and_applied_to_another_recording(short, tmp_path, capsys):
     settings = tmp_path / "tiny.yaml"
     settings.write_text(f"autolfads: {json.dumps(demo.SHORT_TRAINING)}\n")

@@ -154,6 +154,7 @@ def test_all_estimators_on_trials_are_made_again(options, trials, monkeypatch):
     assert_same_numbers_again(out, [trials], monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_applied_gives_the_same_again(trials, monkeypatch):
     model, out = trials.with_name("m.safetensors"), trials.with_name("out.nwb")
     cut = ["--trials", "trials", "--trial-from", "0", "--trial-to", "200"]

@@ -37,6 +37,7 @@ def call(arguments):
     assert not ended.value.code, arguments
 
 
+@pytest.mark.slow
 def test_the_page_to_start_with_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (settings,) = blocks("docs/getting-started.md", "yaml")

@@ -126,6 +126,7 @@ def test_trials_of_several_lengths_are_windows_of_one_model():
     np.testing.assert_allclose(estimate["window_start"], trials["time"].values[first])
 
 
+@pytest.mark.slow
 def test_the_command_cuts_trials_for_autolfads_alone_and_the_report_says_how(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     simulate_session("session.nwb", duration=30.0)

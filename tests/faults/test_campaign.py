@@ -31,5 +31,5 @@ def test_the_campaign_is_as_large_as_it_says():
     names = [f"{case.kind}: {case.name}" for case in ALL]
     assert len(names) == len(set(names))
     assert len(names) >= 300
-    assert sum(not case.slow for case in ALL) >= 140
+    assert sum(not case.slow for case in ALL) >= 80
     assert {case.kind for case in ALL} == {case.kind for case in ALL if not case.slow}

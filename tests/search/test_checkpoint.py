@@ -50,6 +50,7 @@ def epochs_kept(folder):
     return (len(table.read_text().splitlines()) - 1) // 3 if table.exists() else 0
 
 
+@pytest.mark.slow
 def test_search_killed_at_random_moments_ends_with_the_same_numbers(tmp_path, unbroken):
     program = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
     program += f"from search.test_checkpoint import finish; finish({str(tmp_path)!r})"

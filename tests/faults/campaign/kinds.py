@@ -40,7 +40,7 @@ KINDS: tuple[Kind, ...] = (
     damaged.CASES,
     damaged.RESULTS,
 )
-FAST_EVERY = 6
+FAST_EVERY = 10
 """Of each kind every so many cases run in `make test`, the others with the slow tests."""
 
 ALL: list[Case] = [
