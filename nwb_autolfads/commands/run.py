@@ -13,7 +13,7 @@ import xarray as xr
 from nwb_autolfads.commands.judging import judged
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified, trials_of
 from nwb_autolfads.config import RunOptions, RunSettings, Source
-from nwb_autolfads.errors import ConfigError, OutputError
+from nwb_autolfads.errors import ConfigError, OutputError, SignalError
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.base import Making, with_config
 from nwb_autolfads.files.atomic import write_bytes
@@ -116,7 +116,13 @@ def run(
         for name, entry, estimator in zip(names, entries, estimators, strict=True):
             tell(f"Fitting {entry.name}")
             taken = trials if entry.can.takes_trials else emg
-            estimate = _fitted(estimator, entry, taken)
+            try:
+                estimate = _fitted(estimator, entry, taken)
+            except SignalError as error:
+                if len(entries) == 1 or not entry.optional:
+                    raise
+                tell(f"Left out {entry.name}: {error.problem}")
+                continue
             asked = Asked.of_run(source, _options_of(entry, options), settings, entry.key)
             estimates[name] = estimate.assign_attrs(options=asked.to_json())
             if entry.can.saves_model:
@@ -128,7 +134,7 @@ def run(
         write_activations(
             estimates, file, source_state=seen, weights=models if options.weights else {}, **place.as_arguments()
         )
-    tell(f"Wrote {', '.join(names)} to {target.file}")
+    tell(f"Wrote {', '.join(estimates)} to {target.file}")
     for line in verdict.lines():
         tell(line)
     if not_kept is not None:

@@ -73,6 +73,8 @@ class Entry:
     can : Abilities
     compared : bool
         Whether ``--estimator all`` makes it.
+    optional : bool
+        Whether it asks for more of a recording than the others: ``all`` leaves it out, and says so, where it refuses.
     """
 
     key: str
@@ -85,6 +87,7 @@ class Entry:
     chooses: str = "nothing"
     can: Abilities = field(default_factory=Abilities)
     compared: bool = False
+    optional: bool = False
 
     def load(self) -> type[Estimator]:
         """Import the class."""
@@ -201,6 +204,8 @@ register(
         SKY,
         "the spectra of signal and noise, and what muscles tell of each other",
         Abilities(predicts_hidden=True),
+        compared=True,
+        optional=True,
     )
 )
 register(

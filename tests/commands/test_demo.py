@@ -25,7 +25,7 @@ def test_the_demo_leaves_a_file_a_report_and_scores_that_can_be_checked(short, v
     assert not ended.value.code
     printed = capsys.readouterr()
     values = json.loads(printed.out)
-    assert list(values["r2"]) == ["LowPass", "BayesianFilter", "AutoLFADS"]
+    assert list(values["r2"]) == ["LowPass", "WienerSmoother", "BayesianFilter", "AutoLFADS"]
     assert "worst muscle" in printed.err
     assert f"Report:   {values['report']}" in printed.err
 

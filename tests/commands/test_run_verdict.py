@@ -13,9 +13,11 @@ from trial_sessions import session_of_trials
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
+from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.evaluation.unseen import HELD_OUT
+from nwb_autolfads.results.read import list_estimates
 from nwb_autolfads.simulate import read_true_activation
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
@@ -118,6 +120,20 @@ def test_what_is_broken_in_a_file_does_not_cost_what_is_added(session, tmp_path,
     said = call(capsys, "run", out, "--estimator", "wiener", "--in-place")
     assert "Wrote WienerSmoother" in said
     assert np.isfinite(nal.read_activation(out, "WienerSmoother")["activation"]).any()
+
+
+def test_all_leaves_out_what_asks_for_more_of_a_recording_and_says_so(tmp_path, capsys, monkeypatch):
+    short = file_with_2d_series(tmp_path / "short.nwb", raw_emg(1_500), comments="columns: TA, SOL, GM")
+    filters = tuple(map(registry.entry_of, ("LowPass", "WienerSmoother")))
+    monkeypatch.setattr(registry, "chosen", lambda _: filters)
+    said = call(capsys, "run", short, "--estimator", "all")
+    assert "Left out WienerSmoother: 1.5 s of EMG are " in said
+    assert "Wrote LowPass to" in said
+    assert list_estimates(tmp_path / "short_activation.nwb") == ["LowPass"]
+    monkeypatch.setattr(registry, "chosen", lambda _: filters[1:])  # asked for alone, it says no
+    with pytest.raises(SystemExit):
+        main(["run", str(short), "--estimator", "wiener", "--overwrite"])
+    assert "1.5 s of EMG are " in capsys.readouterr().err
 
 
 def test_where_the_truth_is_known_it_decides_also_for_trials(tmp_path, capsys):

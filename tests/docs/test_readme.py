@@ -73,6 +73,7 @@ def test_the_settings_of_the_page_to_start_with_suit_every_estimator():
     settings = RunSettings.model_validate(ruamel.YAML(typ="safe").load(text))
     assert [estimator.name for estimator in make_estimators(registry.chosen("all"), RunOptions("all"), settings)] == [
         "LowPass",
+        "WienerSmoother",
         "BayesianFilter",
         "AutoLFADS",
     ]

@@ -100,7 +100,12 @@ def test_the_smoother_is_what_the_command_line_makes_unless_the_filter_is_asked_
 
 
 def test_all_makes_the_estimators_that_a_comparison_needs():
-    assert [each.name for each in made(RunOptions("all"))] == ["LowPass", "BayesianFilter", "AutoLFADS"]
+    assert [each.name for each in made(RunOptions("all"))] == [
+        "LowPass",
+        "WienerSmoother",
+        "BayesianFilter",
+        "AutoLFADS",
+    ]
 
 
 def test_a_key_or_a_name_is_taken_once():
