@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import typer
 
 from nwb_autolfads.cli.apply import apply
-from nwb_autolfads.cli.compare import compare
 from nwb_autolfads.cli.demo import demo
 from nwb_autolfads.cli.doctor import doctor
 from nwb_autolfads.cli.ending import (
@@ -20,8 +19,10 @@ from nwb_autolfads.cli.ending import (
     show_usage,
     stopping_cleanly,
 )
-from nwb_autolfads.cli.inspect import inspect
-from nwb_autolfads.cli.report import report
+from nwb_autolfads.cli.look.compare import compare
+from nwb_autolfads.cli.look.inspect import inspect
+from nwb_autolfads.cli.look.report import report
+from nwb_autolfads.cli.look.view import view
 from nwb_autolfads.cli.run import run
 from nwb_autolfads.cli.simulate import simulate
 
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (inspect, run, apply, compare, report, simulate, demo, doctor):
+for command in (inspect, run, apply, compare, report, view, simulate, demo, doctor):
     app.command()(command)
 
 

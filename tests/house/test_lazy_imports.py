@@ -5,7 +5,20 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "scipy", "pynwb", "hdmf", "h5py", "numpy", "xarray", "pandas", "neo", "spikeinterface", "matplotlib"}
+HEAVY = {
+    "torch",
+    "scipy",
+    "pynwb",
+    "hdmf",
+    "h5py",
+    "numpy",
+    "xarray",
+    "pandas",
+    "neo",
+    "spikeinterface",
+    "matplotlib",
+    "dash",
+}
 
 
 def imported_by(*arguments):
@@ -39,6 +52,8 @@ def test_rooms_around_the_model_do_without_torch():
         "from nwb_autolfads import LowPass",
         "import nwb_autolfads.evaluation.truth",
         "import nwb_autolfads.report.page",
+        "import nwb_autolfads.viewer.session",
+        "import nwb_autolfads.viewer.page",
         "import nwb_autolfads.commands.run",
         "import nwb_autolfads.commands.inspect",
         "import nwb_autolfads.commands.demo",

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "nwb_autolfads"
 
 # What each room may import of ours, besides itself. A module at the top of the package is a room of its own.
 ALLOWED = {
-    "__init__": {"sources", "emg", "estimators", "evaluation", "results", "report", "simulate"},
+    "__init__": {"sources", "emg", "estimators", "evaluation", "results", "report", "simulate", "viewer"},
     "errors": set(),
     "validation": {"errors"},
     "files": {"errors"},
@@ -25,6 +25,7 @@ ALLOWED = {
     "results": {"config", "sources", "segments", "errors", "files"},
     "evaluation": {"sources", "emg", "estimators", "results", "segments", "errors", "files"},
     "report": {"evaluation", "estimators", "segments", "palette", "errors", "files"},
+    "viewer": {"results", "report", "emg", "sources", "segments", "palette", "errors", "files"},
     "simulate": {"sources", "errors", "files"},
     "config": {"estimators", "search", "emg", "sources", "errors", "files", "validation"},
     "commands": {
@@ -35,6 +36,7 @@ ALLOWED = {
         "evaluation",
         "results",
         "report",
+        "viewer",
         "simulate",
         "config",
         "errors",
@@ -49,6 +51,7 @@ WITHOUT_TORCH = {
     "evaluation",
     "results",
     "report",
+    "viewer",
     "simulate",
     "config",
     "palette",

@@ -77,6 +77,17 @@ def read_forces(source: str | Path | NWBFile, paths: Sequence[str] | None = None
         return _read_all(opened, "series that is a force by its name or unit", "--force", paths, _is_force)
 
 
+def behavioral_series(nwbfile: NWBFile) -> list[tuple[str, TimeSeries]]:
+    """Return every numeric series in ``processing/behavior`` that is not EMG, with its path; nothing is read."""
+    return [
+        (path, each)
+        for path, each in walk_series(nwbfile)
+        if path.startswith("processing/behavior/")
+        and shape_of(each) is not None
+        and describe(path, [each]).score < EMG_SCORE
+    ]
+
+
 def _read_all(
     opened: OpenedFile,
     what: str,
@@ -87,11 +98,7 @@ def _read_all(
     """Read what the paths name; without any, the behaviour that fits."""
     series = [(path, each) for path, each in walk_series(opened.nwbfile) if shape_of(each) is not None]
     if paths is None:
-        chosen = [
-            (path, each)
-            for path, each in series
-            if path.startswith("processing/behavior/") and describe(path, [each]).score < EMG_SCORE and fits(path, each)
-        ]
+        chosen = [(path, each) for path, each in behavioral_series(opened.nwbfile) if fits(path, each)]
     else:
         chosen = [pair for pattern in paths for pair in _matching(series, pattern, opened.name)]
     if not chosen:

@@ -1,0 +1,141 @@
+// Tiles of signals: fetched when they are needed, kept while there is room, coarser ones drawn until they are there.
+"use strict";
+window.nwb = window.nwb || {};
+
+nwb.Tiles = class {
+  static atOnce = 4;
+  static mostBytes = 128e6;
+  static againAfterMs = 500;
+
+  constructor(session, changed) {
+    this.session = session;
+    this.changed = changed;
+    this.names = Object.keys(session.signals);
+    this.kept = new Map();
+    this.wanted = new Map();
+    this.loading = new Set();
+    this.bytes = 0;
+    this.problem = "";
+  }
+
+  get isLoading() {
+    return this.loading.size + this.wanted.size > 0;
+  }
+
+  // The level of which blocks are as wide as a pixel, or a little less.
+  level(name, secondsPerPixel) {
+    const signal = this.session.signals[name];
+    const level = Math.floor(Math.log(Math.max(1, secondsPerPixel * signal.rate)) / Math.log(this.session.step));
+    return Math.min(level, signal.levels - 1);
+  }
+
+  secondsPerBlock(name, level) {
+    return this.session.step ** level / this.session.signals[name].rate;
+  }
+
+  // The tile, or a coarser one that holds it until it is there; undefined where there is none.
+  get(name, level, index) {
+    const found = this.look(name, level, index);
+    if (found) return found;
+    this.want(name, level, index);
+    for (let coarser = level + 1; coarser < this.session.signals[name].levels; coarser++) {
+      index = Math.floor(index / this.session.step);
+      const instead = this.look(name, coarser, index);
+      if (instead) return instead;
+    }
+    return undefined;
+  }
+
+  look(name, level, index) {
+    const key = `${name} ${level} ${index}`;
+    const tile = this.kept.get(key);
+    if (!tile) return undefined;
+    this.kept.delete(key); // the last used is the last to go
+    this.kept.set(key, tile);
+    if (!tile.complete && performance.now() - tile.since > nwb.Tiles.againAfterMs) this.want(name, level, index);
+    return tile;
+  }
+
+  want(name, level, index) {
+    const bins = this.session.signals[name].bins;
+    const key = `${name} ${level} ${index}`;
+    if (index < 0 || index * this.session.tile * this.session.step ** level >= bins || this.loading.has(key)) return;
+    this.wanted.delete(key);
+    this.wanted.set(key, [name, level, index]);
+    this.fetchSome();
+  }
+
+  forgetWishes() {
+    this.wanted.clear();
+  }
+
+  fetchSome() {
+    while (this.loading.size < nwb.Tiles.atOnce && this.wanted.size) {
+      const key = Array.from(this.wanted.keys()).pop(); // what was asked for last is in view
+      const [name, level, index] = this.wanted.get(key);
+      this.wanted.delete(key);
+      this.loading.add(key);
+      this.fetchOne(key, name, level, index).finally(() => {
+        this.loading.delete(key);
+        this.fetchSome();
+        this.changed();
+      });
+    }
+  }
+
+  async fetchOne(key, name, level, index) {
+    try {
+      const answer = await fetch(`tile/${this.names.indexOf(name)}/${level}/${index}`);
+      if (!answer.ok) throw new Error(answer.status === 422 ? await answer.text() : `${answer.status}`);
+      const bytes = await answer.arrayBuffer();
+      const [complete, channels, columns, blocks] = new Int32Array(bytes, 0, 4);
+      this.keep(key, {
+        name, level, index, channels, columns, blocks,
+        complete: Boolean(complete),
+        values: new Float32Array(bytes, 16),
+        since: performance.now(),
+      });
+    } catch (error) {
+      this.problem = `What is drawn is not all: ${error.message}`;
+      this.keep(key, { name, level, index, channels: 0, columns: 0, blocks: 0, complete: true,
+        values: new Float32Array(0), since: performance.now() });
+    }
+  }
+
+  keep(key, tile) {
+    const before = this.kept.get(key);
+    if (before) this.bytes -= before.values.byteLength;
+    this.kept.set(key, tile);
+    this.bytes += tile.values.byteLength;
+    for (const [oldest, old] of this.kept) {
+      if (this.bytes <= nwb.Tiles.mostBytes) break;
+      this.kept.delete(oldest);
+      this.bytes -= old.values.byteLength;
+    }
+  }
+
+  // Call with time of its middle (s), lowest and highest value of each block of a column, from one time to another.
+  forBlocks(name, column, start, stop, secondsPerPixel, use) {
+    const signal = this.session.signals[name];
+    const level = this.level(name, secondsPerPixel);
+    const width = this.secondsPerBlock(name, level) * this.session.tile;
+    const first = Math.max(0, Math.floor((start - signal.start) / width));
+    let complete = true;
+    for (let index = first; signal.start + index * width < stop; index++) {
+      const tile = this.get(name, level, index);
+      if (!tile || tile.level !== level || !tile.complete) complete = false;
+      if (!tile || column >= tile.columns) continue;
+      const step = this.secondsPerBlock(name, tile.level);
+      const begin = signal.start + tile.index * this.session.tile * step;
+      const from = Math.max(start - 2 * step, signal.start + index * width);
+      const to = Math.min(stop + 2 * step, signal.start + (index + 1) * width);
+      const low = column * tile.blocks;
+      const high = tile.channels === 2 ? low + tile.columns * tile.blocks : low;
+      const last = Math.min(tile.blocks, Math.ceil((to - begin) / step));
+      for (let block = Math.max(0, Math.floor((from - begin) / step)); block < last; block++) {
+        use(begin + (block + 0.5) * step, tile.values[low + block], tile.values[high + block], step);
+      }
+    }
+    return complete || start >= signal.start + signal.bins / signal.rate;
+  }
+};

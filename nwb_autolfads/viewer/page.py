@@ -1,0 +1,191 @@
+"""The page: controls of Dash around one picture that a script of ours draws, and what opens below it when asked for."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.palette import (
+    BLUE,
+    EMG_GREY,
+    FAINT_GREY,
+    LINE_GREY,
+    NIGHT,
+    NIGHT_BOX,
+    NIGHT_LINE,
+    PAPER_GREY,
+    PURPLE,
+    QUIET_TEXT,
+    TEXT,
+    WHITE,
+)
+from nwb_autolfads.viewer.rows import colours
+from nwb_autolfads.viewer.server import guard, serve_signals
+from nwb_autolfads.viewer.session import Session
+
+if TYPE_CHECKING:
+    from dash import Dash
+    from dash.development.base_component import Component
+
+
+def require_viewer() -> None:
+    """Refuse to go on without the packages of the extra.
+
+    Raises
+    ------
+    ConfigError
+        Naming the extra and how it is installed.
+    """
+    try:
+        import dash  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"the viewer needs packages that are not installed ({error.name or error})",
+            way_out='Install them: pip install "nwb-autolfads[viewer]"',
+            obj="view",
+        ) from error
+
+
+def make_app(session: Session, token: str) -> Dash:
+    """Return the page on a session as an application.
+
+    Parameters
+    ----------
+    session : Session
+        Open as long as the page is.
+    token : str
+        Without it nothing is served.
+    """
+    from dash import ClientsideFunction, Dash, Input, Output
+
+    app = Dash(
+        "nwb_autolfads_viewer",
+        title="nwb-autolfads",  # put into the page as it is; our script adds the name of the file
+        update_title="",
+        url_base_pathname=f"/{token}/",
+        assets_folder=str(files("nwb_autolfads.viewer").joinpath("assets")),
+        serve_locally=True,
+        suppress_callback_exceptions=True,
+    )
+    app.index_string = app.index_string.replace("{%css%}", f"<style>{style()}</style>{{%css%}}")
+    app.layout = layout(session)
+    app.clientside_callback(
+        ClientsideFunction("viewer", "show"),
+        Output("chosen", "data"),
+        *(Input(name, "value") for name in ("muscles", "estimates", "layers", "event-kind")),
+    )
+    serve_signals(app.server, token, session)
+    # Styles are set one by one by React and Plotly. Scripts are files of Dash and ours, and the line that starts it.
+    hashes = " ".join(app.csp_hashes())
+    policy = (
+        f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    guard(app.server, token, policy)
+    return app
+
+
+def style() -> str:
+    """Return the colours of the page, in the light and in the dark."""
+
+    def colours_of(paper: str, text: str, quiet: str, line: str, box: str) -> str:
+        named = {"paper": paper, "text": text, "quiet": quiet, "line": line, "box": box, "event": PURPLE, "focus": BLUE}
+        return ":root{color-scheme:light dark;" + "".join(f"--{key}:{value};" for key, value in named.items()) + "}"
+
+    light = colours_of(WHITE, TEXT, QUIET_TEXT, LINE_GREY, PAPER_GREY)
+    dark = colours_of(NIGHT, FAINT_GREY, EMG_GREY, NIGHT_LINE, NIGHT_BOX)
+    return f"{light}@media (prefers-color-scheme:dark){{{dark}}}"
+
+
+def layout(session: Session) -> Component:
+    """Return the elements of the page, from the top down."""
+    from dash import dcc, html
+
+    kinds = [*session.events, *session.intervals]
+    return html.Main(
+        [
+            html.H1(session.title),
+            dcc.Store(id="chosen"),
+            html.Div(
+                [
+                    _choice("Muscles", "muscles", session.muscles),
+                    _choice("Estimates", "estimates", list(session.estimates), colours(session)),
+                    _choice("Layers", "layers", _layers(session)),
+                    html.Div(
+                        [
+                            html.Label("Jump between", htmlFor="event-kind"),
+                            dcc.Dropdown(kinds, kinds[0] if kinds else None, id="event-kind", clearable=False),
+                        ],
+                        className="choice",
+                        hidden=not kinds,
+                    ),
+                ],
+                id="controls",
+            ),
+            html.Div(
+                [html.Button(text, id=name, title=hint) for name, text, hint in BUTTONS],
+                id="buttons",
+                role="toolbar",
+                **{"aria-label": "Move in time"},
+            ),
+            html.Div(
+                id="session",
+                tabIndex=0,
+                role="application",
+                **{"aria-label": "The session over time. Arrow keys move, plus and minus zoom."},
+            ),
+            html.P(id="status", role="status"),
+            html.Details([html.Summary("Keys"), html.P(KEYS)]),
+            html.Details(
+                [html.Summary(f"Not drawn ({len(session.notes)})"), html.Ul([html.Li(each) for each in session.notes])],
+                hidden=not session.notes,
+            ),
+        ]
+    )
+
+
+BUTTONS = (
+    ("go-first", "|<", "To the start (Home)"),
+    ("go-left", "<", "Left (arrow)"),
+    ("go-right", ">", "Right (arrow)"),
+    ("go-last", ">|", "To the end (End)"),
+    ("zoom-in", "+", "Zoom in (+)"),
+    ("zoom-out", "-", "Zoom out (-)"),
+    ("zoom-all", "all", "The whole session (0)"),
+    ("event-before", "< event", "Event before (p)"),
+    ("event-after", "event >", "Next event (n)"),
+)
+KEYS = (
+    "Left and right arrow: move, while held. Page up and page down: a whole view. Home and End: start and end. "
+    "+ and -: zoom. 0: the whole session. n and p: next event and the one before. [ and ]: lower and higher rows. "
+    "By mouse: drag to move, turn the wheel with Ctrl to zoom."
+)
+
+
+def _layers(session: Session) -> list[str]:
+    groups = {
+        "EMG": "emg",
+        "uncertainty": "band/",
+        "factors": "factors/",
+        "inputs": "inputs/",
+        "spikes": "spikes",
+        "movement": "movement/",
+    }
+    found = [name for name, key in groups.items() if any(each.startswith(key) for each in session.signals)]
+    return [*found, *(["events"] if session.events or session.intervals else [])]
+
+
+def _choice(label: str, name: str, options: list[str], colour: dict[str, str] | None = None) -> Component:
+    from dash import dcc, html
+
+    shown = [
+        {"label": html.Span(each, style={"borderBottom": f"3px solid {colour[each]}"} if colour else {}), "value": each}
+        for each in options
+    ]
+    return html.Fieldset(
+        [html.Legend(label), dcc.Checklist(shown, options, id=name, inline=True)],
+        className="choice",
+        hidden=not options,
+    )

@@ -1,0 +1,121 @@
+"""Who may ask for what: this machine only, with the token of this run, for what is drawn of one file."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import struct
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nwb_autolfads.errors import NwbAutolfadsError, OutputError
+from nwb_autolfads.viewer.session import Session
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+    from werkzeug.serving import BaseWSGIServer
+
+HOST = "127.0.0.1"
+_NAMES = (HOST, "localhost")
+"""How this machine may be called by a page that asks it; any other name is a stranger's that leads here."""
+
+
+def new_token() -> str:
+    """Return what nobody guesses: 256 bits, as text for an address."""
+    return secrets.token_urlsafe(32)
+
+
+def guard(app: Flask, token: str, policy: str) -> None:
+    """Refuse every request but those of our own page.
+
+    Parameters
+    ----------
+    app : Flask
+    token : str
+        The first part of every address.
+    policy : str
+        Content Security Policy of the page.
+    """
+    from flask import abort, request
+
+    @app.before_request
+    def refuse_strangers() -> None:
+        port = request.environ.get("SERVER_PORT", "")
+        hosts = {name if port == "80" else f"{name}:{port}" for name in _NAMES}
+        given = request.path.split("/")[1]
+        origin = request.headers.get("Origin")
+        if request.host not in hosts or (origin is not None and origin not in {f"http://{host}" for host in hosts}):
+            abort(HTTPStatus.FORBIDDEN)
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
+            abort(HTTPStatus.FORBIDDEN)
+
+    @app.after_request
+    def keep_to_ourselves(response: Response) -> Response:
+        response.headers.update(
+            {
+                "Content-Security-Policy": policy,
+                "Cross-Origin-Resource-Policy": "same-origin",
+                "Cross-Origin-Opener-Policy": "same-origin",
+                "Referrer-Policy": "no-referrer",
+                "X-Content-Type-Options": "nosniff",
+                "X-Frame-Options": "DENY",
+                "Cache-Control": "no-store",
+            }
+        )
+        return response
+
+
+def serve_signals(app: Flask, token: str, session: Session) -> None:
+    """Serve the description of a session and its tiles, and no other part of its file.
+
+    A tile is whether it is complete (4 bytes, 0 or 1), how many channels, columns and blocks it has (4 bytes each),
+    and its values as float32, all little-endian.
+    """
+    from flask import Response, abort
+
+    from nwb_autolfads.viewer.rows import described
+
+    @app.get(f"/{token}/session.json")
+    def describe() -> Response:
+        return Response(json.dumps(described(session), allow_nan=False), mimetype="application/json")
+
+    @app.get(f"/{token}/tile/<int:number>/<int:level>/<int:index>")
+    def tile(number: int, level: int, index: int) -> Response:
+        signals = list(session.signals.values())
+        if number >= len(signals):
+            abort(HTTPStatus.NOT_FOUND)
+        try:
+            values, complete = signals[number].tile(level, index)
+        except IndexError:
+            abort(HTTPStatus.NOT_FOUND)
+        except NwbAutolfadsError as error:
+            return Response(str(error), HTTPStatus.UNPROCESSABLE_ENTITY, mimetype="text/plain")
+        head = struct.pack("<4i", complete, *values.shape)
+        return Response(head + np.ascontiguousarray(values, "<f4").tobytes(), mimetype="application/octet-stream")
+
+
+def listen(app: Flask, port: int) -> BaseWSGIServer:
+    """Return a server that listens on this machine only; 0 takes any free port.
+
+    Raises
+    ------
+    OutputError
+        If the port is taken, or this user may not have it.
+    """
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        def log(self, type: str, message: str, *args: object) -> None:
+            """Say nothing: addresses hold the token."""
+
+    try:
+        return make_server(HOST, port, app, threaded=True, request_handler=Quiet)
+    except (OSError, SystemExit) as error:  # werkzeug exits where a port is taken
+        raise OutputError(
+            f"the port cannot be had ({getattr(error, 'strerror', None) or 'it is in use'})",
+            way_out="Choose another one with --port, or none: a free one is found",
+            obj=f"--port {port}",
+        ) from error

@@ -1,0 +1,177 @@
+"""An estimate of a file, read piece by piece: activation, its uncertainty, factors and inferred inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from ndx_muscle_activation import ActivationEstimate
+from numpy.typing import NDArray
+from pynwb import NWBFile, TimeSeries
+
+from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.results.inside import require_plain_storage
+from nwb_autolfads.results.soundness import require_sound
+from nwb_autolfads.segments import Segments
+from nwb_autolfads.sources.border import border
+from nwb_autolfads.sources.nwb.candidates import array_of, shape_of
+from nwb_autolfads.sources.nwb.timebase import read_time_base
+from nwb_autolfads.viewer.signals.signal import Limits, Signal
+
+NINETY_PERCENT = 1.645
+"""Standard deviations of a normal distribution on either side of its mean that hold 90 % of it."""
+MOST_LATENTS = 128
+"""Factors, or inputs, that are drawn."""
+_EXCERPT = 1000  # bins that tell whether it is an estimate at all
+
+
+@dataclass(frozen=True)
+class LazyEstimate:
+    """An estimate that is not in memory.
+
+    Attributes
+    ----------
+    excerpt : Dataset
+        Its first bins, with all that it says of muscles and of how it was made; see
+        `nwb_autolfads.results.read.read_activation`.
+    signals : dict of str to Signal
+        ``activation``, and where it has them ``band``, which holds 90 % of the belief, ``factors`` and ``inputs``.
+    """
+
+    excerpt: xr.Dataset
+    signals: dict[str, Signal]
+
+    @property
+    def muscles(self) -> tuple[str, ...]:
+        """Names, in the order of the columns of ``activation``."""
+        return self.signals["activation"].columns
+
+
+def estimates_in(nwbfile: NWBFile, file: Path, factor: Callable[[str], float]) -> tuple[dict[str, LazyEstimate], list]:
+    """Return the estimates of an open file by their names, and why others are left out, one sentence each.
+
+    Parameters
+    ----------
+    nwbfile : NWBFile
+    file : Path
+        Where it is.
+    factor : callable
+        From a unit to the factor to the one that is shown.
+    """
+    behavior = nwbfile.processing.get("behavior")
+    found = {} if behavior is None else behavior.data_interfaces
+    estimates: dict[str, LazyEstimate] = {}
+    notes = []
+    for name in sorted(each for each in found if isinstance(found[each], ActivationEstimate)):
+        try:
+            require_plain_storage(file, name)
+            with border(str(file), name):
+                estimates[name] = _lazy(found[name], str(file), factor)
+        except NwbAutolfadsError as error:
+            notes.append(f"{name} is not drawn: {error.problem}")
+    return estimates, notes
+
+
+def _lazy(estimate: ActivationEstimate, file: str, factor: Callable[[str], float]) -> LazyEstimate:
+    n_bins, n_muscles = _shape(estimate.activation, estimate.name, file)
+    base = read_time_base(estimate.activation, n_bins, file=file, obj=estimate.name)
+    excerpt = _excerpt(estimate, base.segments)
+    require_sound(excerpt, file, estimate.name)
+    given = excerpt["scale"].values if "scale" in excerpt.coords else np.ones(n_muscles)
+    scale: NDArray[np.float32] = (given * factor(str(excerpt.attrs.get("unit", "")))).astype(np.float32)
+    activation = array_of(estimate.activation)
+
+    def read(start: int, stop: int) -> Limits:
+        values = _values(activation, start, stop) * scale
+        return values, values
+
+    muscles = tuple(str(each) for each in excerpt["muscle"].values)
+    signals = {"activation": Signal(muscles, base.segments, read, "")}
+    if estimate.activation_std is not None:
+        _require_shape(estimate.activation_std, (n_bins, n_muscles), estimate.name, file)
+        spread = array_of(estimate.activation_std)
+
+        def read_band(start: int, stop: int) -> Limits:
+            middle = _values(activation, start, stop) * scale
+            half = _values(spread, start, stop) * scale * np.float32(NINETY_PERCENT)
+            return np.maximum(middle - half, np.float32(0)), middle + half
+
+        signals["band"] = Signal(muscles, base.segments, read_band, "")
+    for name in ("factors", "inputs"):
+        if (series := getattr(estimate, name)) is not None:
+            _require_shape(series, (n_bins, None), estimate.name, file)
+            columns = tuple(f"{name[:-1]} {index}" for index in range(min(series.data.shape[1], MOST_LATENTS)))
+            signals[name] = Signal(columns, base.segments, _reader(series), str(series.unit))
+    return LazyEstimate(excerpt, signals)
+
+
+def _reader(series: TimeSeries) -> Callable[[int, int], Limits]:
+    array = array_of(series)
+
+    def read(start: int, stop: int) -> Limits:
+        values = _values(array, start, stop)[:, :MOST_LATENTS]
+        return values, values
+
+    return read
+
+
+def _values(array: Any, start: int, stop: int) -> NDArray[np.float32]:
+    return np.asarray(array[start:stop], dtype=np.float32)
+
+
+def _excerpt(estimate: ActivationEstimate, segments: Segments) -> xr.Dataset:
+    """Return the first bins as `read_activation` would return them all."""
+    n_bins = min(_EXCERPT, segments.n_samples)
+    rows, table = estimate.activation.muscles.data[:], estimate.activation.muscles.table
+    coords: dict[str, Any] = {
+        "time": np.array([segments.time_of(sample) for sample in range(n_bins)]),
+        "muscle": np.array(estimate.activation.muscle_names, dtype=str),
+    }
+    for column in ("scale", "usable"):
+        if column in table.colnames:
+            coords[column] = ("muscle", np.asarray(table[column].data[:])[rows])
+    texts = {
+        "estimator": estimate.estimator,
+        "config": estimate.configuration,
+        "options": estimate.options,
+        "preprocessing": estimate.preprocessing,
+        "rate": segments.rate,
+        "unit": str(table["unit"].data[int(rows[0])]) if "unit" in table.colnames and len(rows) else None,
+    }
+    origin = {
+        "file": estimate.source_file,
+        "file_identifier": estimate.source_identifier,
+        "object_path": estimate.source_object_path,
+        "object_id": estimate.source_object_id,
+    }
+    origin = {key: value for key, value in origin.items() if value is not None}
+    attrs = {**texts, "origin": json.dumps(origin) if origin else None}
+    values = _values(array_of(estimate.activation), 0, n_bins)
+    return xr.Dataset(
+        {"activation": (("time", "muscle"), values)},
+        coords=coords,
+        attrs={key: value for key, value in attrs.items() if value is not None},
+    )
+
+
+def _shape(series: TimeSeries, name: str, file: str) -> tuple[int, int]:
+    shape = shape_of(series)
+    if shape is None or len(series.data.shape) != 2:
+        raise SourceError("holds no numbers of time and column", way_out="Make it again", file=file, obj=name)
+    return shape
+
+
+def _require_shape(series: TimeSeries, wanted: tuple[int, int | None], name: str, file: str) -> None:
+    found = _shape(series, name, file)
+    if found[0] != wanted[0] or wanted[1] not in (None, found[1]):
+        raise SourceError(
+            f"its {series.name} has shape {found}, its activation {wanted}",
+            way_out="Make it again",
+            file=file,
+            obj=name,
+        )

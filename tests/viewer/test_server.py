@@ -1,0 +1,139 @@
+"""The page is served to this machine, to who has the token, and nothing but what is drawn of one file."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from messages import assert_refused
+from viewer_examples import HOSTILE, MUSCLES, estimated_session
+
+from nwb_autolfads.errors import ConfigError, OutputError
+from nwb_autolfads.viewer.page import make_app, require_viewer
+from nwb_autolfads.viewer.server import listen, new_token
+from nwb_autolfads.viewer.session import opened_session
+
+pytest.importorskip("dash", reason="the extra `viewer` is not installed")
+TOKEN = "the-token-of-this-run"
+HERE = "127.0.0.1:8765"
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    with opened_session(estimated_session(tmp_path_factory.mktemp("viewer"))) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ask(session):
+    """Ask the server that listens on port 8765 for an address, by these headers."""
+    client = make_app(session, TOKEN).server.test_client()
+    return lambda path, **headers: client.get(path, base_url="http://127.0.0.1:8765", headers={"Host": HERE, **headers})
+
+
+@pytest.mark.parametrize("path", ["/", "/session.json", "/wrong/", "/wrong/session.json", f"/{TOKEN}x/", "//", "/é/"])
+def test_without_the_token_nothing_is_served(ask, path):
+    answer = ask(path)
+    assert answer.status_code == 403
+    assert MUSCLES[0].encode() not in answer.data
+
+
+@pytest.mark.parametrize(
+    "host", ["example.org", "example.org:8765", "127.0.0.1.example.org:8765", "127.0.0.1:81", "[::1]:8765"]
+)
+def test_a_strangers_name_for_this_machine_is_refused(ask, host):
+    assert ask(f"/{TOKEN}/session.json", Host=host).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://example.org", "null", "https://127.0.0.1:8765", "http://127.0.0.1:81"])
+def test_a_page_from_elsewhere_is_refused(ask, origin):
+    assert ask(f"/{TOKEN}/session.json", Origin=origin).status_code == 403
+
+
+@pytest.mark.parametrize("more", [{}, {"Origin": "http://127.0.0.1:8765"}, {"Host": "localhost:8765"}])
+def test_our_own_page_is_served(ask, more):
+    assert ask(f"/{TOKEN}/", **more).status_code == 200
+    assert ask(f"/{TOKEN}/session.json", **more).get_json()["span"] == [0.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "result.nwb",
+        "..%2fsession.nwb",
+        "../session.nwb",
+        "assets/..%2f..%2fpage.py",
+        "assets/../page.py",
+        "tile/99/0/0",
+    ],
+)
+def test_no_other_file_is_served(ask, path):
+    answer = ask(f"/{TOKEN}/{path}")
+    assert answer.status_code == 404 or b"react-entry-point" in answer.data  # Dash answers any page with its own
+    assert b"HDF" not in answer.data
+    assert b"import" not in answer.data
+
+
+@pytest.mark.parametrize("path", ["tile/0/0/999999", "tile/0/99/0", "tile/0/0/-1", "tile/x/0/0", f"tile/0/{10**30}/0"])
+def test_a_tile_that_is_not_there_is_not_found(ask, path):
+    assert b"\x00" not in ask(f"/{TOKEN}/{path}").data
+
+
+def test_a_tile_is_what_the_file_holds(ask, session):
+    described = ask(f"/{TOKEN}/session.json").get_json()
+    number = list(described["signals"]).index("movement/processing/behavior/angles/joint_angles")
+    answer = ask(f"/{TOKEN}/tile/{number}/0/1").data
+    complete, channels, columns, blocks = struct.unpack("<4i", answer[:16])
+    assert (complete, channels, columns, blocks) == (1, 2, 2, 1024)
+    values = np.frombuffer(answer[16:], "<f4").reshape(channels, columns, blocks)
+    time = np.arange(1024, 2048) / 100
+    for channel in values:
+        np.testing.assert_allclose(channel, [np.sin(time), np.cos(time)], atol=1e-6)
+
+
+def test_the_page_may_run_its_own_scripts_only_and_leads_nowhere_else(ask):
+    answer = ask(f"/{TOKEN}/")
+    policy = answer.headers["Content-Security-Policy"]
+    scripts = next(part for part in policy.split(";") if "script-src" in part)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in scripts
+    assert "http" not in policy
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert 'src="http' not in answer.text
+    assert 'href="http' not in answer.text
+
+
+def test_names_in_the_page_are_data_and_never_markup(ask):
+    assert HOSTILE not in ask(f"/{TOKEN}/").text
+    layout = json.dumps(ask(f"/{TOKEN}/_dash-layout").get_json())
+    assert json.dumps(HOSTILE)[1:-1] in layout
+
+
+def test_only_this_machine_can_reach_it(session):
+    server = listen(make_app(session, TOKEN).server, 0)
+    try:
+        assert server.socket.getsockname()[0] == "127.0.0.1"
+        with assert_refused(
+            OutputError,
+            f"--port {server.server_port}: the port cannot be had (it is in use)",
+            "Choose another one with --port, or none: a free one is found",
+        ):
+            listen(make_app(session, TOKEN).server, server.server_port)
+    finally:
+        server.server_close()
+
+
+def test_tokens_are_long_and_never_the_same():
+    tokens = {new_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(len(token) >= 43 for token in tokens)  # 256 bits
+
+
+def test_without_the_extra_one_message_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "dash", None)
+    with assert_refused(
+        ConfigError,
+        "view: the viewer needs packages that are not installed (dash)",
+        'Install them: pip install "nwb-autolfads[viewer]"',
+    ):
+        require_viewer()
