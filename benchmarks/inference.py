@@ -20,6 +20,7 @@ from nwb_autolfads.lfads.masking import CoordinatedDropout, TemporalShift
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.lfads.windows import chop
 
 BINS, WINDOWS, MANY, ROUNDS = 100, 256, 50, 3
@@ -33,13 +34,13 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     sizes = Sizes(12, generator=64, factors=8, inputs=2)
-    model = LFADS(sizes, 1, Gamma.parameters, torch.Generator().manual_seed(0))
+    model = LFADS(sizes, 1, Gamma.parameters, Streams.of([0], 0))
     windows = chop(emg_like(BINS * WINDOWS, 12), range(0, BINS * WINDOWS, BINS), BINS)
     peer = build_peer(options.peer, sizes, BINS).eval()
     batch = session_batch(windows.transpose(0, 1).contiguous())
 
     def here(samples: int) -> Any:
-        random = torch.Generator().manual_seed(0)
+        random = Streams.of([0], 1)
         return infer(
             model,
             Gamma(),

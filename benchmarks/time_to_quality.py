@@ -29,6 +29,7 @@ from nwb_autolfads.lfads.loss import masked_nll
 from nwb_autolfads.lfads.masking import CoordinatedDropout, MaskedBatch, TemporalShift
 from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.engines.local import LocalEngine
@@ -72,8 +73,8 @@ def quality_here(ours: LocalEngine, session: Session, hidden: MaskedBatch) -> tu
     """Give the same of the member with the lower NLL."""
     member = int(masked_nll(ours.model, Gamma(), ours.validation).argmin())
     alone = ours.best_models([member])
-    everything = CoordinatedDropout(TemporalShift(0)).masks(session.windows, torch.Generator())
-    posterior = infer(alone, Gamma(), session.windows, everything, samples=1, random=torch.Generator().manual_seed(0))
+    everything = CoordinatedDropout(TemporalShift(0)).masks(session.windows, Streams.of([0], 0))
+    posterior = infer(alone, Gamma(), session.windows, everything, samples=1, random=Streams.of([0], 1))
     return float(masked_nll(alone, Gamma(), hidden)), session.r2(posterior.mean)
 
 

@@ -7,6 +7,7 @@ from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.lfads.streams import Streams
 
 ODD = Sizes(channels=3, ic_encoder=5, ci_encoder=4, initial_condition=6, controller=7, inputs=2, generator=9, factors=4)
 NO_CONTROLLER = Sizes(channels=2, ic_encoder=3, ci_encoder=3, initial_condition=2, inputs=0, generator=4, factors=3)
@@ -15,7 +16,7 @@ NO_CONTROLLER = Sizes(channels=2, ic_encoder=3, ci_encoder=3, initial_condition=
 def scrambled(sizes, members, seed=0):
     """A float64 model in which no parameter is zero, so that none can be left out unnoticed."""
     random = torch.Generator().manual_seed(seed)
-    model = LFADS(sizes, members, Gamma.parameters, random).double()
+    model = LFADS(sizes, members, Gamma.parameters, Streams.of(range(members), seed)).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=random)
@@ -24,9 +25,10 @@ def scrambled(sizes, members, seed=0):
 
 def batch(sizes, members, bins=8, windows=3, seed=1):
     random = torch.Generator().manual_seed(seed)
+    streams = Streams.of(range(members), seed)
     x = torch.rand(bins + 4, windows, sizes.channels, generator=random, dtype=torch.float64) + 0.05
     masked = CoordinatedDropout(TemporalShift(1.0, 2)).draw(
-        x, torch.linspace(0.3, 0.6, members, dtype=torch.float64), random
+        x, torch.linspace(0.3, 0.6, members, dtype=torch.float64), streams
     )
     rates = torch.linspace(0.1, 0.4, members, dtype=torch.float64)
-    return masked, draw_noise(sizes, bins, windows, rates, random, dropout=True)
+    return masked, draw_noise(sizes, bins, windows, rates, streams, dropout=True)

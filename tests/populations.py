@@ -22,13 +22,13 @@ def recording(bins=1500, seed=0):
     return (slow.exp() * noise).clamp_min(1e-4)
 
 
-def small_engine(seed=0, learning_rate=4e-3, **training):
+def small_engine(seed=0, learning_rate=4e-3, masking=None, numbers=None, **training):
     settings = {"members": 2, "batch_windows": 8, "steps_per_epoch": 4, "max_epochs": 3, "validation_draws": 2}
     schedule = {"ramp_epochs": 1, "burn_in_epochs": 1, "generation_epochs": 1}
     space = SearchSpace(learning_rate=SearchRange(start=learning_rate, low=1e-12, high=1))
     config = TrainingConfig(**settings | schedule | {"space": space} | training)
-    masking = CoordinatedDropout(TemporalShift(1.0, 2))
-    return LocalEngine(recording(), [1500], 40, SMALL, Gamma(), masking, config, seed)
+    masking = masking or CoordinatedDropout(TemporalShift(1.0, 2))
+    return LocalEngine(recording(), [1500], 40, SMALL, Gamma(), masking, config, seed, numbers)
 
 
 def search_of(engine):

@@ -12,6 +12,7 @@ from .masking.base import Mask, without_missing
 from .model import LFADS
 from .noise import draw_noise, no_noise
 from .observations import Observation
+from .streams import Streams
 
 
 class Posterior(NamedTuple):
@@ -28,7 +29,7 @@ class Posterior(NamedTuple):
 
 @torch.no_grad()
 def infer(
-    model: LFADS, observation: Observation, x: Tensor, masks: Iterable[Mask], *, samples: int, random: torch.Generator
+    model: LFADS, observation: Observation, x: Tensor, masks: Iterable[Mask], *, samples: int, random: Streams
 ) -> Posterior:
     """Average over members, masks and posterior samples; the encoders run once for each mask.
 
@@ -43,7 +44,8 @@ def infer(
         What is masked, and which estimates count; see `Masking.masks`.
     samples : int
         Posterior samples for each mask, at least 1.
-    random : torch.Generator
+    random : Streams
+        One for each member.
 
     Returns
     -------

@@ -24,6 +24,7 @@ from .networks.input_transform import InputTransform
 from .networks.layers import Linear, initial_weight, multiply
 from .noise import Noise
 from .sizes import Sizes
+from .streams import Streams
 
 POSTERIOR_VARIANCE_FLOOR = 1e-4
 PRIOR_TAU_BINS = 10.0
@@ -58,11 +59,11 @@ class LFADS(nn.Module):
         P.
     readouts : int
         Parameters of the observation model per channel.
-    random : torch.Generator or None
-        Source of the initial weights; None: torch's global one.
+    random : Streams or None
+        Source of the initial weights; None: they are left empty, to be loaded.
     """
 
-    def __init__(self, sizes: Sizes, members: int, readouts: int, random: torch.Generator | None) -> None:
+    def __init__(self, sizes: Sizes, members: int, readouts: int, random: Streams | None) -> None:
         super().__init__()
         self.sizes, self.members = sizes, members
         s, P = sizes, members

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from .kernels import compiled, recurrence
 from .sizes import Sizes
-
-IN_CACHE = 2**15  # numbers worked on at a time
+from .streams import Streams
 
 
 class Dropout(NamedTuple):
@@ -35,9 +34,7 @@ class Noise(NamedTuple):
     dropout: Dropout | None
 
 
-def draw_noise(
-    sizes: Sizes, bins: int, windows: int, dropout_rate: Tensor, random: torch.Generator, *, dropout: bool
-) -> Noise:
+def draw_noise(sizes: Sizes, bins: int, windows: int, dropout_rate: Tensor, random: Streams, *, dropout: bool) -> Noise:
     """Draw the noise of one pass.
 
     Parameters
@@ -47,7 +44,8 @@ def draw_noise(
         T and B.
     dropout_rate : Tensor, (P,)
         Below 1. Its dtype and device are those of the draws.
-    random : torch.Generator
+    random : Streams
+        One for each member.
     dropout : bool
         False at inference.
 
@@ -55,17 +53,16 @@ def draw_noise(
     -------
     Noise
     """
-    P, rate = len(dropout_rate), dropout_rate.view(-1, 1, 1, 1)
 
     def normal(*shape: int) -> Tensor:
-        return torch.empty(shape, dtype=rate.dtype, device=rate.device).normal_(generator=random)
+        return random.normal(*shape, dtype=dropout_rate.dtype)
 
     def mask(*shape: int) -> Tensor:
         return draw_mask(dropout_rate, shape, random)
 
     return Noise(
-        initial_condition=normal(P, windows, sizes.initial_condition),
-        inputs=normal(P, bins, windows, sizes.inputs),
+        initial_condition=normal(windows, sizes.initial_condition),
+        inputs=normal(bins, windows, sizes.inputs),
         dropout=Dropout(
             ic_state=mask(windows, 2 * sizes.ic_encoder),
             controller_input=mask(bins, windows, 2 * sizes.ci_encoder if sizes.inputs else 0),
@@ -77,35 +74,21 @@ def draw_noise(
     )
 
 
-def draw_mask(rate: Tensor, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
+def draw_mask(rate: Tensor, shape: tuple[int, ...], random: Streams) -> Tensor:
     """Draw masks of inverted dropout, (P, *shape), for rates (P,).
 
-    Masks are most of what is random in training: ``random`` gives a seed only, and 16 bits of a SplitMix64 stream
-    (Steele et al. 2014, "Fast splittable pseudorandom number generators") decide on one element. The compiled kernel
-    draws the same.
+    Masks are most of what is random in training: 16 bits decide on one element. The compiled kernel draws the same.
     """
     P, count = len(rate), math.prod(shape)
     words = -(-count // 4)
     first_kept = (rate * 2**16).round() - 2**15  # of -2**15 .. 2**15 - 1
     kept = 1 / (0.5 - first_kept / 2**16)
-    seed = int(torch.randint(-(2**63), 2**63 - 1, (), generator=random, device=random.device))
     if recurrence.path_for(rate) == "compiled":
-        masks = rate.new_empty(P, *shape)
-        compiled.load().call("draw_mask", (P, count, compiled.thread_count(), seed), (first_kept, kept, masks))
+        masks, seeds = rate.new_empty(P, *shape), random.skip(words).tolist()
+        compiled.load().call("draw_mask", (P, count, compiled.thread_count(), *seeds), (first_kept, kept, masks))
         return masks
-    drawn = _split_mix(seed, P * words, rate.device)
-    bits = drawn.view(torch.int16).view(P, 4 * words)[:, :count]
+    bits = random.words(words).view(torch.int16)[:, :count]
     return ((bits >= first_kept.to(torch.int16).unsqueeze(1)) * kept.unsqueeze(1)).view(P, *shape)
-
-
-def _split_mix(seed: int, count: int, device: torch.device) -> Tensor:
-    """Draw ``count`` 64-bit numbers."""
-    drawn = torch.arange(1, count + 1, device=device).mul_(-0x61C8864680B583EB).add_(seed)
-    for part in drawn.split(IN_CACHE if device.type == "cpu" else count):
-        for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, 1)):
-            shifted = (part >> shift).bitwise_and_((1 << 64 - shift) - 1)  # without the sign, which >> keeps
-            part.bitwise_xor_(shifted).mul_(factor)
-    return drawn
 
 
 def no_noise(sizes: Sizes, bins: int, windows: int, like: Tensor, members: int) -> Noise:

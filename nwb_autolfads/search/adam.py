@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+UNBIASED_FROM = 40_000  # steps, from which on nothing is left of the bias in float64
+
+
+@cache
+def _corrections() -> tuple[list[float], list[float]]:
+    """Give, for each number of steps, what corrects the first moment, and the root of the second.
+
+    A table: a power of a whole tensor may be rounded in one place of it otherwise than in another. A member that never
+    moved has steps 0, and its correction is not used.
+    """
+    counts = range(1, UNBIASED_FROM)
+    first, second = ([1 / (1 - beta**n) for n in counts] for beta in (BETA1, BETA2))
+    return [1.0, *first], [1.0, *(root**0.5 for root in second)]
 
 
 class PopulationAdam:
@@ -33,6 +47,7 @@ class PopulationAdam:
         self.first = [torch.zeros_like(p) for p in self.parameters]
         self.second = [torch.zeros_like(p) for p in self.parameters]
         self.steps = torch.zeros(len(self.parameters[0]), device=self.parameters[0].device)
+        self.corrections = torch.tensor(_corrections(), dtype=torch.float64, device=self.steps.device)
 
     @torch.no_grad()
     def step(self, learning_rate: Tensor) -> Tensor:
@@ -48,15 +63,16 @@ class PopulationAdam:
             False for members that were left as they were, because their gradient is not finite.
         """
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
-        norm = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+        # one after the other: the order of a sum over a stack would depend on how many members there are
+        norm = sum((g.flatten(1).square().sum(1) for g in gradients), torch.zeros_like(learning_rate)).sqrt()
         finite = norm.isfinite()
         self.steps += finite
         scale = (self.max_norm / (norm + 1e-6)).clamp(max=1.0).where(finite, torch.zeros_like(norm))
-        # a member that never moved has steps 0: its correction is not used, so it only has to be finite
-        count = self.steps.double().clamp_min(1.0)  # in float32, 1 - 0.999 is off by 1e-5
-        correction = (1 - BETA2**count).rsqrt().to(scale.dtype)
+        count = self.steps.long().clamp(max=self.corrections.shape[1] - 1)
+        first_correction, second_correction = self.corrections[:, count]
+        correction = second_correction.to(scale.dtype)
         moved = finite.to(scale.dtype)  # 0 leaves a member's moments and weights as they are
-        rate = moved * (learning_rate / (1 - BETA1**count)).to(scale.dtype)
+        rate = moved * (learning_rate * first_correction).to(scale.dtype)
         first_share, second_share = (1 - BETA1) * moved, (1 - BETA2) * moved
         all_finite = bool(finite.all())
         for p, g, first, second in zip(self.parameters, gradients, self.first, self.second, strict=True):

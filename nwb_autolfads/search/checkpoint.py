@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import warnings
 from pathlib import Path
 
 import safetensors.torch
@@ -19,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from nwb_autolfads.errors import OutputError, SourceError, shown
+from nwb_autolfads.errors import NwbAutolfadsWarning, OutputError, SourceError, shown
 from nwb_autolfads.files.atomic import write_bytes, write_text
 from nwb_autolfads.files.limits import MAX_HEADER_BYTES
 from nwb_autolfads.files.places import make_folder
@@ -28,7 +29,7 @@ from nwb_autolfads.search.engines.base import Engine, EngineState
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.renamed import RENAMED, tensor_name_of_today, with_names_of_today
 
-FORMAT = "nwb-autolfads run 2"
+FORMAT, EARLIER_FORMAT = "nwb-autolfads run 3", "nwb-autolfads run 2"
 STATE, HISTORY, CONFIG = "state.safetensors", "history.csv", "config.json"
 
 
@@ -73,7 +74,6 @@ class RunDirectory:
         counters = [state.epoch, state.steps_per_epoch, search.milestone, search.waited]
         tensors = {
             **state.members,
-            "random": state.random,
             "pairs": search.random.get_state(),
             "search": torch.tensor(counters, dtype=torch.float64),
             "history": torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(columns)),
@@ -81,7 +81,7 @@ class RunDirectory:
         metadata = {"format": FORMAT, "run": self.run, "columns": json.dumps(columns)}
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         # The state first: a folder that has a table for people but no state is somebody else's.
         write_bytes(self.folder / STATE, safetensors.torch.save(contiguous, metadata=metadata))
         write_text(self.folder / HISTORY, text.getvalue())
@@ -107,10 +107,13 @@ class RunDirectory:
             epoch, steps, milestone, waited = tensors["search"].tolist()
             history = [row | {"epoch": int(row["epoch"]), "member": int(row["member"])} for row in rows]
             search.random.set_state(tensors["pairs"])
-            engine.load_state(EngineState(tensors, tensors["random"], int(epoch), int(steps), history))
+            engine.load_state(EngineState(tensors, int(epoch), int(steps), history))
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise self._refuse(f"its state is not whole ({error})") from error
         search.milestone, search.waited = milestone, int(waited)
+        if metadata["format"] == EARLIER_FORMAT:
+            message = f"{self.folder}: an earlier version began this run: its random numbers end here, others follow"
+            warnings.warn(message, NwbAutolfadsWarning, stacklevel=2)
         return True
 
     def _is_this_run(self, run: str) -> bool:
@@ -126,7 +129,7 @@ class RunDirectory:
             if header > min(MAX_HEADER_BYTES, len(data)):
                 raise ValueError("its header is longer than the file")
             metadata = json.loads(data[8 : 8 + header]).get("__metadata__") or {}
-            if metadata.get("format") != FORMAT:
+            if metadata.get("format") not in (FORMAT, EARLIER_FORMAT):
                 raise ValueError(f"its format is {shown(metadata.get('format'))}")
             tensors = safetensors.torch.load(data)
             return metadata, {tensor_name_of_today(name): tensor for name, tensor in tensors.items()}
@@ -139,4 +142,4 @@ class RunDirectory:
 
 def fingerprint(data: Tensor) -> str:
     """Name a recording by its numbers, so that a run does not go on with another."""
-    return hashlib.sha256(data.contiguous().numpy().tobytes()).hexdigest()
+    return hashlib.sha256(data.cpu().contiguous().numpy().tobytes()).hexdigest()

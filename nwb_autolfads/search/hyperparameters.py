@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from nwb_autolfads.lfads.loss import Penalties
+from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.search.config import SearchRange, SearchSpace
 
 
@@ -24,9 +27,13 @@ class Hyperparameters:
     l2_controller: Tensor
 
     @classmethod
-    def draw(cls, space: SearchSpace, members: int, random: torch.Generator) -> Hyperparameters:
-        """Let the first member start where the space says; the others, where it is spread, anywhere in the range."""
+    def draw(cls, space: SearchSpace, members: Sequence[int], random: Streams) -> Hyperparameters:
+        """Let member 0 start where the space says; the others, where it is spread, anywhere in the range."""
         return cls(**{name: _draw(getattr(space, name), members, random) for name in SearchSpace.model_fields})
+
+    def to(self, device: torch.device) -> Hyperparameters:
+        """Return the same on a device."""
+        return Hyperparameters(**{name: value.to(device) for name, value in vars(self).items()})
 
     @property
     def penalties(self) -> Penalties:
@@ -37,22 +44,23 @@ class Hyperparameters:
         """Values of one member."""
         return {name: float(value[member]) for name, value in vars(self).items()}
 
-    def explore(self, member: int, space: SearchSpace, random: torch.Generator) -> None:
-        """Move every value of one member at random, within its range; see `SearchRange`."""
+    def explore(self, member: int, space: SearchSpace, random: Streams) -> None:
+        """Move every value of one member by its stream, within its range; see `SearchRange`."""
         for name, value in vars(self).items():
             value[member] = _moved(float(value[member]), getattr(space, name), random)
 
 
-def _draw(within: SearchRange, members: int, random: torch.Generator) -> Tensor:
-    values = torch.full((members,), within.start)
+def _draw(within: SearchRange, members: Sequence[int], random: Streams) -> Tensor:
+    values = torch.full((len(members),), within.start)
     if within.spread:
-        low, high = torch.tensor([within.low + within.offset, within.high + within.offset]).log()
-        anywhere = torch.exp(low + (high - low) * torch.rand(members, generator=random)) - within.offset
-        values[1:] = anywhere[1:].clamp(within.low, within.high)
+        low, high = math.log(within.low + within.offset), math.log(within.high + within.offset)
+        for index, share in enumerate(random.uniform().tolist()):
+            anywhere = math.exp(low + (high - low) * share) - within.offset
+            values[index] = min(max(anywhere, within.low), within.high) if members[index] else within.start
     return values
 
 
-def _moved(value: float, within: SearchRange, random: torch.Generator) -> float:
-    step = (2 * torch.rand((), generator=random) - 1) * torch.tensor(1 + within.explore).log()
-    moved = (value + within.offset) * float(step.exp()) - within.offset
+def _moved(value: float, within: SearchRange, random: Streams) -> float:
+    step = (2 * float(random.uniform()) - 1) * math.log(1 + within.explore)
+    moved = (value + within.offset) * math.exp(step) - within.offset
     return min(max(moved, within.low), within.high)

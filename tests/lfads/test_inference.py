@@ -10,6 +10,7 @@ from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.lfads.streams import Streams
 
 SIZES = Sizes(
     channels=2, ic_encoder=3, ci_encoder=4, initial_condition=2, controller=3, inputs=2, generator=5, factors=3
@@ -17,16 +18,16 @@ SIZES = Sizes(
 
 
 def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
-    model = LFADS(SIZES, 1, 2, torch.Generator().manual_seed(0)).double()
+    model = LFADS(SIZES, 1, 2, Streams.of([0], 0)).double()
     x = torch.rand(6, 2, 2, dtype=torch.float64) + 0.1
     calls = []
     encode = model.encode
     monkeypatch.setattr(model, "encode", lambda *a: calls.append(1) or encode(*a))
-    everything = CoordinatedDropout().masks(x, torch.Generator())
-    posterior = infer(model, Gamma(), x, everything, samples=3, random=torch.Generator().manual_seed(5))
+    everything = CoordinatedDropout().masks(x, Streams.of([0], 1))
+    posterior = infer(model, Gamma(), x, everything, samples=3, random=Streams.of([0], 5))
     assert len(calls) == 1
 
-    random = torch.Generator().manual_seed(5)
+    random = Streams.of([0], 5)
     draws = [draw_noise(SIZES, 6, 2, torch.zeros(1, dtype=torch.float64), random, dropout=False) for _ in range(3)]
     ones = {"ic_state": 1.0, "controller_input": np.ones(6), "factors": np.ones(6), "generator": np.ones(7)}
     for b in range(2):
@@ -48,11 +49,11 @@ def test_average_is_of_alpha_over_beta_and_the_encoders_run_once(monkeypatch):
 
 
 def test_members_are_averaged_and_what_is_latent_is_that_of_the_first():
-    model = LFADS(SIZES, 2, 2, torch.Generator().manual_seed(0)).double()
+    model = LFADS(SIZES, 2, 2, Streams.of([0, 1], 0)).double()
     x = torch.rand(6, 1, 2, dtype=torch.float64) + 0.1
-    everything = CoordinatedDropout().masks(x, torch.Generator())
-    posterior = infer(model, Gamma(), x, everything, samples=2, random=torch.Generator().manual_seed(5))
-    random = torch.Generator().manual_seed(5)
+    everything = CoordinatedDropout().masks(x, Streams.of([0], 1))
+    posterior = infer(model, Gamma(), x, everything, samples=2, random=Streams.of([0, 1], 5))
+    random = Streams.of([0, 1], 5)
     draws = [draw_noise(SIZES, 6, 1, torch.zeros(2, dtype=torch.float64), random, dropout=False) for _ in range(2)]
     ones = {"ic_state": 1.0, "controller_input": np.ones(6), "factors": np.ones(6), "generator": np.ones(7)}
     first, second = (
@@ -73,11 +74,11 @@ def test_members_are_averaged_and_what_is_latent_is_that_of_the_first():
 
 
 def test_each_bin_is_averaged_over_the_views_that_hid_it():
-    model = LFADS(SIZES, 1, 2, torch.Generator().manual_seed(0)).double()
+    model = LFADS(SIZES, 1, 2, Streams.of([0], 0)).double()
     x = torch.rand(12, 3, 2, dtype=torch.float64) + 0.1
-    masks = list(BlockMasking(block=3, simultaneous=1, folds=3, passes=2).masks(x, torch.Generator().manual_seed(1)))
-    together = infer(model, Gamma(), x, masks, samples=1, random=torch.Generator().manual_seed(5))
-    random = torch.Generator().manual_seed(5)
+    masks = list(BlockMasking(block=3, simultaneous=1, folds=3, passes=2).masks(x, Streams.of([0], 1)))
+    together = infer(model, Gamma(), x, masks, samples=1, random=Streams.of([0], 5))
+    random = Streams.of([0], 5)
     everything = torch.ones(12, 3, 1, dtype=torch.float64)
     apart = [
         infer(model, Gamma(), x, [Mask(mask.input_mask, everything)], samples=1, random=random).mean for mask in masks

@@ -5,6 +5,7 @@ import torch
 
 from nwb_autolfads.lfads.masking import BlockMasking
 from nwb_autolfads.lfads.networks.input_transform import FLOOR, InputTransform
+from nwb_autolfads.lfads.streams import Streams
 
 
 def test_logarithm_is_centred_per_channel_and_what_is_hidden_is_marked_and_cannot_be_seen():
@@ -14,7 +15,7 @@ def test_logarithm_is_centred_per_channel_and_what_is_hidden_is_marked_and_canno
     transform = InputTransform(2, 3, "logarithmic").double()
     transform.fit(data)
     x = data[:40].view(20, 2, 3)
-    masked = BlockMasking(block=5).draw(x, torch.tensor([0.3, 0.6], dtype=torch.float64), random)
+    masked = BlockMasking(block=5).draw(x, torch.tensor([0.3, 0.6], dtype=torch.float64), Streams.of([0, 1], 0))
     read = transform(masked.input, masked.input_mask)
     values = np.maximum(data.numpy(), FLOOR)
     expected = (np.log(values) - np.log(values).mean(0)) / np.log(values).std(0, ddof=1)

@@ -5,6 +5,7 @@ import torch
 from scipy import stats
 
 from nwb_autolfads.lfads.masking import BlockMasking, CoordinatedDropout, TemporalShift
+from nwb_autolfads.lfads.streams import Streams
 
 
 def numbered(bins, windows, channels):
@@ -14,7 +15,7 @@ def numbered(bins, windows, channels):
 
 
 def draw(masking, x, rates, seed=0):
-    return masking.draw(x, torch.tensor(rates, dtype=torch.float64), torch.Generator().manual_seed(seed))
+    return masking.draw(x, torch.tensor(rates, dtype=torch.float64), Streams.of(range(len(rates)), seed))
 
 
 def test_mask_travels_with_the_shifted_data():
@@ -80,7 +81,7 @@ def test_blocks_hide_whole_stretches_of_all_channels_and_count_only_what_is_hidd
 
 def test_views_hide_every_bin_once_in_each_pass_and_each_about_the_same_share():
     x = torch.ones(60, 30, 2)
-    masks = list(BlockMasking(block=6, simultaneous=1, folds=4, passes=3).masks(x, torch.Generator().manual_seed(0)))
+    masks = list(BlockMasking(block=6, simultaneous=1, folds=4, passes=3).masks(x, Streams.of([0], 0)))
     assert len(masks) == 12
     for first in (0, 4, 8):
         times_hidden = sum((mask.input_mask == 0).int() for mask in masks[first : first + 4])
@@ -106,7 +107,7 @@ def test_in_some_windows_channels_are_hidden_together_in_the_others_each_at_time
 
 def test_views_of_channels_with_times_of_their_own_hide_each_element_once_in_each_pass():
     x = torch.ones(60, 30, 4)
-    masks = list(BlockMasking(block=6, simultaneous=0.5, folds=4, passes=2).masks(x, torch.Generator().manual_seed(0)))
+    masks = list(BlockMasking(block=6, simultaneous=0.5, folds=4, passes=2).masks(x, Streams.of([0], 0)))
     assert len(masks) == 8
     for first in (0, 4):
         times_hidden = sum((mask.input_mask == 0).int() for mask in masks[first : first + 4])
@@ -119,7 +120,7 @@ def test_views_of_channels_with_times_of_their_own_hide_each_element_once_in_eac
 
 def test_coordinated_dropout_shows_everything_at_inference_and_so_predicts_nothing_that_is_masked():
     x = torch.ones(20, 4, 5)
-    (mask,) = CoordinatedDropout().masks(x, torch.Generator())
+    (mask,) = CoordinatedDropout().masks(x, Streams.of([0], 0))
     assert torch.equal(mask.input_mask.expand_as(x), x)
     assert torch.equal(mask.weight.expand_as(x), x)
     assert not CoordinatedDropout.predicts_masked

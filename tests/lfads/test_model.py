@@ -13,6 +13,7 @@ from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.networks.gru import GRUWeights
 from nwb_autolfads.lfads.noise import Dropout, Noise
 from nwb_autolfads.lfads.observations import Gamma
+from nwb_autolfads.lfads.streams import Streams
 
 
 @pytest.fixture(params=["plain", "torch", "compiled"], autouse=True)
@@ -33,7 +34,7 @@ def of_member(noise, p):
 
 def test_gru_cell_equals_a_numpy_loop_and_clips_at_five():
     random = torch.Generator().manual_seed(0)
-    cell = GRUWeights((2,), 3, 4, (1, 1), random).double()
+    cell = GRUWeights((2,), 3, 4, (1, 1), Streams.of(range(2), 0)).double()
     x = torch.randn(2, 6, 5, 3, generator=random, dtype=torch.float64)
     h0 = 20 * torch.randn(2, 5, 4, generator=random, dtype=torch.float64)
     states = cell(x, h0).detach().numpy()
@@ -48,7 +49,7 @@ def test_gru_cell_equals_a_numpy_loop_and_clips_at_five():
 
 
 def test_gru_gradient_equals_finite_differences():
-    cell = GRUWeights((2,), 2, 3, (2, 3), torch.Generator().manual_seed(0)).double()
+    cell = GRUWeights((2,), 2, 3, (2, 3), Streams.of(range(2), 0)).double()
     x = torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True)
     h0 = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
     parameters = tuple(cell.parameters())
@@ -101,7 +102,7 @@ def test_member_of_a_population_has_the_loss_and_gradients_it_has_alone(sizes):
     losses = total(terms(model, Gamma(), hidden, noise, penalties), penalties, ramp=0.7)
     losses.sum().backward()
     for p in range(members):
-        alone = LFADS(sizes, 1, Gamma.parameters, torch.Generator()).double()
+        alone = LFADS(sizes, 1, Gamma.parameters, None).double()
         alone.load_state_dict({name: value[p : p + 1] for name, value in model.state_dict().items()})
         own = Penalties(*(scale[p : p + 1] for scale in penalties))
         part = MaskedBatch(*(series[p : p + 1] for series in hidden))

@@ -16,7 +16,7 @@ import torch
 from messages import assert_refused
 from populations import search_of, small_engine
 
-from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.errors import NwbAutolfadsWarning, OutputError, SourceError
 from nwb_autolfads.search.checkpoint import RunDirectory
 
 RUN = json.dumps({"config": "small", "seed": 0})
@@ -104,7 +104,7 @@ def spoiled(data, **changes):
         (lambda data: spoiled(data, format="other"), "its format is 'other'"),
         (lambda data: spoiled(data, run="{}"), "another configuration, seed or recording"),
         (lambda data: spoiled(data, columns="["), "its state is not whole"),
-        (lambda data: spoiled(data, random=torch.zeros(3, dtype=torch.uint8)), "its state is not whole"),
+        (lambda data: spoiled(data, pairs=torch.zeros(3, dtype=torch.uint8)), "its state is not whole"),
         (lambda data: spoiled(data, **{".score": torch.zeros(2)}), "tensor .score is not the one of this run"),
     ],
 )
@@ -118,6 +118,24 @@ def test_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path, sp
     with pytest.raises(SourceError, match=message):
         directory.restore(*new_search())
     assert path.read_bytes() == before
+
+
+def test_a_run_that_an_earlier_version_began_goes_on_and_says_so(tmp_path):
+    trained, search = new_search()
+    trained.train(3)
+    RunDirectory(tmp_path, RUN).save(trained, search)
+    state = tmp_path / "state.safetensors"
+    generator = torch.Generator().get_state()  # which that version kept
+    state.write_bytes(spoiled(state.read_bytes(), format="nwb-autolfads run 2", random=generator))
+    resumed, search = new_search()
+    with pytest.warns(NwbAutolfadsWarning) as caught:
+        assert RunDirectory(tmp_path, RUN).restore(resumed, search)
+    assert [str(warning.message) for warning in caught] == [
+        f"{tmp_path}: an earlier version began this run: its random numbers end here, others follow"
+    ]
+    search.run()
+    assert resumed.epoch == EPOCHS
+    assert resumed.history[:9] == trained.history
 
 
 def test_a_table_or_settings_of_somebody_else_are_not_replaced(tmp_path):

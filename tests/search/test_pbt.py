@@ -7,6 +7,7 @@ import torch
 from populations import small_engine
 from pydantic import ValidationError
 
+from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
 from nwb_autolfads.search.hyperparameters import Hyperparameters
 from nwb_autolfads.search.pbt import PopulationBasedTraining
@@ -127,15 +128,15 @@ def test_ramps_must_end_before_the_first_comparison():
 
 def test_exploring_is_even_in_log_space_and_stays_within_the_range():
     within = SearchRange(start=1e-3, low=1e-6, high=1, explore=0.8)
-    space, random = SearchSpace(kl_inputs=within), torch.Generator().manual_seed(0)
+    space, random = SearchSpace(kl_inputs=within), Streams.of([0], 0)
     logs = []
     for _ in range(1500):
-        values = Hyperparameters.draw(space, 1, random)
+        values = Hyperparameters.draw(space, [0], random)
         values.explore(0, space, random)
         logs.append(math.log(float(values.kl_inputs) / 1e-3))
     assert abs(sum(logs) / len(logs)) < 0.03
     assert max(map(abs, logs)) <= math.log(1.8) + 1e-6
-    values = Hyperparameters.draw(space, 1, random)
+    values = Hyperparameters.draw(space, [0], random)
     for _ in range(200):
         values.explore(0, space, random)
         assert 0.999e-5 <= float(values.learning_rate) <= 5.001e-3  # float32
@@ -144,8 +145,8 @@ def test_exploring_is_even_in_log_space_and_stays_within_the_range():
 
 def test_dropout_can_leave_zero():
     space = SearchSpace(dropout=SearchRange(start=0, low=0, high=0.6, offset=0.05))
-    random = torch.Generator().manual_seed(0)
-    values = Hyperparameters.draw(space, 1, random)
+    random = Streams.of([0], 0)
+    values = Hyperparameters.draw(space, [0], random)
     for _ in range(20):
         values.explore(0, space, random)
     assert float(values.dropout) > 0
@@ -153,7 +154,7 @@ def test_dropout_can_leave_zero():
 
 def test_first_member_starts_at_the_defaults_and_the_others_anywhere_in_the_range():
     space = SearchSpace()
-    values = Hyperparameters.draw(space, 200, torch.Generator().manual_seed(0))
+    values = Hyperparameters.draw(space, range(200), Streams.of(range(200), 0))
     assert float(values.kl_inputs[0]) == pytest.approx(space.kl_inputs.start)
     logs = values.kl_inputs[1:].log10()
     assert logs.min() < -5.9

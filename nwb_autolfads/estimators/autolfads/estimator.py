@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
-from nwb_autolfads.estimators.autolfads.posterior import RecordingPosterior, posterior_of_recording
+from nwb_autolfads.estimators.autolfads.posterior import RecordingPosterior, inference_streams, posterior_of_recording
 from nwb_autolfads.estimators.autolfads.second_step import second_step
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import ModelCard, TrainedModel, pack, read_model, unpack
@@ -267,11 +267,11 @@ class AutoLFADS(Estimator):
     def _infer(self, emg: xr.DataArray, hidden: NDArray[np.bool_] | None = None) -> RecordingPosterior:
         """Infer along a recording, with masks of what is predicted and, in all of them, of ``hidden`` bins."""
         trained = self._require_trained()
-        random = torch.Generator().manual_seed(self.seed)
+        random, noise = inference_streams(trained, self.seed)
         masking = masking_of(trained.card.config, trained.card.rate, trained.card.block_ms)
         used = muscles_of_model(trained.card, emg)
         if hidden is None:
-            return posterior_of_recording(trained, used, lambda x, _: masking.masks(x, random), random)
+            return posterior_of_recording(trained, used, lambda x, _: masking.masks(x, random), noise)
         masked = torch.from_numpy(hidden).float().unsqueeze(1)
 
         def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
@@ -281,7 +281,7 @@ class AutoLFADS(Estimator):
             for mask in masking.masks(windows, random, passes=1):
                 yield Mask(mask.input_mask * visible / share, torch.where(visible > 0, mask.weight, 1.0))
 
-        return posterior_of_recording(trained, used, masks, random)
+        return posterior_of_recording(trained, used, masks, noise)
 
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:

@@ -16,10 +16,13 @@ from nwb_autolfads.estimators.autolfads.windows import bins, long_segments, padd
 from nwb_autolfads.lfads.inference import Posterior, infer
 from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS
+from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 
 Masks = Callable[[Tensor, Sequence[int]], Iterable[Mask]]
 """From windows (T, B, N), and the bins of the recording that each starts at, to the masks to average over."""
+MASKS, NOISE = 100, 101
+"""What random numbers of inference are for; training has purposes of its own."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,13 @@ class RecordingPosterior:
     window_start: NDArray[np.float64]
 
 
+def inference_streams(trained: TrainedModel, seed: int) -> tuple[Streams, Streams]:
+    """Give the stream that masks are drawn from, and those of the models' noise."""
+    return Streams.of([0], seed, MASKS), Streams.of(range(trained.model.members), seed, NOISE)
+
+
 def posterior_of_recording(
-    trained: TrainedModel, emg: xr.DataArray, masks: Masks, random: torch.Generator
+    trained: TrainedModel, emg: xr.DataArray, masks: Masks, random: Streams
 ) -> RecordingPosterior:
     """Infer in overlapping windows and merge them, each gap-free segment apart.
 
@@ -53,7 +61,8 @@ def posterior_of_recording(
         The muscles of the model, in its order.
     masks : callable
         What is masked in each window.
-    random : torch.Generator
+    random : Streams
+        One for each model.
 
     Returns
     -------

@@ -174,6 +174,6 @@ def unpack(data: bytes, file: str) -> TrainedModel:
             raise refuse(f"tensor {name} is {value.dtype} {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
         if not value.isfinite().all():
             raise refuse(f"tensor {name} has values that are not finite")
-    model = LFADS(sizes, len(card.scores), parameters, torch.Generator())
+    model = LFADS(sizes, len(card.scores), parameters, None)
     model.load_state_dict(tensors)
     return TrainedModel(card, model)

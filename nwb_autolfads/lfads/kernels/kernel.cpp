@@ -210,7 +210,7 @@ void decoder_backward(const DecoderSizes& s, const DecoderWeights<T>& w, const D
     gamma_nll<T>(n[0], n[1], n[2], a[0], a[1], a[2], a[3], a[4]);                                                      \
   }                                                                                                                    \
   extern "C" void draw_mask_##suffix(const long* n, T* const* a) {                                                     \
-    draw_mask<T>(n[0], n[1], n[2], n[3], a[0], a[1], a[2]);                                                            \
+    draw_mask<T>(n[0], n[1], n[2], n + 3, a[0], a[1], a[2]);                                                            \
   }
 FOR_TYPE(float, float32)
 FOR_TYPE(double, float64)

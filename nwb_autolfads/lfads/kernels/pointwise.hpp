@@ -68,14 +68,14 @@ inline uint64_t split_mix(uint64_t seed, uint64_t i) {
 }
 
 constexpr long kWords = 1024;  // 64-bit draws at a time
-// mask (P, n): kept[p], or 0 where the 16 bits drawn for an element are below first_kept[p]; see noise.py
+// mask (P, n): kept[p], or 0 where the 16 bits that the stream of seeds[p] has for an element are below first_kept[p]
 template <class T>
-void draw_mask(long P, long n, long threads, uint64_t seed, const T* first_kept, const T* kept, T* mask) {
+void draw_mask(long P, long n, long threads, const long* seeds, const T* first_kept, const T* kept, T* mask) {
   const long words = (n + 3) / 4;
   in_batches(P, words, kWords, threads, [&](long p, long, long first, long count) {
     uint64_t drawn[kWords];
     int16_t bits[4 * kWords];
-    for (long i = 0; i < count; i++) drawn[i] = split_mix(seed, p * words + first + i);
+    for (long i = 0; i < count; i++) drawn[i] = split_mix(uint64_t(seeds[p]), first + i);
     std::memcpy(bits, drawn, count * sizeof(uint64_t));
     T* __restrict to = mask + p * n + 4 * first;
     const int32_t limit = int32_t(first_kept[p]);

@@ -12,6 +12,8 @@ from typing import ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ..streams import Streams
+
 
 class MaskedBatch(NamedTuple):
     """A batch with part of it masked."""
@@ -44,11 +46,11 @@ class Masking(Protocol):
     def margin(self) -> int:
         """Bins that a window needs on both sides beyond those that the model sees."""
 
-    def draw(self, windows: Tensor, rate: Tensor, random: torch.Generator) -> MaskedBatch:
-        """Mask part of windows (T + 2 * margin, B, N), the share ``rate`` (P,) of it for each member."""
+    def draw(self, windows: Tensor, rate: Tensor, random: Streams) -> MaskedBatch:
+        """Mask part of windows (T + 2 * margin, B, N), the share ``rate`` (P,) of it for each member, by its stream."""
 
-    def masks(self, windows: Tensor, random: torch.Generator, passes: int | None = None) -> Iterator[Mask]:
-        """Give the masks of windows (T, B, N) that an estimate is averaged over, from so many passes over all bins."""
+    def masks(self, windows: Tensor, random: Streams, passes: int | None = None) -> Iterator[Mask]:
+        """Give the masks of windows (T, B, N) that an estimate is averaged over, for so many passes, by one stream."""
 
 
 def without_missing(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..streams import Streams
 from .base import Mask, MaskedBatch, without_missing
 
 
@@ -44,7 +45,7 @@ class BlockMasking:
         """No margin: nothing is shifted."""
         return 0
 
-    def draw(self, windows: Tensor, rate: Tensor, random: torch.Generator) -> MaskedBatch:
+    def draw(self, windows: Tensor, rate: Tensor, random: Streams) -> MaskedBatch:
         """Mask blocks of windows (T, B, N), each with probability ``rate`` (P,); see `Masking`."""
         T, B, N = windows.shape
         P = len(rate)
@@ -52,11 +53,11 @@ class BlockMasking:
         x = windows.unsqueeze(0).expand(P, T, B, N)
         rate = rate.view(P, 1, 1, 1)
         C = self._columns(N)
-        chance = torch.rand(self._count(T), P * B * C, generator=random, dtype=x.dtype, device=x.device)
-        chance = chance.gather(0, self._block_of_bin(T, P * B * C, random, x.device))
-        masked = (chance.view(T, P, B, C).transpose(0, 1) < rate).to(x.dtype)
+        chance = random.uniform(self._count(T), B * C, dtype=x.dtype)
+        chance = chance.gather(1, self._block_of_bin(T, B * C, random)).view(P, T, B, C)
+        masked = (chance < rate).to(x.dtype)
         if 0 < self.simultaneous < 1:
-            same = torch.rand(P, 1, B, 1, generator=random, device=x.device) < self.simultaneous
+            same = random.uniform(1, B, 1) < self.simultaneous
             masked = torch.where(same, masked[..., :1], masked)
         masked = masked.expand(P, T, B, N)
         counts = known * torch.where(rate > 0, masked, torch.ones_like(masked))
@@ -64,7 +65,7 @@ class BlockMasking:
         input_mask = known * (1 - masked) / (1 - rate)
         return MaskedBatch(x * input_mask, input_mask, x, weight)
 
-    def masks(self, windows: Tensor, random: torch.Generator, passes: int | None = None) -> Iterator[Mask]:
+    def masks(self, windows: Tensor, random: Streams, passes: int | None = None) -> Iterator[Mask]:
         """Give masks of a fold each: a bin's estimate comes from those that did not show it.
 
         All channels are masked at the same times in as large a share of the passes as of the windows in training: such
@@ -75,9 +76,9 @@ class BlockMasking:
         for number in range(passes):
             C = 1 if number + 0.5 < self.simultaneous * passes else N
             # blocks are dealt in turn from a shuffled deck, so that a window's folds are as even as can be
-            deck = torch.rand(self._count(T), B * C, generator=random, dtype=windows.dtype, device=windows.device)
+            (deck,) = random.uniform(self._count(T), B * C)
             fold = deck.argsort(0).argsort(0) % self.folds
-            fold_of_bin = fold.gather(0, self._block_of_bin(T, B * C, random, windows.device)).view(T, B, C)
+            fold_of_bin = fold.gather(0, self._block_of_bin(T, B * C, random)[0]).view(T, B, C)
             for k in range(self.folds):
                 masked = (fold_of_bin == k).to(windows.dtype)
                 yield Mask((1 - masked) * self.folds / (self.folds - 1), masked)
@@ -89,7 +90,7 @@ class BlockMasking:
     def _count(self, bins: int) -> int:
         return bins // self.block + 2
 
-    def _block_of_bin(self, bins: int, columns: int, random: torch.Generator, device: torch.device) -> Tensor:
-        """Give the number of the block that each bin lies in, (bins, columns)."""
-        phase = torch.randint(self.block, (columns,), generator=random, device=device)
-        return (torch.arange(bins, device=device).unsqueeze(1) + phase) // self.block
+    def _block_of_bin(self, bins: int, columns: int, random: Streams) -> Tensor:
+        """Give the number of the block that each bin lies in, (P, bins, columns)."""
+        phase = random.integers(self.block, 1, columns)
+        return (torch.arange(bins, device=random.device).unsqueeze(1) + phase) // self.block

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..streams import Streams
 from .base import Mask, MaskedBatch, without_missing
 
 
@@ -33,12 +34,12 @@ class TemporalShift:
         """Bins that a window needs on both sides: the largest shift."""
         return self.largest if self.sd > 0 else 0
 
-    def draw(self, x: Tensor, random: torch.Generator) -> Tensor:
+    def draw(self, x: Tensor, random: Streams) -> Tensor:
         """Draw shifts (P, B, N) for x (P, ..., B, N), by the inverse of the truncated normal's distribution."""
         if not self.margin:
             return torch.zeros(x[:, 0].shape, dtype=torch.long, device=x.device)
         lowest = 0.5 * (1 + math.erf(-self.largest / self.sd / math.sqrt(2)))
-        uniform = torch.rand(x[:, 0].shape, generator=random, dtype=torch.float64, device=x.device)
+        uniform = random.uniform(*x.shape[2:], dtype=torch.float64)
         quantile = torch.special.ndtri(lowest + (1 - 2 * lowest) * uniform)
         return (self.sd * quantile).round().long().clamp(-self.largest, self.largest)
 
@@ -73,7 +74,7 @@ class CoordinatedDropout:
         """Bins that a window needs on both sides: the largest shift."""
         return self.shift.margin
 
-    def draw(self, windows: Tensor, rate: Tensor, random: torch.Generator) -> MaskedBatch:
+    def draw(self, windows: Tensor, rate: Tensor, random: Streams) -> MaskedBatch:
         """Mask elements of windows.
 
         Parameters
@@ -81,7 +82,8 @@ class CoordinatedDropout:
         windows : Tensor, (T + 2 * margin, B, N)
         rate : Tensor, (P,)
             Share that is masked, for each member. A member with rate 0 sees everything and everything counts.
-        random : torch.Generator
+        random : Streams
+            One for each member.
 
         Returns
         -------
@@ -91,8 +93,7 @@ class CoordinatedDropout:
         rate = rate.view(-1, 1, 1, 1)
         windows, known = without_missing(windows)
         x = windows.unsqueeze(0).expand(len(rate), W, B, N)
-        uniform = torch.rand(x.shape, generator=random, dtype=x.dtype, device=x.device)
-        masked = (uniform < rate).to(x.dtype)
+        masked = (random.uniform(W, B, N, dtype=x.dtype) < rate).to(x.dtype)
         input_mask = known * (1 - masked) / (1 - rate)
         input_shift, target_shift = self.shift.draw(x, random), self.shift.draw(x, random)
         weight = known * torch.where(rate > 0, masked, torch.ones_like(masked))
@@ -103,7 +104,7 @@ class CoordinatedDropout:
             self.shift.move(weight, target_shift),
         )
 
-    def masks(self, windows: Tensor, random: torch.Generator, passes: int | None = None) -> Iterator[Mask]:
+    def masks(self, windows: Tensor, random: Streams, passes: int | None = None) -> Iterator[Mask]:
         """Give the one mask with which everything is visible and counts."""
         everything = torch.ones_like(windows[..., :1])
         yield Mask(everything, everything)

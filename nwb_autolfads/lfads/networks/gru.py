@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..kernels import recurrence
 from ..kernels.decoder_inputs import HIDDEN_CLIP
+from ..streams import Streams
 from .layers import beside, initial_weight, multiply
 
 
@@ -31,12 +32,12 @@ class GRUWeights(nn.Module):
         Sizes of input and state.
     fan_in : tuple of int
         Initial weights are N(0, 1 / fan_in), for the input side and for the recurrent side.
-    random : torch.Generator or None
-        Source of the initial weights; None: torch's global one.
+    random : Streams or None
+        Source of the initial weights; None: they are left empty, to be loaded.
     """
 
     def __init__(
-        self, lead: tuple[int, ...], inputs: int, hidden: int, fan_in: tuple[int, int], random: torch.Generator | None
+        self, lead: tuple[int, ...], inputs: int, hidden: int, fan_in: tuple[int, int], random: Streams | None
     ) -> None:
         super().__init__()
         self.inputs, self.hidden = inputs, hidden
@@ -103,11 +104,11 @@ class BidirectionalGRU(nn.Module):
         P.
     inputs, hidden : int
         Sizes of input and of the state of each direction.
-    random : torch.Generator or None
-        Source of the initial weights; None: torch's global one.
+    random : Streams or None
+        Source of the initial weights; None: they are left empty, to be loaded.
     """
 
-    def __init__(self, members: int, inputs: int, hidden: int, random: torch.Generator | None) -> None:
+    def __init__(self, members: int, inputs: int, hidden: int, random: Streams | None) -> None:
         super().__init__()
         self.hidden = hidden
         self.gru = GRUWeights((members, 2), inputs, hidden, (inputs + hidden, inputs + hidden), random)

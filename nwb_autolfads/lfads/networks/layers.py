@@ -7,10 +7,13 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..streams import Streams
 
-def initial_weight(shape: tuple[int, ...], fan_in: int, random: torch.Generator | None) -> nn.Parameter:
-    """Draw an initial weight from N(0, 1 / fan_in)."""
-    return nn.Parameter(torch.randn(shape, generator=random) / math.sqrt(max(fan_in, 1)))
+
+def initial_weight(shape: tuple[int, ...], fan_in: int, random: Streams | None) -> nn.Parameter:
+    """Draw an initial weight (P, ...) from N(0, 1 / fan_in), each member's by its stream; None: leave it empty."""
+    weight = torch.empty(shape) if random is None else random.normal(*shape[1:])
+    return nn.Parameter(weight / math.sqrt(max(fan_in, 1)))
 
 
 def multiply(x: Tensor, W: Tensor) -> Tensor:
@@ -33,11 +36,11 @@ class Linear(nn.Module):
     Parameters
     ----------
     members, inputs, outputs : int
-    random : torch.Generator or None
-        Source of the initial weights; None: torch's global one.
+    random : Streams or None
+        Source of the initial weights; None: they are left empty, to be loaded.
     """
 
-    def __init__(self, members: int, inputs: int, outputs: int, random: torch.Generator | None) -> None:
+    def __init__(self, members: int, inputs: int, outputs: int, random: Streams | None) -> None:
         super().__init__()
         self.weight = initial_weight((members, inputs, outputs), inputs, random)
         self.bias = nn.Parameter(torch.zeros(members, 1, outputs))

@@ -11,7 +11,6 @@ class EngineState(NamedTuple):
     """All that an engine must keep to go on from here, on this machine or another."""
 
     members: dict[str, Tensor]  # everything that the members are, by name; each leads with the population axis
-    random: Tensor  # state of the generator
     epoch: int
     steps_per_epoch: int
     history: list[dict[str, float]]

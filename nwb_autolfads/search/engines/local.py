@@ -15,6 +15,7 @@ from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.observations import Observation
 from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.adam import PopulationAdam
 from nwb_autolfads.search.config import TrainingConfig
@@ -23,6 +24,8 @@ from nwb_autolfads.search.hyperparameters import Hyperparameters
 from nwb_autolfads.search.split import split_starts
 
 VALIDATION_SEED = 20220  # validation masks are the same for all members, epochs and seeds
+EVERYONE = 0  # in place of a member's number, where all share what is drawn
+WEIGHTS, RANGES, WINDOWS, TRAINING, EXPLORATION = range(5)  # what random numbers are for
 
 
 class LocalEngine:
@@ -41,6 +44,10 @@ class LocalEngine:
     masking : Masking
     config : TrainingConfig
     seed : int
+        With an epoch and a member's number it names all that is random for that member in that epoch: results do not
+        depend on which members are trained side by side.
+    members : sequence of int, optional
+        Numbers of the members of the population that live here; unset, all of them.
 
     Attributes
     ----------
@@ -66,24 +73,28 @@ class LocalEngine:
         masking: Masking,
         config: TrainingConfig,
         seed: int,
+        members: Sequence[int] | None = None,
     ) -> None:
         self.data, self.observation, self.masking, self.config = data, observation, masking, config
+        self.seed, self.members = seed, list(range(config.members) if members is None else members)
         self.window = window + 2 * masking.margin
-        self.training_starts, validation_starts = split_starts(segment_bins, self.window)
-        self.random = torch.Generator().manual_seed(seed)
-        self.model = LFADS(sizes, config.members, observation.parameters, self.random)
+        starts, validation_starts = split_starts(segment_bins, self.window)
+        self.training_starts = starts.to(data.device)
+        device, count = data.device, len(self.members)
+        weights = Streams.of(self.members, seed, WEIGHTS)
+        self.model = LFADS(sizes, count, observation.parameters, weights).to(device)
         with torch.no_grad():
             typical = torch.where(data.isnan(), data.nanmean(0), data)
             self.model.readout.bias[:] = observation.initial_bias(typical)
         self.model.input_transform.fit(typical)
         self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
-        self.hyperparameters = Hyperparameters.draw(config.space, config.members, self.random)
+        ranges = Streams.of(self.members, seed, RANGES)
+        self.hyperparameters = Hyperparameters.draw(config.space, self.members, ranges).to(device)
         self.validation = self._draw_validation(validation_starts)
-        members = config.members
-        self.score = torch.full((members,), torch.inf)
-        self.best_score = torch.full((members,), torch.inf)
+        self.score = torch.full((count,), torch.inf, device=device)
+        self.best_score = torch.full((count,), torch.inf, device=device)
         self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        self.restarts = torch.zeros(members, dtype=torch.long)
+        self.restarts = torch.zeros(count, dtype=torch.long, device=device)
         self.history: list[dict[str, float]] = []
         self.epoch = 0
         one_pass = len(self.training_starts) / (self.window * config.batch_windows)
@@ -93,9 +104,9 @@ class LocalEngine:
         config = self.config
         every = -(-len(starts) // config.validation_windows)
         windows = chop(self.data, starts[::every], self.window).repeat(1, config.validation_draws, 1)
-        rate = torch.tensor([config.validation_mask_rate])
-        drawn = self.masking.draw(windows, rate, torch.Generator().manual_seed(VALIDATION_SEED))
-        return MaskedBatch(*(part.expand(config.members, -1, -1, -1) for part in drawn))
+        rate = torch.tensor([config.validation_mask_rate], device=self.data.device)
+        drawn = self.masking.draw(windows, rate, Streams.of([EVERYONE], VALIDATION_SEED, device=self.data.device))
+        return MaskedBatch(*(part.expand(len(self.members), -1, -1, -1) for part in drawn))
 
     @property
     def alive(self) -> Tensor:
@@ -123,10 +134,10 @@ class LocalEngine:
         valid_nll = masked_nll(self.model, self.observation, self.validation)
         messages = self._rescue(~finite | ~valid_nll.isfinite())
         self._keep_scores(valid_nll)
-        for member in range(self.config.members):
-            row = {"epoch": self.epoch, "member": member, "train_nll": float(training_nll[member])}
-            row |= {"valid_nll": float(valid_nll[member]), "score": float(self.score[member])}
-            self.history.append(row | self.hyperparameters.of(member))
+        for index, member in enumerate(self.members):
+            row = {"epoch": self.epoch, "member": member, "train_nll": float(training_nll[index])}
+            row |= {"valid_nll": float(valid_nll[index]), "score": float(self.score[index])}
+            self.history.append(row | self.hyperparameters.of(index))
         self.epoch += 1
         return messages
 
@@ -134,19 +145,23 @@ class LocalEngine:
         """Make the gradient steps of an epoch; give the mean NLL (P,) and whether all gradients were finite (P,)."""
         config, hp, sizes = self.config, self.hyperparameters, self.model.sizes
         ramp, bins = config.ramp(self.epoch), self.window - 2 * self.masking.margin
-        finite = torch.ones(config.members, dtype=torch.bool)
-        nll_sum = torch.zeros(config.members)
+        finite = torch.ones_like(self.restarts, dtype=torch.bool)
+        nll_sum = torch.zeros_like(self.score)
+        choice = self._streams([EVERYONE], WINDOWS)
+        random = self._streams(self.members, TRAINING)
         for _ in range(self.steps_per_epoch):
-            chosen = torch.randint(len(self.training_starts), (config.batch_windows,), generator=self.random)
-            batch = self.masking.draw(
-                chop(self.data, self.training_starts[chosen], self.window), hp.mask_rate, self.random
-            )
-            noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, self.random, dropout=True)
+            (chosen,) = choice.integers(len(self.training_starts), config.batch_windows)
+            windows = chop(self.data, self.training_starts[chosen], self.window)
+            batch = self.masking.draw(windows, hp.mask_rate, random)
+            noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, random, dropout=True)
             parts = terms(self.model, self.observation, batch, noise, hp.penalties)
             total(parts, hp.penalties, ramp).sum().backward()
             finite &= self.optimiser.step(hp.learning_rate * config.decay(self.epoch))
             nll_sum += parts.nll.detach() / batch.weight.mean((1, 2, 3))
         return nll_sum / self.steps_per_epoch, finite
+
+    def _streams(self, members: Sequence[int], purpose: int) -> Streams:
+        return Streams.of(members, self.seed, purpose, self.epoch, device=self.data.device)
 
     @torch.no_grad()
     def _rescue(self, failed: Tensor) -> list[str]:
@@ -154,7 +169,7 @@ class LocalEngine:
         messages = []
         for member in (failed & self.alive).nonzero().flatten().tolist():
             self.restarts[member] += 1
-            what = f"Member {member}: a loss or gradient was not finite in epoch {self.epoch + 1};"
+            what = f"Member {self.members[member]}: a loss or gradient was not finite in epoch {self.epoch + 1};"
             self.load_best(member)
             self.optimiser.forget(member)
             if self.alive[member]:
@@ -191,7 +206,7 @@ class LocalEngine:
 
     def explore(self, member: int) -> None:
         """Move the hyperparameters of one member at random, within the search space."""
-        self.hyperparameters.explore(member, self.config.space, self.random)
+        self.hyperparameters.explore(member, self.config.space, self._streams([self.members[member]], EXPLORATION))
 
     @torch.no_grad()
     def copy_member(self, winner: int, loser: int) -> None:
@@ -201,9 +216,7 @@ class LocalEngine:
 
     def state(self) -> EngineState:
         """Give all that is needed to go on from here; its tensors are those that training goes on with."""
-        return EngineState(
-            self._members(), self.random.get_state(), self.epoch, self.steps_per_epoch, list(self.history)
-        )
+        return EngineState(self._members(), self.epoch, self.steps_per_epoch, list(self.history))
 
     @torch.no_grad()
     def load_state(self, state: EngineState) -> None:
@@ -219,7 +232,6 @@ class LocalEngine:
             given = state.members.get(name)
             if given is None or given.shape != whole.shape or given.dtype != whole.dtype:
                 raise ValueError(f"tensor {name} is not the one of this run")
-        self.random.set_state(state.random)
         for name, whole in expected.items():
             whole.copy_(state.members[name])
         self.epoch, self.steps_per_epoch, self.history = state.epoch, state.steps_per_epoch, list(state.history)
@@ -249,6 +261,6 @@ class LocalEngine:
     def best_models(self, members: Sequence[int]) -> LFADS:
         """Return some members at their best states, as a population of their own."""
         chosen = torch.tensor(members)
-        some = LFADS(self.model.sizes, len(members), self.observation.parameters, torch.Generator())
+        some = LFADS(self.model.sizes, len(members), self.observation.parameters, None)
         some.load_state_dict({name: value[chosen] for name, value in self.best_state.items()})
         return some
