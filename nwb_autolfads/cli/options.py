@@ -60,6 +60,15 @@ Recording = Annotated[
         show_default=False,
     ),
 ]
+Recordings = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE",
+        help="One recording or several: each an NWB file, an address (https://, s3://, dandi://DANDISET/PATH), or a "
+        "file that Neo reads.",
+        show_default=False,
+    ),
+]
 EmgPath = Annotated[
     str | None,
     typer.Option(

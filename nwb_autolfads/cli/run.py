@@ -23,7 +23,7 @@ class PresetChoice(StrEnum):
 
 
 def run(
-    file: options.Recording,
+    files: options.Recordings,
     emg: options.EmgPath = None,
     estimator: options.EstimatorKey = "autolfads",
     preset: Annotated[
@@ -99,7 +99,9 @@ def run(
 
     if name is not None and estimator == ALL:
         raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
-    source = options.source_of(file, emg, muscles, unit, io, outside_links)
+    if len(files) > 1:
+        raise typer.BadParameter(f"{len(files)} FILEs: give one")
+    source = options.source_of(files[0], emg, muscles, unit, io, outside_links)
     target = options.target_of(source, out, in_place, link, name, overwrite)
     settings = options.settings_of(config, session_start, subject, species)
     asked = RunOptions(
