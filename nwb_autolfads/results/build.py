@@ -10,19 +10,26 @@ from hdmf.backends.hdf5 import H5DataIO
 from hdmf.common import DynamicTable, DynamicTableRegion, VectorData
 from ndx_muscle_activation import (
     ActivationEstimate,
+    ActivationSpreadSeries,
+    DistributionParameterSeries,
     InferredInputSeries,
+    InferredInputSpreadSeries,
     InitialConditionsTable,
     LatentFactorSeries,
     MuscleActivationSeries,
+    MuscleSeries,
     MusclesTable,
 )
 from numpy.typing import NDArray
+from pynwb import NWBFile
 
 from nwb_autolfads.errors import OutputError, printable
 from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.results.inside import parse_origin
+from nwb_autolfads.results.parts.model import SOFTWARE, build_model
+from nwb_autolfads.results.parts.muscles import as_column, text
+from nwb_autolfads.results.parts.recording import recording_in
 
-SOFTWARE = "nwb-autolfads"
 SEARCH_PREFIX = "search_"
 
 # One muscle, or one second of all muscles, is read without unpacking much else: 64 KiB of float32 per chunk.
@@ -31,55 +38,50 @@ CHUNK_SAMPLES = 16_384
 # Times are kept as start and rate where that gives every one of them back to within this.
 TIME_TOLERANCE_S = 1e-6
 
-# variable: (type, second dimension, statistic, unit, what it is)
-_SERIES: dict[str, tuple[type, str, str, str, str]] = {
+# variable: (type, second dimension, what the type needs besides, unit, what it is)
+_SPREAD = {"measure": "standard deviation"}
+_SERIES: dict[str, tuple[type, str, dict[str, str], str, str]] = {
     "activation": (
         MuscleActivationSeries,
         "muscle",
-        "mean",
+        {},
         "a.u.",
-        "Muscle activation estimated from EMG by {estimator}. Multiply a column by `scale` of its muscle to get the "
-        "unit of the recording.",
+        "Muscle activation estimated from EMG by {estimator}. Multiply a column by `scale` of its muscle, or by its "
+        "`channel_conversion`, to get the unit of the recording.",
     ),
     "activation_std": (
-        MuscleActivationSeries,
+        ActivationSpreadSeries,
         "muscle",
-        "standard deviation",
+        _SPREAD,
         "a.u.",
         "Standard deviation of the muscle activation estimated by {estimator}.",
     ),
     "concentration": (
-        MuscleActivationSeries,
+        DistributionParameterSeries,
         "muscle",
-        "gamma concentration",
+        {"distribution": "gamma", "parameter": "concentration"},
         "1",
         "Concentration (shape) of the gamma distribution of the rectified EMG, estimated by {estimator}.",
     ),
     "rate_parameter": (
-        MuscleActivationSeries,
+        DistributionParameterSeries,
         "muscle",
-        "gamma rate",
+        {"distribution": "gamma", "parameter": "rate"},
         "1/a.u.",
         "Rate (inverse scale) of the gamma distribution of the rectified EMG, estimated by {estimator}.",
     ),
-    "factors": (LatentFactorSeries, "factor", "", "a.u.", "Latent factors of {estimator}, common to all muscles."),
-    "inputs": (InferredInputSeries, "input", "mean", "a.u.", "Inputs inferred by {estimator}."),
+    "factors": (LatentFactorSeries, "factor", {}, "a.u.", "Latent factors of {estimator}, common to all muscles."),
+    "inputs": (InferredInputSeries, "input", {}, "a.u.", "Inputs inferred by {estimator}."),
     "inputs_std": (
-        InferredInputSeries,
+        InferredInputSpreadSeries,
         "input",
-        "standard deviation",
+        _SPREAD,
         "a.u.",
         "Standard deviation of the inputs inferred by {estimator}.",
     ),
 }
-
-_MUSCLE_COLUMNS = {
-    "full_name": "Anatomical name of the muscle.",
-    "side": "Side of the body.",
-    "source_channel": "Channel of the recording in which the muscle was found.",
-    "scale": "Activation multiplied by this number is in the unit of the recording.",
-    "usable": "Whether the recording of the muscle passed quality control; otherwise its activation is NaN.",
-}
+_IN_RECORDED_UNIT = ("activation", "activation_std")
+_OF_MUSCLES = ("time", "muscle")
 
 _ORIGIN = {
     "file_identifier": "source_identifier",
@@ -111,6 +113,8 @@ def check_estimate(estimate: xr.Dataset) -> None:
     expected |= {"initial_condition": ("window", "ic"), "window_start": ("window",), "segment": ("time",)}
     for name, variable in ((str(key), variable) for key, variable in estimate.variables.items()):
         allowed = ("search_row",) if name.startswith(SEARCH_PREFIX) else expected.get(name, ("muscle",))
+        if name in _further(estimate):
+            continue
         if name not in variable.dims and variable.dims != allowed:
             raise OutputError(
                 f"variable '{name}' has dimensions {variable.dims}, for which there is no place in the file",
@@ -121,32 +125,9 @@ def check_estimate(estimate: xr.Dataset) -> None:
         raise OutputError("'initial_condition' has no 'window_start'", way_out=way_out, obj="estimate")
 
 
-def build_muscles_table(estimate: xr.Dataset, name: str) -> MusclesTable:
-    """Return what is known of each muscle as a table.
-
-    Parameters
-    ----------
-    estimate : Dataset
-    name : str
-        Name of the table in the file.
-
-    Returns
-    -------
-    MusclesTable
-        One row per column of ``activation``; every coordinate along ``muscle`` becomes a column.
-    """
-    columns = [VectorData(name="muscle_name", description="Short name of the muscle.", data=_text(estimate["muscle"]))]
-    if "unit" in estimate.attrs:
-        unit = [str(estimate.attrs["unit"])] * estimate.sizes["muscle"]
-        columns.append(VectorData(name="unit", description="Unit of the recording.", data=unit))
-    for key, coord in estimate.coords.items():
-        if coord.dims == ("muscle",) and key != "muscle":
-            description = _MUSCLE_COLUMNS.get(str(key), f"Quality of the recording: {key}.")
-            columns.append(VectorData(name=str(key), description=description, data=_column(coord)))
-    return MusclesTable(name=name, description="Muscles whose EMG was recorded, one row each.", columns=columns)
-
-
-def build_estimate(estimate: xr.Dataset, name: str, muscles: MusclesTable, weights: bytes | None) -> ActivationEstimate:
+def build_estimate(
+    estimate: xr.Dataset, name: str, muscles: MusclesTable, weights: bytes | None, nwbfile: NWBFile
+) -> ActivationEstimate:
     """Return the NWB object of an estimate.
 
     Parameters
@@ -158,6 +139,8 @@ def build_estimate(estimate: xr.Dataset, name: str, muscles: MusclesTable, weigh
         Its row i is column i of ``activation``.
     weights : bytes or None
         Bytes of a safetensors file.
+    nwbfile : NWBFile
+        The file it goes into, which may hold the recording.
 
     Returns
     -------
@@ -176,8 +159,11 @@ def build_estimate(estimate: xr.Dataset, name: str, muscles: MusclesTable, weigh
     segment = estimate["segment"].values if "segment" in estimate.coords else np.zeros(estimate.sizes["time"], int)
     if np.any(segment != 0):
         children["segment"] = H5DataIO(segment.astype(np.int32), compression="gzip", shuffle=True, chunks=True)
-    if weights is not None:
-        children["weights"] = np.frombuffer(weights, dtype=np.uint8)
+    children["model"] = build_model(estimate, weights)
+    children["source_object"] = recording_in(nwbfile, attrs.get("origin"))
+    children["more_series"] = [
+        _build_series(estimate, key, muscles, children["activation"]) for key in _further(estimate)
+    ]
     described = {
         "software": SOFTWARE,
         "software_version": attrs.get("version"),
@@ -198,25 +184,37 @@ def build_estimate(estimate: xr.Dataset, name: str, muscles: MusclesTable, weigh
 
 
 def _build_series(estimate: xr.Dataset, key: str, muscles: MusclesTable, like: Any) -> Any:
-    kind, column, statistic, unit, description = _SERIES[key]
+    kind, column, needed, unit, description = _SERIES.get(key, _further_series(estimate[key]))
     values = np.asarray(estimate[key].values, dtype=np.float32)
     arguments: dict[str, Any] = {
         "name": key,
         "data": _compressed(values),
         "unit": unit,
         "description": description.format(estimator=estimate.attrs["estimator"]),
+        **needed,
         **_timing(estimate, like),
     }
-    if statistic:
-        arguments["statistic"] = statistic
+    if key in _IN_RECORDED_UNIT and "scale" in estimate.coords and "unit" in estimate.attrs:
+        arguments["channel_conversion"] = np.asarray(estimate["scale"].values, dtype=np.float64)
+        arguments["channel_conversion_unit"] = str(estimate.attrs["unit"])
     if column == "muscle":
         arguments["muscles"] = DynamicTableRegion(
             name="muscles", description="The muscle of each column.", data=np.arange(len(muscles)), table=muscles
         )
         # Readers that do not know our types show the comments, so the columns are named there too.
-        names = ", ".join(f"{index}={muscle}" for index, muscle in enumerate(_text(estimate["muscle"])))
+        names = ", ".join(f"{index}={muscle}" for index, muscle in enumerate(text(estimate["muscle"])))
         arguments["comments"] = f"Muscles by column: {names}"
     return kind(**arguments)
+
+
+def _further(estimate: xr.Dataset) -> list[str]:
+    """Return the names of what was estimated of each muscle besides that which the type knows."""
+    return [str(key) for key, each in estimate.data_vars.items() if key not in _SERIES and each.dims == _OF_MUSCLES]
+
+
+def _further_series(values: xr.DataArray) -> tuple[type, str, dict[str, str], str, str]:
+    said = {"units": "a.u.", "description": f"{values.name} of each muscle, by {{estimator}}."} | values.attrs
+    return MuscleSeries, "muscle", {}, str(said["units"]), str(said["description"])
 
 
 def _timing(estimate: xr.Dataset, like: Any) -> dict[str, Any]:
@@ -247,7 +245,7 @@ def _build_search_history(estimate: xr.Dataset, search: list[str]) -> DynamicTab
     for key in search:
         name = key.removeprefix(SEARCH_PREFIX)
         description = f"{name.replace('_', ' ')} of the candidate model at this evaluation".capitalize() + "."
-        columns.append(VectorData(name=name, description=description, data=_column(estimate[key])))
+        columns.append(VectorData(name=name, description=description, data=as_column(estimate[key])))
     return DynamicTable(
         name="search_history",
         description="How training and the search for settings went: one row per candidate model and evaluation.",
@@ -261,14 +259,6 @@ def _compressed(values: NDArray[Any]) -> H5DataIO:
     return H5DataIO(
         values, compression="gzip", compression_opts=4, shuffle=True, chunks=(min(len(values), CHUNK_SAMPLES), 1)
     )
-
-
-def _text(coord: xr.DataArray) -> list[str]:
-    return [str(value) for value in coord.values]
-
-
-def _column(coord: xr.DataArray) -> Any:
-    return _text(coord) if coord.dtype.kind in "OUS" else coord.values
 
 
 def _origin(origin: str | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from hdmf.common import VectorData
-from ndx_muscle_activation import ActivationComparisonTable
+from ndx_muscle_activation import ActivationComparisonTable, ActivationEstimate
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.results.build import SOFTWARE
@@ -116,12 +116,16 @@ def write_comparisons(
     return path
 
 
-def _build(name: str, comparison: xr.Dataset, columns: Mapping[str, Any], _: Any) -> ActivationComparisonTable:
+def _build(name: str, comparison: xr.Dataset, columns: Mapping[str, Any], module: Any) -> ActivationComparisonTable:
     config = comparison.attrs.get("config")
+    scored = [module.data_interfaces.get(estimator) for estimator in columns["estimator"]]
+    in_file = [VectorData(name=key, description=_COLUMNS[key], data=values) for key, values in columns.items()]
+    if all(isinstance(each, ActivationEstimate) for each in scored):
+        in_file.append(VectorData(name="estimate", description="The estimate that was scored.", data=scored))
     return ActivationComparisonTable(
         name=name,
         description=str(comparison.attrs["description"]),
-        columns=[VectorData(name=key, description=_COLUMNS[key], data=values) for key, values in columns.items()],
+        columns=in_file,
         software=SOFTWARE,
         software_version=str(comparison.attrs.get("version", version("nwb-autolfads"))),
         configuration=None if config is None else str(config),

@@ -11,13 +11,13 @@ from typing import Any
 
 import h5py
 import numpy as np
-from hdmf.common import DynamicTable
 
 from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.files.limits import MAX_DATASET_BYTES, MAX_ORIGIN_CHARACTERS, most_bytes
 from nwb_autolfads.files.regular import require_regular_file
 
 MODULE = "processing/behavior"
+_COMPARISON = "ActivationComparisonTable"
 
 
 @dataclass(frozen=True)
@@ -157,18 +157,18 @@ def look_inside(path: Path) -> SourceFacts:
     not_nwb = OutputError("is not an NWB file in HDF5 form", way_out="Give an NWB file.", file=str(path))
     try:
         with h5py.File(path, "r") as file:
-            if _text(file.attrs.get("neurodata_type", "")) != "NWBFile" or "identifier" not in file:
+            if as_text(file.attrs.get("neurodata_type", "")) != "NWBFile" or "identifier" not in file:
                 raise not_nwb
             found = file.get(MODULE, {})
-            behavior = {name: _text(found[name].attrs.get("neurodata_type", "")) for name in found}
+            behavior = {name: as_text(found[name].attrs.get("neurodata_type", "")) for name in found}
             made_from: dict[str, str] = {}
             for name, kind in behavior.items():
                 said = found[name].attrs
                 if kind == "ActivationEstimate" and "source_identifier" in said:
-                    identifier, recorded = (_text(said.get(f"source_{what}", "")) for what in ("identifier", "file"))
+                    identifier, recorded = (as_text(said.get(f"source_{what}", "")) for what in ("identifier", "file"))
                     if made_from.get(identifier) in (None, path.name):
                         made_from[identifier] = recorded
-            return SourceFacts(path, _text(file["identifier"][()]), made_from, behavior)
+            return SourceFacts(path, as_text(file["identifier"][()]), made_from, behavior)
     except BlockingIOError as error:
         raise OutputError(
             "the file is open for writing in another program",
@@ -198,8 +198,9 @@ def require_plain_storage(path: Path, name: str) -> None:
     """
     with h5py.File(path, "r") as file:
         tables = [file[table] for table in _tables_referred_to(file, file[MODULE][name])]
+        recording = f"{file[MODULE][name].name}/source_object"  # is not read with the estimate
         for group in (file[MODULE][name], *tables):
-            for place, problem in _not_plain(group, set()):
+            for place, problem in _not_plain(group, set(), recording):
                 raise SourceError(
                     f"{problem}; such files are not made by this package",
                     way_out="Do not trust this file.",
@@ -208,9 +209,11 @@ def require_plain_storage(path: Path, name: str) -> None:
                 )
 
 
-def _not_plain(group: h5py.Group, seen: set[int]) -> Iterator[tuple[str, str]]:
+def _not_plain(group: h5py.Group, seen: set[int], left_out: str) -> Iterator[tuple[str, str]]:
     for name in group:
         place, link = f"{group.name}/{name}", group.get(name, getlink=True)
+        if place == left_out:
+            continue
         if isinstance(link, h5py.ExternalLink):
             yield place, f"the values are in another file ({link.filename!r})"
             continue
@@ -222,7 +225,7 @@ def _not_plain(group: h5py.Group, seen: set[int]) -> Iterator[tuple[str, str]]:
         address = h5py.h5o.get_info(item.id).addr
         if isinstance(item, h5py.Group) and address not in seen:
             seen.add(address)
-            yield from _not_plain(item, seen)
+            yield from _not_plain(item, seen, left_out)
         elif isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 yield place, "the values are in another file"
@@ -243,33 +246,21 @@ def remove_object(file: h5py.File, name: str) -> None:
     """
     module = file[MODULE]
     used = _tables_referred_to(file, module[name])
+    _forget_scored(module, name)
     del module[name]
     for table in used - _tables_referred_to(file, file):
-        if file[table].parent == module and _text(file[table].attrs.get("neurodata_type", "")) == "MusclesTable":
+        if file[table].parent == module and as_text(file[table].attrs.get("neurodata_type", "")) == "MusclesTable":
             del file[table]
 
 
-def same_table(one: DynamicTable, other: DynamicTable) -> bool:
-    """Return whether two tables have the same columns with the same values; names of the tables do not count.
-
-    Parameters
-    ----------
-    one, other : DynamicTable
-
-    Returns
-    -------
-    bool
-    """
-    if set(one.colnames) != set(other.colnames) or len(one) != len(other):
-        return False
-    return all(_same_values(one[column].data[:], other[column].data[:]) for column in one.colnames)
-
-
-def _same_values(one: Any, other: Any) -> bool:
-    first, second = np.asarray(one), np.asarray(other)
-    if first.dtype.kind in "OUST" or second.dtype.kind in "OUST":
-        return [_text(value) for value in first] == [_text(value) for value in second]
-    return np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
+def _forget_scored(module: h5py.Group, name: str) -> None:
+    """Take the references to an estimate out of comparisons: their scores are not those of what replaces it."""
+    for table in module.values():
+        column = table.get("estimate") if as_text(table.attrs.get("neurodata_type", "")) == _COMPARISON else None
+        if isinstance(column, h5py.Dataset) and any(ref and module.file[ref] == module[name] for ref in column[:]):
+            del table["estimate"]
+            names = [each for each in table.attrs["colnames"] if as_text(each) != "estimate"]
+            table.attrs["colnames"] = np.array(names, dtype=h5py.string_dtype())
 
 
 def _tables_referred_to(file: h5py.File, group: h5py.Group) -> set[str]:
@@ -284,5 +275,6 @@ def _tables_referred_to(file: h5py.File, group: h5py.Group) -> set[str]:
     return tables
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return text as HDF5 gives it, bytes or not."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

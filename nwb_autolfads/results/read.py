@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -117,14 +117,14 @@ def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes
         If no weights are there, or they are larger than `nwb_autolfads.files.limits` allows.
     """
     with objects_in(path, ActivationEstimate) as found:
-        with_weights = [key for key in sorted(found) if found[key].weights is not None]
+        with_weights = [key for key in sorted(found) if _weights_of(found[key]) is not None]
         chosen = (
             with_weights[0]
             if name is None and len(with_weights) == 1
             else choose(path, sorted(found), name, "estimate")
         )
         require_plain_storage(Path(path), chosen)
-        weights = found[chosen].weights
+        weights = _weights_of(found[chosen])
         if weights is None:
             raise SourceError(
                 "the estimate was written without the weights of its model",
@@ -140,6 +140,11 @@ def read_weights(path: str | os.PathLike[str], name: str | None = None) -> bytes
                 obj=chosen,
             )
         return weights[:].tobytes()
+
+
+def _weights_of(estimate: ActivationEstimate) -> Any:
+    """Return the weights of its model; files of 0.1 of the extension hold them in the estimate itself."""
+    return estimate.weights if estimate.model is None else estimate.model.weights
 
 
 @contextmanager

@@ -11,8 +11,10 @@ from typing import Any
 import xarray as xr
 from ndx_muscle_activation import MusclesTable
 
-from nwb_autolfads.results.build import build_estimate, build_muscles_table, check_estimate
-from nwb_autolfads.results.inside import FileState, SourceFacts, look_inside, parse_origin, same_table
+from nwb_autolfads.results.build import build_estimate, check_estimate
+from nwb_autolfads.results.inside import FileState, SourceFacts, look_inside, parse_origin
+from nwb_autolfads.results.parts.alike import same_table
+from nwb_autolfads.results.parts.muscles import build_muscles_table
 from nwb_autolfads.results.versions.version import RESERVED, check_name, check_taken_name, choose_target, write_version
 
 
@@ -115,7 +117,11 @@ def write_activations(
     named = {name: _named_source(estimate, facts, link=link) for name, estimate in estimates.items()}
 
     def builder(name: str, estimate: xr.Dataset) -> Callable[[Any], Any]:
-        return lambda module: build_estimate(estimate, name, _muscles_table(module, estimate), weights.get(name))
+        def build(module: Any) -> Any:
+            muscles, nwbfile = _muscles_table(module, estimate), module.get_ancestor("NWBFile")
+            return build_estimate(estimate, name, muscles, weights.get(name), nwbfile)
+
+        return build
 
     write_version(
         source,
@@ -153,7 +159,8 @@ def _muscles_table(module: Any, estimate: xr.Dataset) -> MusclesTable:
     """
     taken = module.data_interfaces
     names = [RESERVED, *(f"{RESERVED}_{number}" for number in range(2, len(taken) + 3))]
-    table = build_muscles_table(estimate, next(name for name in names if name not in taken))
+    name = next(name for name in names if name not in taken)
+    table = build_muscles_table(estimate, name, module.get_ancestor("NWBFile"))
     for other in taken.values():
         if isinstance(other, MusclesTable) and same_table(other, table):
             return other

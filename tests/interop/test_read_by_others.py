@@ -1,5 +1,6 @@
 """Every way of reading a result that docs/result-files.md shows, run as it stands there, on a written file."""
 
+import json
 import os
 import re
 import shutil
@@ -46,13 +47,20 @@ def run(section):
 
 
 @pytest.fixture(scope="module")
-def estimate():
-    return make_estimate(make_emg(), seed=3)
+def source(tmp_path_factory):
+    return write_session(tmp_path_factory.mktemp("session") / "session.nwb")
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory, estimate):
-    source = write_session(tmp_path_factory.mktemp("session") / "session.nwb")
+def estimate(source):
+    emg = make_emg()
+    with h5py.File(source) as file:
+        origin = json.loads(emg.attrs["origin"]) | {"object_id": str(file["acquisition/EMG"].attrs["object_id"])}
+    return make_estimate(emg.assign_attrs(origin=json.dumps(origin)), seed=3)
+
+
+@pytest.fixture(scope="module")
+def result(source, estimate):
     path = write_activation(estimate, source, weights=b"weights")
     return write_comparison(SCORES, path)
 
@@ -86,12 +94,16 @@ def test_pynwb_with_the_extension(estimate):
     np.testing.assert_allclose(found["table"].index, estimate["time"])
     xr.testing.assert_identical(found["dataset"], estimate)
     assert found["first_second"].sizes["time"] == 501
+    np.testing.assert_allclose(found["in_unit"], estimate["activation"] * estimate["scale"], rtol=1e-6)
+    assert found["emg"].name == "EMG"
+    assert found["model"].weights.shape == (7,)
 
 
 def test_pynwb_alone(estimate):
     found = run("PyNWB alone")
     np.testing.assert_array_equal(found["values"], estimate["activation"])
     np.testing.assert_array_equal(found["scale"], estimate["scale"])
+    np.testing.assert_allclose(found["in_unit"], estimate["activation"] * estimate["scale"], rtol=1e-6)
     assert found["names"] == NAMES
     assert found["legend"] == "Muscles by column: 0=TA, 1=SOL, 2=VL"
 

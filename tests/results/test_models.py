@@ -98,8 +98,8 @@ def tampered(model):
 def test_weights_that_lie_are_refused_with_their_file_named(trained, result, tmp_path, capsys, lie):
     weights, reason = tampered((trained / "model").read_bytes())[lie]
     with h5py.File(result, "r+") as file:
-        del file[f"{ESTIMATE}/weights"]
-        file[f"{ESTIMATE}/weights"] = np.frombuffer(weights, dtype=np.uint8)
+        del file[f"{ESTIMATE}/model/weights"]
+        file[f"{ESTIMATE}/model/weights"] = np.frombuffer(weights, dtype=np.uint8)
     call("apply", result, trained / "other.nwb", "--out", tmp_path / "out.nwb", code=1)
     said = capsys.readouterr().err
     assert reason in said

@@ -53,7 +53,7 @@ def test_values_that_are_claimed_but_not_stored_are_refused_before_memory_is_tak
 
 
 def test_weights_that_are_claimed_but_not_stored_are_refused(result, monkeypatch):
-    replace_data(result, f"{ESTIMATE}/weights", shape=(10**9,), dtype="u1", chunks=(10**6,))
+    replace_data(result, f"{ESTIMATE}/model/weights", shape=(10**9,), dtype="u1", chunks=(10**6,))
     with assert_refused(
         SourceError,
         (
@@ -75,7 +75,7 @@ def test_weights_of_another_type_or_size_are_refused(result, monkeypatch):
         "At most 6 bytes (uint8) are read; do not trust this file.",
     ):
         read_weights(result)
-    replace_data(result, f"{ESTIMATE}/weights", data=np.zeros(2))
+    replace_data(result, f"{ESTIMATE}/model/weights", data=np.zeros(2))
     with assert_refused(
         SourceError,
         "session_activation.nwb, AutoLFADS: the weights are 2 values of type float64",
@@ -87,7 +87,7 @@ def test_weights_of_another_type_or_size_are_refused(result, monkeypatch):
 def test_values_in_any_other_file_of_the_machine_are_refused(result, tmp_path):
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(range(200)))
-    replace_data(result, f"{ESTIMATE}/weights", shape=(200,), dtype="u1", external=[(str(secret), 0, 200)])
+    replace_data(result, f"{ESTIMATE}/model/weights", shape=(200,), dtype="u1", external=[(str(secret), 0, 200)])
     with assert_refused(
         SourceError,
         "session_activation.nwb, weights: the values are in another file; such files are not made by this package",
@@ -100,8 +100,8 @@ def test_a_link_to_another_hdf5_file_is_refused(result, tmp_path):
     with h5py.File(tmp_path / "secret.h5", "w") as file:
         file["values"] = np.arange(5, dtype="u1")
     with h5py.File(result, "r+") as file:
-        del file[f"{ESTIMATE}/weights"]
-        file[f"{ESTIMATE}/weights"] = h5py.ExternalLink(tmp_path / "secret.h5", "/values")
+        del file[f"{ESTIMATE}/model/weights"]
+        file[f"{ESTIMATE}/model/weights"] = h5py.ExternalLink(tmp_path / "secret.h5", "/values")
     with assert_refused(
         SourceError,
         (

@@ -199,7 +199,7 @@ RESULTS.patch(
 def _(place: Place) -> None:
     place.copy("recording.nwb")
     with h5py.File(place.copy("weights.nwb", "model.nwb"), "r+") as file:
-        replace(file, "processing/behavior/AutoLFADS/weights", shape=(9 * 10**9,), dtype="u1", chunks=(10**6,))
+        replace(file, "processing/behavior/AutoLFADS/model/weights", shape=(9 * 10**9,), dtype="u1", chunks=(10**6,))
 
 
 @RESULTS.case("a model of 400 GB of zeros", refused(APPLY))

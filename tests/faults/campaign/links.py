@@ -240,7 +240,7 @@ def _(place: Place) -> None:
     place.copy("recording.nwb")
     with h5py.File(place.elsewhere / "neighbour.h5", "w") as file:
         file["emg"] = np.frombuffer((place.templates / "model.safetensors").read_bytes(), np.uint8)
-    at = "processing/behavior/AutoLFADS/weights"
+    at = "processing/behavior/AutoLFADS/model/weights"
     link(place, "../elsewhere/neighbour.h5", file=place.copy("weights.nwb", "model.nwb"), at=at)
 
 

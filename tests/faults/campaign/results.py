@@ -173,9 +173,11 @@ TRAINED.patch(
     lambda f: replace(f, f"{NET}/factors/data", data=np.zeros((3, 2), "f4")),
     either(REPORT),
 )
-TRAINED.patch("weights that are text", lambda f: replace(f, f"{NET}/weights", data="weights"), either(REPORT))
-TRAINED.patch("weights that are none", lambda f: replace(f, f"{NET}/weights", data=np.zeros(0, "u1")), either(REPORT))
-TRAINED.patch("no weights", without(f"{NET}/weights"), either(REPORT))
+TRAINED.patch("weights that are text", lambda f: replace(f, f"{NET}/model/weights", data="weights"), either(REPORT))
+TRAINED.patch(
+    "weights that are none", lambda f: replace(f, f"{NET}/model/weights", data=np.zeros(0, "u1")), either(REPORT)
+)
+TRAINED.patch("no weights", without(f"{NET}/model/weights"), either(REPORT))
 
 
 @CASES.case("a result cut in half", refused(REPORT), refused(COMPARE), refused(RUN))

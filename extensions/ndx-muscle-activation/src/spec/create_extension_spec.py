@@ -11,14 +11,16 @@ from pynwb.spec import (
     NWBAttributeSpec,
     NWBDatasetSpec,
     NWBGroupSpec,
+    NWBLinkSpec,
     NWBNamespaceBuilder,
+    NWBRefSpec,
     export_spec,
 )
 
-NAME, VERSION = "ndx-muscle-activation", "0.1.1"
+NAME, VERSION = "ndx-muscle-activation", "0.2.0"
 
 
-def column(name: str, doc: str, dtype: str, quantity: str = "?") -> NWBDatasetSpec:
+def column(name: str, doc: str, dtype: str | NWBRefSpec, quantity: int | str = "?") -> NWBDatasetSpec:
     """Return the spec of one table column."""
     return NWBDatasetSpec(name=name, neurodata_type_inc="VectorData", dtype=dtype, doc=doc, quantity=quantity)
 
@@ -26,6 +28,28 @@ def column(name: str, doc: str, dtype: str, quantity: str = "?") -> NWBDatasetSp
 def text(name: str, doc: str, required: bool = False) -> NWBAttributeSpec:
     """Return the spec of a text attribute."""
     return NWBAttributeSpec(name=name, doc=doc, dtype="text", required=required)
+
+
+def index(column_name: str) -> NWBDatasetSpec:
+    """Return the spec of the index of a column that holds several values per row; files of 0.1 may lack it."""
+    return NWBDatasetSpec(
+        name=f"{column_name}_index",
+        neurodata_type_inc="VectorIndex",
+        doc=f"Where the values of each row end in `{column_name}`.",
+        quantity="?",
+    )
+
+
+def values(doc: str, columns: str, unit: str) -> NWBDatasetSpec:
+    """Return the spec of the data of a series with one column per muscle, factor or input."""
+    return NWBDatasetSpec(
+        name="data",
+        doc=doc,
+        dtype="float32",
+        dims=["time", columns],
+        shape=[None, None],
+        attributes=[NWBAttributeSpec(name="unit", doc=unit, dtype="text")],
+    )
 
 
 muscles_table = NWBGroupSpec(
@@ -37,14 +61,26 @@ muscles_table = NWBGroupSpec(
     ),
     datasets=[
         column("muscle_name", "Short name of the muscle, as used in the laboratory, e.g. 'TA'.", "text", quantity=1),
-        column("full_name", "Anatomical name of the muscle, e.g. 'tibialis anterior'.", "text"),
+        column("full_name", "Anatomical name of the muscle, e.g. 'tibialis anterior'; '' where not known.", "text"),
         column("side", "Side of the body: 'left', 'right', or '' where it is not known.", "text"),
+        column(
+            "placement",
+            "Where on or in the muscle the electrodes are, in words, e.g. 'belly, along the fibres'; '' where it is "
+            "not known.",
+            "text",
+        ),
         column("source_channel", "Name of the channel of the recording in which the muscle was found.", "text"),
         NWBDatasetSpec(
             name="electrodes",
             neurodata_type_inc="DynamicTableRegion",
-            doc="The electrode over or in the muscle: a row of the table of electrodes.",
+            doc="The electrodes over or in the muscle: rows of the table of electrodes, one or more per muscle.",
             quantity="?",
+        ),
+        index("electrodes"),
+        column(
+            "source_series",
+            "The series that holds the recording of the muscle, where it is in this file and each muscle has its own.",
+            NWBRefSpec(target_type="TimeSeries", reftype="object"),
         ),
         column("unit", "Unit of the recording, in which `scale` is given, e.g. 'volts'.", "text"),
         column(
@@ -61,29 +97,36 @@ muscles_table = NWBGroupSpec(
     ],
 )
 
-muscle_activation_series = NWBGroupSpec(
-    neurodata_type_def="MuscleActivationSeries",
+muscle_series = NWBGroupSpec(
+    neurodata_type_def="MuscleSeries",
     neurodata_type_inc="TimeSeries",
     doc=(
-        "Activation of several muscles over time, estimated from their electromyogram (EMG): the smooth, non-negative "
-        "intensity with which each muscle is driven, which the rectified EMG follows with much noise."
+        "Values of several muscles over time, one column each. What the values are, the types that extend this one "
+        "say: activation, its spread, or a parameter of a distribution."
     ),
     datasets=[
+        values(
+            "One row per time, one column per muscle; NaN where nothing was estimated.",
+            "muscle",
+            "Unit of the values after `conversion` and `offset`; 'a.u.' where they are relative to the `scale` of each "
+            "muscle.",
+        ),
         NWBDatasetSpec(
-            name="data",
+            name="channel_conversion",
             doc=(
-                "One row per time, one column per muscle. Values are relative to the `scale` of each muscle; NaN where "
-                "nothing was estimated."
+                "One factor per column. The values, after `conversion` and `offset`, multiplied by these factors are "
+                "in the `unit` that stands here, which is that of the recording. Absent where the values cannot be "
+                "given in such a unit."
             ),
             dtype="float32",
-            dims=["time", "muscle"],
-            shape=[None, None],
+            dims=["muscle"],
+            shape=[None],
+            quantity="?",
             attributes=[
                 NWBAttributeSpec(
-                    name="unit",
-                    doc="Unit of the values; 'a.u.' for activation relative to the `scale` of each muscle.",
-                    dtype="text",
-                )
+                    name="axis", doc="The axis of `data` that the factors lie along.", dtype="int32", value=1
+                ),
+                NWBAttributeSpec(name="unit", doc="Unit of the values multiplied by these factors.", dtype="text"),
             ],
         ),
         NWBDatasetSpec(
@@ -92,12 +135,38 @@ muscle_activation_series = NWBGroupSpec(
             doc="Rows of a MusclesTable: element i is the muscle of column i of `data`.",
         ),
     ],
+)
+
+muscle_activation_series = NWBGroupSpec(
+    neurodata_type_def="MuscleActivationSeries",
+    neurodata_type_inc="MuscleSeries",
+    doc=(
+        "Activation of several muscles over time, estimated from their electromyogram (EMG): the smooth, non-negative "
+        "intensity with which each muscle is driven, which the rectified EMG follows with much noise."
+    ),
     attributes=[
         text(
             "statistic",
-            "What the values are of the distribution that was estimated at each time: 'mean' (also taken where this is "
-            "absent), 'standard deviation', 'gamma concentration' or 'gamma rate'.",
+            "Of files of version 0.1, which had this type for spread and parameters, too: 'mean' (also taken where "
+            "this is absent), 'standard deviation', 'gamma concentration' or 'gamma rate'. Later versions do without.",
         )
+    ],
+)
+
+activation_spread_series = NWBGroupSpec(
+    neurodata_type_def="ActivationSpreadSeries",
+    neurodata_type_inc="MuscleSeries",
+    doc="How uncertain the activation of several muscles is, over time.",
+    attributes=[text("measure", "Which measure of spread the values are, e.g. 'standard deviation'.", required=True)],
+)
+
+distribution_parameter_series = NWBGroupSpec(
+    neurodata_type_def="DistributionParameterSeries",
+    neurodata_type_inc="MuscleSeries",
+    doc="One parameter, over time, of the distribution that was estimated of the rectified EMG of several muscles.",
+    attributes=[
+        text("distribution", "Name of the distribution, e.g. 'gamma'.", required=True),
+        text("parameter", "Name of the parameter, e.g. 'concentration' or 'rate' (inverse scale).", required=True),
     ],
 )
 
@@ -108,16 +177,7 @@ latent_factor_series = NWBGroupSpec(
         "The few signals over time from which a model composes the activation of all muscles. Their order and sign "
         "carry no meaning, and they differ from one trained model to the next."
     ),
-    datasets=[
-        NWBDatasetSpec(
-            name="data",
-            doc="One row per time, one column per factor.",
-            dtype="float32",
-            dims=["time", "factor"],
-            shape=[None, None],
-            attributes=[NWBAttributeSpec(name="unit", doc="Unit of the values; 'a.u.'.", dtype="text")],
-        )
-    ],
+    datasets=[values("One row per time, one column per factor.", "factor", "Unit of the values; 'a.u.'.")],
 )
 
 inferred_input_series = NWBGroupSpec(
@@ -127,19 +187,22 @@ inferred_input_series = NWBGroupSpec(
         "Input over time that a dynamical model needed, beyond its own dynamics, to explain the recording, e.g. at a "
         "perturbation. Values near zero mean that the dynamics alone were enough."
     ),
-    datasets=[
-        NWBDatasetSpec(
-            name="data",
-            doc="One row per time, one column per input.",
-            dtype="float32",
-            dims=["time", "input"],
-            shape=[None, None],
-            attributes=[NWBAttributeSpec(name="unit", doc="Unit of the values; 'a.u.'.", dtype="text")],
+    datasets=[values("One row per time, one column per input.", "input", "Unit of the values; 'a.u.'.")],
+    attributes=[
+        text(
+            "statistic",
+            "Of files of version 0.1, which had this type for spread, too: 'mean' (also taken where this is absent) or "
+            "'standard deviation'. Later versions leave it out.",
         )
     ],
-    attributes=[
-        text("statistic", "What the values are: 'mean' (also taken where this is absent) or 'standard deviation'.")
-    ],
+)
+
+inferred_input_spread_series = NWBGroupSpec(
+    neurodata_type_def="InferredInputSpreadSeries",
+    neurodata_type_inc="TimeSeries",
+    doc="How uncertain the inferred inputs of a dynamical model are, over time.",
+    datasets=[values("One row per time, one column per input.", "input", "Unit of the values; 'a.u.'.")],
+    attributes=[text("measure", "Which measure of spread the values are, e.g. 'standard deviation'.", required=True)],
 )
 
 initial_conditions_table = NWBGroupSpec(
@@ -159,6 +222,65 @@ initial_conditions_table = NWBGroupSpec(
             dims=["window", "dimension"],
             shape=[None, None],
         ),
+    ],
+)
+
+
+model_sessions_table = NWBGroupSpec(
+    neurodata_type_def="ModelSessionsTable",
+    neurodata_type_inc="DynamicTable",
+    doc=(
+        "The recordings that a model was trained on, one row each. What else is known of a session can be added as "
+        "further columns."
+    ),
+    datasets=[
+        column("session", "Name of the session, as the model knows it.", "text", quantity=1),
+        column("muscles", "Names of its muscles, in the order in which the model takes them.", "text"),
+        index("muscles"),
+        column("sampling_rate", "Values per second (Hz) of the rectified EMG that the model takes.", "float64"),
+        column(
+            "preprocessing", "All steps from the recording to rectified, scaled EMG, in order, as a JSON array.", "text"
+        ),
+        column("source_file", "Name of the file that held the recording.", "text"),
+        column("source_identifier", "Identifier of that file: the `identifier` of an NWB file.", "text"),
+        column("source_object_path", "Path of the recording in that file, e.g. 'acquisition/EMG'.", "text"),
+        column("source_object_id", "The `object_id` of the recording.", "text"),
+    ],
+)
+
+activation_model = NWBGroupSpec(
+    neurodata_type_def="ActivationModel",
+    neurodata_type_inc="NWBContainer",
+    doc=(
+        "A trained model from which muscle activation is estimated: which one it is, what it was trained on, and its "
+        "weights, where they are kept in this file."
+    ),
+    attributes=[
+        text("description", "What the model is, in words."),
+        text("model_id", "Identifier of the model, the same in all files that hold it or were estimated with it."),
+        text("format", "Format of the weights, e.g. 'safetensors'."),
+        text("sha256", "SHA-256 of the weights, as they are kept here or in a file of their own (hexadecimal)."),
+        text("software", "Name of the program that trained the model."),
+        text("software_version", "Version of that program."),
+        text("configuration", "All settings that the model was trained with, as a JSON object."),
+    ],
+    datasets=[
+        NWBDatasetSpec(
+            name="weights",
+            doc="The bytes of a file in `format`.",
+            dtype="uint8",
+            dims=["byte"],
+            shape=[None],
+            quantity="?",
+        )
+    ],
+    groups=[
+        NWBGroupSpec(
+            name="sessions",
+            neurodata_type_inc="ModelSessionsTable",
+            doc="The recordings that the model was trained on.",
+            quantity="?",
+        )
     ],
 )
 
@@ -209,7 +331,10 @@ activation_estimate = NWBGroupSpec(
         ),
         NWBDatasetSpec(
             name="weights",
-            doc="The trained model, as the bytes of a safetensors file.",
+            doc=(
+                "Of files of version 0.1: the trained model, as the bytes of a safetensors file. Later versions keep "
+                "it in `model`."
+            ),
             dtype="uint8",
             dims=["byte"],
             shape=[None],
@@ -218,16 +343,26 @@ activation_estimate = NWBGroupSpec(
     ],
     groups=[
         series("activation", "MuscleActivationSeries", "The estimate itself.", quantity=1),
-        series("activation_std", "MuscleActivationSeries", "Standard deviation of the estimate."),
+        series("activation_std", "MuscleSeries", "Standard deviation of the estimate: an ActivationSpreadSeries."),
         series(
             "concentration",
-            "MuscleActivationSeries",
-            "Concentration (shape) of the gamma distribution of the rectified EMG; its mean is concentration / rate.",
+            "MuscleSeries",
+            "Concentration (shape) of the gamma distribution of the rectified EMG, whose mean is concentration / rate: "
+            "a DistributionParameterSeries.",
         ),
-        series("rate_parameter", "MuscleActivationSeries", "Rate (inverse scale) of the same gamma distribution."),
+        series(
+            "rate_parameter",
+            "MuscleSeries",
+            "Rate (inverse scale) of the same gamma distribution: a DistributionParameterSeries.",
+        ),
         series("factors", "LatentFactorSeries", "Signals from which the activation of all muscles is composed."),
         series("inputs", "InferredInputSeries", "Inputs that the dynamics of the model needed."),
-        series("inputs_std", "InferredInputSeries", "Standard deviation of the inputs."),
+        series("inputs_std", "TimeSeries", "Standard deviation of the inputs: an InferredInputSpreadSeries."),
+        NWBGroupSpec(
+            neurodata_type_inc="TimeSeries",
+            doc="Whatever else was estimated, under any name, e.g. muscle forces.",
+            quantity="*",
+        ),
         NWBGroupSpec(
             name="initial_conditions",
             neurodata_type_inc="InitialConditionsTable",
@@ -240,6 +375,23 @@ activation_estimate = NWBGroupSpec(
             doc="How training and the search for settings went: one row per candidate model and time of evaluation.",
             quantity="?",
         ),
+        NWBGroupSpec(
+            name="model",
+            neurodata_type_inc="ActivationModel",
+            doc="The trained model that the estimate was made with.",
+            quantity="?",
+        ),
+    ],
+    links=[
+        NWBLinkSpec(
+            name="source_object",
+            target_type="NWBDataInterface",
+            doc=(
+                "The recording itself, where it is in this file: a series, or a container of series with one muscle "
+                "each. Recordings of other files are named by the attributes that begin with `source_`."
+            ),
+            quantity="?",
+        )
     ],
 )
 
@@ -258,6 +410,11 @@ activation_comparison_table = NWBGroupSpec(
     ],
     datasets=[
         column("estimator", "Name of the estimate that was scored, e.g. 'AutoLFADS'.", "text", quantity=1),
+        column(
+            "estimate",
+            "The estimate that was scored, where all that were scored are in this file.",
+            NWBRefSpec(target_type="ActivationEstimate", reftype="object"),
+        ),
         column("score_name", "What was computed, e.g. 'r2' for the coefficient of determination.", "text", quantity=1),
         column("score", "The value; NaN where it could not be computed.", "float64", quantity=1),
         column("unit", "Unit of the value; '' where it has none.", "text"),
@@ -284,10 +441,16 @@ activation_comparison_table = NWBGroupSpec(
 
 TYPES = [
     muscles_table,
+    muscle_series,
     muscle_activation_series,
+    activation_spread_series,
+    distribution_parameter_series,
     latent_factor_series,
     inferred_input_series,
+    inferred_input_spread_series,
     initial_conditions_table,
+    model_sessions_table,
+    activation_model,
     activation_estimate,
     activation_comparison_table,
 ]

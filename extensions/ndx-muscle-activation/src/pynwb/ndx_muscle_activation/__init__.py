@@ -11,11 +11,17 @@ if not _SPEC.exists():  # an editable install has no copy of the spec inside the
 load_namespaces(str(_SPEC))
 
 # The classes look their specification up while they are defined, so the namespace comes first.
+from ndx_muscle_activation import maps  # noqa: E402, F401  registers what reads and writes the classes
 from ndx_muscle_activation.estimate import ActivationEstimate  # noqa: E402
+from ndx_muscle_activation.model import ActivationModel, ModelSessionsTable  # noqa: E402
 from ndx_muscle_activation.series import (  # noqa: E402
+    ActivationSpreadSeries,
+    DistributionParameterSeries,
     InferredInputSeries,
+    InferredInputSpreadSeries,
     LatentFactorSeries,
     MuscleActivationSeries,
+    MuscleSeries,
 )
 from ndx_muscle_activation.tables import (  # noqa: E402
     ActivationComparisonTable,
@@ -26,9 +32,15 @@ from ndx_muscle_activation.tables import (  # noqa: E402
 __all__ = [
     "ActivationComparisonTable",
     "ActivationEstimate",
+    "ActivationModel",
+    "ActivationSpreadSeries",
+    "DistributionParameterSeries",
     "InferredInputSeries",
+    "InferredInputSpreadSeries",
     "InitialConditionsTable",
     "LatentFactorSeries",
+    "ModelSessionsTable",
     "MuscleActivationSeries",
+    "MuscleSeries",
     "MusclesTable",
 ]

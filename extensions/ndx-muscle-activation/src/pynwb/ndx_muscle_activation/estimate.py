@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from hdmf.common import DynamicTable
 from hdmf.utils import AllowPositional, docval
-from pynwb import register_class
-from pynwb.core import NWBDataInterface
+from pynwb import TimeSeries, register_class
+from pynwb.core import MultiContainerInterface, NWBDataInterface
 
+from ndx_muscle_activation.model import ActivationModel
 from ndx_muscle_activation.series import (
     NAMESPACE,
     InferredInputSeries,
     LatentFactorSeries,
     MuscleActivationSeries,
+    MuscleSeries,
     series_times,
 )
-from ndx_muscle_activation.tables import InitialConditionsTable
+from ndx_muscle_activation.tables import InitialConditionsTable, values_per_row
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_SERIES = {
+# Of the types, files of 0.1 have MuscleActivationSeries in place of each other MuscleSeries.
+SERIES = {
     "activation": (MuscleActivationSeries, "The estimate itself."),
-    "activation_std": (MuscleActivationSeries, "Standard deviation of the estimate."),
-    "concentration": (MuscleActivationSeries, "Concentration of the gamma distribution of the rectified EMG."),
-    "rate_parameter": (MuscleActivationSeries, "Rate of the gamma distribution of the rectified EMG."),
+    "activation_std": (MuscleSeries, "Standard deviation of the estimate: an ActivationSpreadSeries."),
+    "concentration": (MuscleSeries, "Concentration of the gamma distribution: a DistributionParameterSeries."),
+    "rate_parameter": (MuscleSeries, "Rate of the gamma distribution: a DistributionParameterSeries."),
     "factors": (LatentFactorSeries, "Signals from which the activation of all muscles is composed."),
     "inputs": (InferredInputSeries, "Inputs that the dynamics of the model needed."),
-    "inputs_std": (InferredInputSeries, "Standard deviation of the inputs."),
+    "inputs_std": (TimeSeries, "Standard deviation of the inputs: an InferredInputSpreadSeries."),
 }
-_TABLES = {
+_PARTS = {
     "initial_conditions": (InitialConditionsTable, "States from which the model starts in each window."),
     "search_history": (DynamicTable, "How training and the search for settings went."),
+    "model": (ActivationModel, "The trained model that the estimate was made with."),
 }
 _TEXTS = {
     "description": "What the estimate is, in words.",
@@ -58,30 +62,34 @@ _SOURCE = {
 
 
 @register_class("ActivationEstimate", NAMESPACE)
-class ActivationEstimate(NWBDataInterface):
+class ActivationEstimate(MultiContainerInterface):
     """Muscle activation as one estimator gave it for one recording; arguments are keyword-only.
 
     Only ``name``, ``estimator`` and ``activation`` are required. Every child must be called like the argument that
-    takes it, e.g. ``MuscleActivationSeries(name="activation", ...)``.
+    takes it, e.g. ``MuscleActivationSeries(name="activation", ...)``; ``more_series`` takes series of any other name.
+    Every series is also had by its name: ``estimate["activation"]``, ``estimate["force"]``.
     """
 
+    __clsconf__: ClassVar = {"attr": "more_series", "type": TimeSeries, "add": "add_series", "get": "get_series"}
+
     __nwbfields__ = (
-        *({"name": name, "child": True, "required_name": name} for name in (*_SERIES, *_TABLES)),
+        *({"name": name, "child": True, "required_name": name} for name in (*SERIES, *_PARTS)),
         "estimator",
         *_TEXTS,
         "seed",
         "sampling_rate",
         "segment",
         "weights",
+        "source_object",
     )
 
     @docval(
         {"name": "name", "type": str, "doc": "Name of the estimate."},
         {"name": "estimator", "type": str, "doc": "Name of the method."},
-        {"name": "activation", "type": MuscleActivationSeries, "doc": _SERIES["activation"][1]},
+        {"name": "activation", "type": MuscleActivationSeries, "doc": SERIES["activation"][1]},
         *(
             {"name": name, "type": kind, "doc": doc, "default": None}
-            for name, (kind, doc) in {**_SERIES, **_TABLES}.items()
+            for name, (kind, doc) in {**SERIES, **_PARTS}.items()
             if name != "activation"
         ),
         *({"name": name, "type": str, "doc": doc, "default": None} for name, doc in _TEXTS.items()),
@@ -98,40 +106,64 @@ class ActivationEstimate(NWBDataInterface):
             "name": "weights",
             "type": ("array_data", "data"),
             "shape": (None,),
-            "doc": "The trained model, as the bytes of a safetensors file (uint8).",
+            "doc": "The trained model as files of version 0.1 keep it (uint8); see `model`.",
+            "default": None,
+        },
+        {
+            "name": "source_object",
+            "type": NWBDataInterface,
+            "doc": "The recording itself, where it is in the same file.",
+            "default": None,
+        },
+        {
+            "name": "more_series",
+            "type": (list, tuple, dict, TimeSeries),
+            "doc": "Whatever else was estimated, under any name.",
             "default": None,
         },
         allow_positional=AllowPositional.ERROR,
     )
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(name=kwargs.pop("name"))
+        more_series = kwargs.pop("more_series")
         if not self._in_construct_mode:
             _require_equal_lengths(kwargs)
+        self.more_series = more_series
         for key, value in kwargs.items():
             setattr(self, key, value)
+
+    def __getitem__(self, name: str) -> TimeSeries:
+        """Return a series by its name, be it one that the type knows or one of `more_series`."""
+        found = getattr(self, name) if name in SERIES else self.more_series.get(name)
+        if found is None:
+            raise KeyError(f"ActivationEstimate '{self.name}' has no series '{name}'.")
+        return found
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the activation, one column per muscle, indexed by time (s)."""
         return self.activation.to_dataframe()
 
     def to_xarray(self) -> xr.Dataset:
-        """Return everything but the weights as one Dataset; needs xarray.
+        """Return all that is of each muscle, factor or input as one Dataset; needs xarray.
 
         Returns
         -------
         Dataset
             The series by name, ``(time, muscle)``, ``(time, factor)`` or ``(time, input)``; ``initial_condition``
             ``(window, ic)``; the columns of the search history as ``search_<column>`` ``(search_row,)``. Coordinates:
-            ``time`` (s), ``segment``, ``window_start`` (s), ``muscle`` and what the muscles table knows of each.
+            ``time`` (s), ``segment``, ``window_start`` (s), ``muscle`` and what the muscles table knows of each:
+            ``electrodes`` are rows of the table of electrodes, separated by spaces, ``source_series`` an object id.
             Attrs: ``estimator``, ``config``, ``preprocessing``, ``origin`` (JSON), ``version``, ``seed``, ``rate``
-            (Hz), ``unit``.
+            (Hz), ``unit``, and ``model`` (JSON) where the model has a `model_id`. Weights are left out.
         """
         import xarray as xr
 
         times = series_times(self.activation)
         variables: dict[str, Any] = {}
-        for name in _SERIES:
-            if (series := getattr(self, name)) is not None:
+        named = {name: getattr(self, name) for name in SERIES}
+        more = {name: each for name, each in self.more_series.items() if isinstance(each, MuscleSeries)}
+        for name, series in {**named, **more}.items():
+            if series is not None:
                 variables[name] = (("time", series._column_dimension), series._values())
         coords: dict[str, Any] = {"time": times, **self._muscle_coords()}
         coords["segment"] = (
@@ -153,8 +185,8 @@ class ActivationEstimate(NWBDataInterface):
         table, rows = self.activation.muscles.table, self.activation.muscles.data[:]
         coords: dict[str, Any] = {"muscle": np.array(self.activation.muscle_names, dtype=str)}
         for column in table.colnames:
-            if column not in ("muscle_name", "unit", "electrodes"):
-                values = np.asarray(table[column].data[:])
+            if column not in ("muscle_name", "unit"):
+                values = values_per_row(table[column])
                 coords[column] = ("muscle", values.astype(str)[rows] if values.dtype.kind == "O" else values[rows])
         return coords
 
@@ -167,6 +199,7 @@ class ActivationEstimate(NWBDataInterface):
             "seed": None if self.seed is None else int(self.seed),
             "origin": self._origin(),
             "preprocessing": self.preprocessing,
+            "model": None if self.model is None else self.model.to_json(),
             "rate": None if self.sampling_rate is None else float(self.sampling_rate),
             "unit": self._unit(),
         }
@@ -185,7 +218,7 @@ class ActivationEstimate(NWBDataInterface):
 
 def _require_equal_lengths(children: dict[str, Any]) -> None:
     expected = len(children["activation"].data)
-    for name in (*_SERIES, "segment"):
+    for name in (*SERIES, "segment"):
         child = children.get(name)
         found = expected if child is None else len(child if name == "segment" else child.data)
         if found != expected:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hdmf.common import DynamicTable
+import numpy as np
+from hdmf.common import DynamicTable, DynamicTableRegion, VectorData, VectorIndex
+from hdmf.container import AbstractContainer
 from hdmf.utils import AllowPositional, docval, get_docval, popargs
 from pynwb import register_class
 
@@ -13,6 +15,27 @@ if TYPE_CHECKING:
     import xarray as xr
 
 NAMESPACE = "ndx-muscle-activation"
+
+
+def values_per_row(column: VectorData) -> np.ndarray:
+    """Return one value per row of a column: rows of another table as text, objects as their object ids.
+
+    Parameters
+    ----------
+    column : VectorData
+        A column of one value per row; or of rows of another table, which may be several for each row.
+
+    Returns
+    -------
+    ndarray, shape (row,)
+    """
+    target = column.target if isinstance(column, VectorIndex) else column
+    if isinstance(target, DynamicTableRegion):
+        rows = np.asarray(target.data[:])
+        parts = np.split(rows, np.asarray(column.data[:-1], int)) if target is not column else rows[:, None]
+        return np.array([" ".join(str(int(row)) for row in part) for part in parts], dtype=object)
+    values = column.data[:]
+    return np.asarray([each.object_id if isinstance(each, AbstractContainer) else each for each in values])
 
 
 @register_class("MusclesTable", NAMESPACE)
@@ -26,8 +49,10 @@ class MusclesTable(DynamicTable):
         {"name": "muscle_name", "description": "Short name of the muscle.", "required": True},
         {"name": "full_name", "description": "Anatomical name of the muscle."},
         {"name": "side", "description": "Side of the body: 'left', 'right', or '' where it is not known."},
+        {"name": "placement", "description": "Where on or in the muscle the electrodes are; '' where it is not known."},
         {"name": "source_channel", "description": "Channel of the recording in which the muscle was found."},
-        {"name": "electrodes", "description": "The electrode over or in the muscle.", "table": True},
+        {"name": "electrodes", "description": "The electrodes of the muscle.", "table": True, "index": True},
+        {"name": "source_series", "description": "The series that holds the recording of the muscle."},
         {"name": "unit", "description": "Unit of the recording, in which the scale is given."},
         {"name": "scale", "description": "Activation multiplied by this number is in the unit of the recording."},
         {"name": "usable", "description": "Whether the recording of the muscle passed quality control."},
@@ -55,6 +80,7 @@ class ActivationComparisonTable(DynamicTable):
     __fields__ = ("software", "software_version", "configuration")
     __columns__ = (
         {"name": "estimator", "description": "Name of the estimate that was scored.", "required": True},
+        {"name": "estimate", "description": "The estimate that was scored, in the same file."},
         {"name": "score_name", "description": "What was computed, e.g. 'r2'.", "required": True},
         {"name": "score", "description": "The value; NaN where it could not be computed.", "required": True},
         {"name": "unit", "description": "Unit of the value; '' where it has none."},

@@ -1,6 +1,9 @@
 """The types: made with mocks, written, read, and refused where their shapes do not agree."""
 
+import hashlib
 import importlib.util
+import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,10 +13,12 @@ import h5py
 import numpy as np
 import pytest
 from hdmf.common import VectorData
-from ndx_muscle_activation import ActivationComparisonTable, MuscleActivationSeries
+from ndx_muscle_activation import ActivationComparisonTable, ActivationSpreadSeries, MuscleActivationSeries
 from ndx_muscle_activation.testing import (
     mock_ActivationComparisonTable,
     mock_ActivationEstimate,
+    mock_ActivationSpreadSeries,
+    mock_DistributionParameterSeries,
     mock_InferredInputSeries,
     mock_LatentFactorSeries,
     mock_MuscleActivationSeries,
@@ -23,6 +28,7 @@ from pynwb import NWBHDF5IO, NWBFile, TimeSeries, validate
 
 ROOT = Path(__file__).resolve().parents[3]
 BACK_COMPAT = Path(__file__).parent / "back_compat"
+SPREAD_AND_PARAMETERS = ["activation_std", "concentration", "rate_parameter", "inputs_std"]
 SPECS = ["ndx-muscle-activation.namespace.yaml", "ndx-muscle-activation.extensions.yaml"]
 
 
@@ -58,16 +64,17 @@ def test_importing_the_extension_adds_neither_torch_nor_xarray_nor_scipy_to_pynw
 
 def test_an_estimate_with_everything_is_valid_and_comes_back(tmp_path):
     muscles = mock_MusclesTable()
-    weights = np.arange(50, dtype=np.uint8)
-    estimate = mock_ActivationEstimate(muscles=muscles, weights=weights, segment=np.zeros(100, dtype=np.int32))
+    estimate = mock_ActivationEstimate(muscles=muscles, segment=np.zeros(100, dtype=np.int32))
     path = write(tmp_path / "file.nwb", muscles, estimate)
     assert validate(path=str(path)) == []
     with NWBHDF5IO(path, "r") as io:
         back = io.read().processing["behavior"]["Estimate"]
         assert back.activation.muscle_names == ["TA", "SOL"]
         np.testing.assert_array_equal(back.activation.data[:], estimate.activation.data)
-        np.testing.assert_array_equal(back.weights[:], weights)
-        assert back.activation_std.statistic == "standard deviation"
+        np.testing.assert_array_equal(back.model.weights[:], np.arange(50))
+        assert back.model.sha256 == hashlib.sha256(bytes(range(50))).hexdigest()
+        assert back.activation_std.measure == "standard deviation"
+        assert (back.rate_parameter.distribution, back.rate_parameter.parameter) == ("gamma", "rate")
         assert (back.estimator, back.seed, back.sampling_rate) == ("Estimate", 0, 500.0)
         assert back.source_object_path == "acquisition/EMG"
 
@@ -76,7 +83,7 @@ def test_only_estimator_and_activation_are_required(tmp_path):
     muscles = mock_MusclesTable()
     texts = ["software", "software_version", "configuration"]
     sources = ["source_file", "source_identifier", "source_object_path", "source_object_id"]
-    children = ["activation_std", "factors", "inputs", "initial_conditions"]
+    children = [*SPREAD_AND_PARAMETERS, "factors", "inputs", "initial_conditions", "model"]
     optional = dict.fromkeys([*texts, *sources, *children, "seed", "sampling_rate"])
     path = write(tmp_path / "file.nwb", muscles, mock_ActivationEstimate(muscles=muscles, **optional))
     assert validate(path=str(path)) == []
@@ -106,7 +113,7 @@ def test_a_gap_is_in_the_times_and_in_the_segments_of_the_dataset():
     times = np.r_[0.0, 0.002, 9.0, 9.002]
     timing = {"data": np.ones((4, 2)), "timestamps": times, "rate": None, "starting_time": None}
     muscles = mock_MusclesTable()
-    children = ["activation_std", "factors", "inputs", "initial_conditions"]
+    children = [*SPREAD_AND_PARAMETERS, "factors", "inputs", "initial_conditions", "model"]
     estimate = mock_ActivationEstimate(
         muscles=muscles,
         activation=mock_MuscleActivationSeries(muscles=muscles, **timing),
@@ -214,8 +221,141 @@ def test_files_of_every_released_version_are_read(path):
         with h5py.File(path) as file:
             stored = file["processing/behavior/Estimate/activation/data"][:]
         np.testing.assert_array_equal(estimate.to_dataframe().values, stored)
-        np.testing.assert_array_equal(estimate.weights[:], np.arange(50))
+        assert estimate.activation_std.data.shape == (100, 2)
+        weights = estimate.weights if path.stem < "0.2" else estimate.model.weights
+        np.testing.assert_array_equal(weights[:], np.arange(50))
         assert (estimate.software_version, estimate.seed, estimate.factors.data.shape) == ("1.0", 0, (100, 3))
         assert estimate.initial_conditions["window_start"][:].tolist() == [0.0, 0.1]
         scores = io.read().processing["behavior"]["comparison"].to_dataframe()
         assert scores["muscle"].tolist() == ["TA", "TA", "SOL", "SOL"] * 2
+
+
+@pytest.mark.parametrize("path", sorted(BACK_COMPAT.glob("0.1.*.nwb")), ids=lambda path: path.stem)
+def test_an_estimate_of_today_can_stand_beside_one_of_version_0_1(path, tmp_path):
+    both = Path(shutil.copy(path, tmp_path))
+    with NWBHDF5IO(both, "a") as io:
+        module = io.read().processing["behavior"]
+        module.add(mock_ActivationEstimate(muscles=module["muscles"], name="Today"))
+        io.write(module.get_ancestor("NWBFile"))
+    assert validate(path=str(both)) == []
+    with NWBHDF5IO(both, "r") as io:
+        found = io.read().processing["behavior"]
+        assert type(found["Estimate"].activation_std) is MuscleActivationSeries
+        assert type(found["Today"].activation_std) is ActivationSpreadSeries
+        assert found["Estimate"].model is None
+    shown = opened_without_the_extension(both, "(sorted(module.data_interfaces), module['Today'].model.format)")
+    assert shown == "(['Estimate', 'Today', 'comparison', 'muscles'], 'safetensors')"
+
+
+def opened_without_the_extension(path, expression):
+    """Return what an expression of the file's processing module gives where this package cannot be imported."""
+    code = f"""
+import sys
+sys.modules["ndx_muscle_activation"] = None
+from pynwb import NWBHDF5IO
+with NWBHDF5IO({str(path)!r}, "r") as io:
+    module = io.read().processing["behavior"]
+    print({expression})
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def complete(tmp_path):
+    """A file with everything that a version of today can hold."""
+    spec = importlib.util.spec_from_file_location("write_file", BACK_COMPAT / "write_file.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    path = tmp_path / "complete.nwb"
+    with NWBHDF5IO(path, "w") as io:
+        io.write(script.session())
+    return path
+
+
+def test_a_file_with_everything_is_valid_and_opens_without_the_extension(complete):
+    assert validate(path=str(complete)) == []
+    seen = (
+        "(module['Estimate'].source_object.name, module['Estimate'].model.sessions['session'][:].tolist(), "
+        "[len(each) for each in module['muscles']['electrodes'][:]], module['comparison']['estimate'][0].name, "
+        "module['Estimate'].activation.channel_conversion[:].tolist(), module['Estimate']['force'].unit)"
+    )
+    assert opened_without_the_extension(complete, seen) == (
+        "('EMG', ['monday', 'tuesday'], [2, 1], 'Estimate', [0.0001, 0.0001], 'newtons')"
+    )
+
+
+def test_an_estimate_leads_to_its_recording_its_electrodes_and_its_model(complete):
+    with NWBHDF5IO(complete, "r") as io:
+        nwbfile = io.read()
+        estimate = nwbfile.processing["behavior"]["Estimate"]
+        assert estimate.source_object is nwbfile.acquisition["EMG"]
+        muscles = estimate.activation.muscles.table
+        assert [each.index.tolist() for each in muscles["electrodes"][:]] == [[0, 1], [2]]
+        assert muscles["source_series"][1] is nwbfile.acquisition["EMG"]
+        assert [list(each) for each in estimate.model.sessions["muscles"][:]] == [["TA", "SOL"], ["TA"]]
+        assert [each.name for each in nwbfile.processing["behavior"]["comparison"]["estimate"][:3]] == ["Estimate"] * 3
+
+
+def test_a_series_under_any_name_is_kept(complete):
+    with NWBHDF5IO(complete, "r") as io:
+        estimate = io.read().processing["behavior"]["Estimate"]
+        assert list(estimate.more_series) == ["force"]
+        assert estimate["force"] is estimate.get_series("force")
+        assert estimate["factors"] is estimate.factors
+        with pytest.raises(KeyError, match="'Estimate' has no series 'absent'"):
+            estimate["absent"]
+
+
+def test_values_in_the_unit_of_the_recording_need_no_table(complete):
+    with NWBHDF5IO(complete, "r") as io:
+        activation = io.read().processing["behavior"]["Estimate"].activation
+        assert (activation.unit, activation.channel_conversion_unit) == ("a.u.", "volts")
+        in_volts = activation.data[:] * 1e-4
+        np.testing.assert_allclose(activation.in_recorded_unit(), in_volts)
+        np.testing.assert_allclose(activation.get_data_in_units(), in_volts)
+        np.testing.assert_array_equal(activation.to_dataframe(), activation.data[:])
+
+
+def test_a_series_without_factors_says_how_to_get_its_unit():
+    series = mock_ActivationSpreadSeries(muscles=mock_MusclesTable())
+    with pytest.raises(
+        ValueError, match=r"'activation_std' has no channel_conversion: its values are in 'a\.u\.' only"
+    ):
+        series.in_recorded_unit()
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"channel_conversion": np.ones(3)}, "data has 2 columns, but `channel_conversion` has 3 values"),
+        ({"channel_conversion_unit": None}, "give `channel_conversion` and `channel_conversion_unit` together"),
+    ],
+)
+def test_factors_that_do_not_fit_are_refused(given, problem):
+    with pytest.raises(ValueError, match=problem):
+        mock_MuscleActivationSeries(muscles=mock_MusclesTable(), **given)
+
+
+def test_a_dataset_names_what_belongs_to_each_muscle_and_the_model(complete):
+    pytest.importorskip("xarray")
+    with NWBHDF5IO(complete, "r") as io:
+        nwbfile = io.read()
+        dataset = nwbfile.processing["behavior"]["Estimate"].to_xarray()
+        assert dataset["electrodes"].values.tolist() == ["0 1", "2"]
+        assert dataset["full_name"].values.tolist() == ["tibialis anterior", "soleus"]
+        assert dataset["source_series"].values.tolist() == [nwbfile.acquisition["EMG"].object_id] * 2
+    model = json.loads(dataset.attrs["model"])
+    assert (model["model_id"], model["configuration"]) == ("a-model", {})
+    assert [each["muscles"] for each in model["sessions"]] == [["TA", "SOL"], ["TA"]]
+
+
+def test_a_series_of_other_muscle_values_is_in_the_dataset_and_another_is_not():
+    pytest.importorskip("xarray")
+    muscles = mock_MusclesTable()
+    force = mock_DistributionParameterSeries(muscles=muscles, name="degrees", parameter="degrees of freedom")
+    speed = TimeSeries(name="speed", data=np.ones(100), unit="m/s", rate=500.0)
+    dataset = mock_ActivationEstimate(muscles=muscles, more_series=[force, speed]).to_xarray()
+    assert dataset["degrees"].dims == ("time", "muscle")
+    assert "speed" not in dataset

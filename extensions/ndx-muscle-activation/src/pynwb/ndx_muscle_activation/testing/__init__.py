@@ -3,9 +3,14 @@
 from ndx_muscle_activation.testing.mock import (
     mock_ActivationComparisonTable,
     mock_ActivationEstimate,
+    mock_ActivationModel,
+    mock_ActivationSpreadSeries,
+    mock_DistributionParameterSeries,
     mock_InferredInputSeries,
+    mock_InferredInputSpreadSeries,
     mock_InitialConditionsTable,
     mock_LatentFactorSeries,
+    mock_ModelSessionsTable,
     mock_MuscleActivationSeries,
     mock_MusclesTable,
 )
@@ -13,9 +18,14 @@ from ndx_muscle_activation.testing.mock import (
 __all__ = [
     "mock_ActivationComparisonTable",
     "mock_ActivationEstimate",
+    "mock_ActivationModel",
+    "mock_ActivationSpreadSeries",
+    "mock_DistributionParameterSeries",
     "mock_InferredInputSeries",
+    "mock_InferredInputSpreadSeries",
     "mock_InitialConditionsTable",
     "mock_LatentFactorSeries",
+    "mock_ModelSessionsTable",
     "mock_MuscleActivationSeries",
     "mock_MusclesTable",
 ]
