@@ -35,7 +35,7 @@ def r2(estimate: xr.Dataset, truth: xr.DataArray) -> float:
 
 def look_along(settings: AutoLFADSConfig, emg: xr.DataArray, truth: xr.DataArray, seed: int, every: int) -> list[Any]:
     """Train to the end; after some epochs, estimate with what is best by then. One row each."""
-    training = Training.prepare(settings, emg, seed)
+    training = Training.prepare(settings, {"session": emg}, seed)
     looks: list[dict[str, float]] = []
     spent, began = 0.0, time.process_time()
 
@@ -45,7 +45,7 @@ def look_along(settings: AutoLFADSConfig, emg: xr.DataArray, truth: xr.DataArray
         if progress.epoch and (progress.epoch % every == 0 or progress.epoch == progress.n_epochs):
             estimator = nal.AutoLFADS.from_bytes(pack(training.best()))
             found = {"r2": r2(estimator.estimate(emg), truth), "validation_nll": progress.best}
-            steps = progress.epoch * training.population.steps_per_epoch
+            steps = progress.epoch * training.engine.steps_per_epoch
             looks.append({"epoch": progress.epoch, "steps": steps, "seconds": spent} | found)
             print(looks[-1], flush=True)
         began = time.process_time()

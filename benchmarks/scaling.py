@@ -24,6 +24,7 @@ from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.engines.local import LocalEngine
+from nwb_autolfads.search.sessions import SessionData
 
 RATE_HZ, BATCH, STEPS, ROUNDS = 500, 16, 3, 3
 MIDDLE = {"bins": 100, "channels": 12, "members": 4, "minutes": 4}
@@ -42,7 +43,13 @@ def measure(case: dict[str, int]) -> dict[str, float]:
     data = emg_like(case["minutes"] * 60 * RATE_HZ, case["channels"])
     config = TrainingConfig(members=case["members"], batch_windows=BATCH, steps_per_epoch=STEPS, validation_windows=8)
     population = LocalEngine(
-        data, [len(data)], case["bins"], Sizes(case["channels"]), Gamma(), BlockMasking(5), config, seed=0
+        [SessionData(data, (len(data),))],
+        case["bins"],
+        Sizes(case["channels"]),
+        Gamma(),
+        BlockMasking(5),
+        config,
+        seed=0,
     )
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is used now
     before = memory_mb("VmRSS")

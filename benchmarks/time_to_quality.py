@@ -33,6 +33,7 @@ from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
 from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.engines.local import LocalEngine
+from nwb_autolfads.search.sessions import SessionData
 from nwb_autolfads.simulate import read_true_activation
 
 CLOCK = time.process_time  # one thread, and others may use the machine
@@ -108,10 +109,12 @@ def main() -> None:
     torch.manual_seed(0)
     session = Session(options.seconds, seed=0, window=options.bins)
     config = TrainingConfig(members=options.members, batch_windows=options.batch, steps_per_epoch=options.steps)
-    arguments = {"segment_bins": [len(session.data)], "window": options.bins, "observation": Gamma()}
-    arguments |= {"masking": CoordinatedDropout(TemporalShift(0)), "config": config, "seed": 0, "data": session.data}
+    sessions = [SessionData(session.data, (len(session.data),))]
+    arguments = {"sessions": sessions, "window": options.bins, "observation": Gamma()}
+    arguments |= {"masking": CoordinatedDropout(TemporalShift(0)), "config": config, "seed": 0}
     plain = LocalEngine(sizes=Sizes(session.data.shape[1]), **arguments)
-    hidden = MaskedBatch(*(part[:1] for part in plain.validation))
+    starts = plain.windows.training[0]
+    hidden = MaskedBatch(*(part[:1] for part in plain.validation[0]))
 
     print(f"lfads-torch, {options.members} models one after the other, {options.budget:.0f} s each")
     peers = []
@@ -121,7 +124,7 @@ def main() -> None:
 
         def peer_steps(peer: Any = peer, optimiser: Any = optimiser) -> None:
             for _ in range(options.steps):
-                chosen = plain.training_starts[torch.randint(len(plain.training_starts), (options.peer_batch,))]
+                chosen = starts[torch.randint(len(starts), (options.peer_batch,))]
                 peer_step(peer, optimiser, chop(session.data, chosen, options.bins).transpose(0, 1).contiguous())
 
         peers.append(

@@ -28,6 +28,7 @@ from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.engines.local import LocalEngine
+from nwb_autolfads.search.sessions import SessionData
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 PATHS = ("compiled", "torch", "plain")
@@ -81,7 +82,8 @@ def measure(case: dict[str, Any], options: argparse.Namespace) -> list[dict[str,
         **{"members": members, "batch_windows": batch, "steps_per_epoch": options.steps, "threads": threads},
         **{"validation_windows": 1, "validation_draws": 1},
     )
-    ours = LocalEngine(data, [len(data)], T, sizes, Gamma(), CoordinatedDropout(TemporalShift(0)), config, seed=0)
+    sessions = [SessionData(data, (len(data),))]
+    ours = LocalEngine(sessions, T, sizes, Gamma(), CoordinatedDropout(TemporalShift(0)), config, seed=0)
     turns: dict[str, list[float]] = {path: [] for path in (*options.path, "peer", "gemm")}
 
     def peer_steps() -> None:

@@ -9,6 +9,7 @@ from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
 from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.progress import silent
+from nwb_autolfads.search.sessions import SessionData
 
 SMALL = Sizes(
     channels=3, ic_encoder=4, ci_encoder=4, initial_condition=3, controller=4, inputs=1, generator=6, factors=2
@@ -28,7 +29,7 @@ def small_engine(seed=0, learning_rate=4e-3, masking=None, numbers=None, **train
     space = SearchSpace(learning_rate=SearchRange(start=learning_rate, low=1e-12, high=1))
     config = TrainingConfig(**settings | schedule | {"space": space} | training)
     masking = masking or CoordinatedDropout(TemporalShift(1.0, 2))
-    return LocalEngine(recording(), [1500], 40, SMALL, Gamma(), masking, config, seed, numbers)
+    return LocalEngine([SessionData(recording(), (1500,))], 40, SMALL, Gamma(), masking, config, seed, numbers)
 
 
 def search_of(engine):

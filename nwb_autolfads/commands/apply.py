@@ -84,7 +84,7 @@ def _load_model(model: Path, trained_as: str | None) -> tuple[AutoLFADS, dict[st
     in_nwb = model.is_file() and h5py.is_hdf5(model)
     data = read_weights(model, trained_as) if in_nwb else read_model(model)
     estimator = AutoLFADS.from_bytes(data, file=str(model))
-    card, origin = estimator.card, estimator.card.origin
+    card, origin = estimator.card, estimator.card.sessions[0].origin
     on = {key: str(origin[key]) for key in ("file", "file_identifier", "object_path") if key in origin}
     on |= {"file": without_folder(on["file"])} if "file" in on else {}
     by = asdict(Asked.parsed(card.made_by, str(model))) if card.made_by else None

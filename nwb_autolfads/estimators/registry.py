@@ -243,7 +243,7 @@ register(
         "nwb_autolfads.estimators.autolfads.config:AutoLFADSConfig",
         VERMILION,
         "weights and hyperparameters",
-        Abilities(trains=True, predicts_hidden=True, takes_trials=True, saves_model=True),
+        Abilities(trains=True, predicts_hidden=True, takes_trials=True, takes_sessions=True, saves_model=True),
         compared=True,
     )
 )

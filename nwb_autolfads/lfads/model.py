@@ -1,5 +1,8 @@
 """The LFADS network: encoders, controller, generator, factors, read-out.
 
+What belongs to one session, its input transform, read-in and read-out, is a module of its own for each
+(`networks.session`); all else is shared.
+
 ::
 
     g0 ~ N(ic encoder(x));  generator start = W g0 + b
@@ -11,7 +14,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -22,6 +27,7 @@ from .kernels.decoder_inputs import DecoderInputs
 from .networks.gru import BidirectionalGRU, GRUWeights
 from .networks.input_transform import InputTransform
 from .networks.layers import Linear, initial_weight, multiply
+from .networks.session import SessionMaps
 from .noise import Noise
 from .sizes import Sizes
 from .streams import Streams
@@ -50,7 +56,7 @@ class Decoded(NamedTuple):
 
 
 class LFADS(nn.Module):
-    """P LFADS models of the same sizes.
+    """P LFADS models of the same sizes, seen from their first session; see `of_session`.
 
     Parameters
     ----------
@@ -67,8 +73,7 @@ class LFADS(nn.Module):
         super().__init__()
         self.sizes, self.members = sizes, members
         s, P = sizes, members
-        self.input_transform = InputTransform(P, s.channels, s.input_transform)
-        read = InputTransform.width(s.channels, s.input_transform)
+        read = InputTransform.width(s.encoded, s.input_transform)
         self.ic_encoder = BidirectionalGRU(P, read, s.ic_encoder, random)
         self.ic_posterior = Linear(P, 2 * s.ic_encoder, 2 * s.initial_condition, random)
         self.ic_prior_mean = nn.Parameter(torch.zeros(P, 1, s.initial_condition))
@@ -83,7 +88,22 @@ class LFADS(nn.Module):
         self.input_log_variance = nn.Parameter(torch.full((P, 1, s.inputs), math.log(PRIOR_INPUT_VARIANCE)))
         self.generator = GRUWeights((P,), s.inputs, s.generator, (s.inputs, s.generator), random)
         self.factors = initial_weight((P, s.factors, s.generator), s.generator, random)
-        self.readout = Linear(P, s.factors, readouts * s.channels, random)
+        first, *others = (SessionMaps(P, s, number, readouts, random) for number in range(1 + len(s.others)))
+        self.input_transform, self.readout = first.input_transform, first.readout
+        self.read_in: Linear | None
+        self.register_module("read_in", first.read_in)
+        self.others = nn.ModuleList(others)
+
+    def of_session(self, number: int) -> LFADS:
+        """Return the same models, weights shared, with the input transform, read-in and read-out of one session."""
+        if number == 0:
+            return self
+        maps, one = self.others[number - 1], copy.copy(self)
+        one.sizes = replace(
+            self.sizes, channels=self.sizes.others[number - 1], others=(), components=self.sizes.encoded
+        )
+        one._modules = self._modules | maps._modules
+        return one
 
     def encode(self, x: Tensor, noise: Noise) -> Encoded:
         """Run the encoders over windows, once, whatever the number of posterior samples to come.
@@ -91,7 +111,7 @@ class LFADS(nn.Module):
         Parameters
         ----------
         x : Tensor, (P, T, B, transformed channels)
-            What `input_transform` makes of the data.
+            What `input_transform` makes of the data; the read-in is part of what the encoders do.
         noise : Noise
             Only its dropout masks are used here.
 
@@ -99,12 +119,12 @@ class LFADS(nn.Module):
         -------
         Encoded
         """
-        state, _ = self.ic_encoder(x)
+        state, _ = self.ic_encoder(x, self.read_in)
         if noise.dropout is not None:
             state = state * noise.dropout.ic_state
         ic_mean, ic_log_variance = self.ic_posterior(state).chunk(2, dim=-1)
         ic_sd = torch.sqrt(ic_log_variance.exp() + POSTERIOR_VARIANCE_FLOOR)
-        _, controller_input = self.ci_encoder(x)
+        _, controller_input = self.ci_encoder(x, self.read_in)
         return Encoded(ic_mean, ic_sd, controller_input)
 
     def decode(self, encoded: Encoded, noise: Noise) -> Decoded:

@@ -14,7 +14,7 @@ class Sizes:
     Attributes
     ----------
     channels : int
-        N, channels of the data.
+        N, channels of the data; of the first session, where there are several.
     ic_encoder, ci_encoder : int
         Units of each direction of the encoder of the initial condition and of the controller input.
     initial_condition : int
@@ -27,6 +27,11 @@ class Sizes:
         Units of the generator; latent factors read from it.
     input_transform : {"linear", "logarithmic"}
         What the encoders are given of the data; see `InputTransform`.
+    others : tuple of int
+        Channels of each session after the first.
+    components : int
+        Channels that the encoders are given of every session, after its read-in; 0: those of the first session as they
+        are, and of the others as many.
     """
 
     channels: int
@@ -38,3 +43,10 @@ class Sizes:
     generator: int = 64
     factors: int = 10
     input_transform: Kind = "linear"
+    others: tuple[int, ...] = ()
+    components: int = 0
+
+    @property
+    def encoded(self) -> int:
+        """Channels that the encoders are given, each of them once or twice; see `InputTransform.width`."""
+        return self.components or self.channels

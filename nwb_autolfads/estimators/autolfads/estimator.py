@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import Tensor, nn
 
 from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.estimators.autolfads.adapting import adapted
+from nwb_autolfads.estimators.autolfads.card import ModelCard, name_of
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig, Preset
-from nwb_autolfads.estimators.autolfads.masking import masking_of, predicts_masked
-from nwb_autolfads.estimators.autolfads.posterior import RecordingPosterior, inference_streams, posterior_of_recording
+from nwb_autolfads.estimators.autolfads.masking import predicts_masked
+from nwb_autolfads.estimators.autolfads.posterior import by_muscle, infer_recording
 from nwb_autolfads.estimators.autolfads.second_step import second_step
 from nwb_autolfads.estimators.autolfads.training import Training
-from nwb_autolfads.estimators.autolfads.weights import ModelCard, TrainedModel, pack, read_model, unpack
+from nwb_autolfads.estimators.autolfads.weights import TrainedModel, pack, read_model, unpack
 from nwb_autolfads.estimators.autolfads.windows import muscles_of_model
 from nwb_autolfads.estimators.base import Estimator, Making
-from nwb_autolfads.estimators.observed import check_rectified, usable_muscles
 from nwb_autolfads.files.atomic import write_bytes
-from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
-from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.progress import ProgressCallback, silent
-from nwb_autolfads.segments import Segments
 from nwb_autolfads.validation import DOCUMENT, explained
 
 
@@ -124,6 +120,7 @@ class AutoLFADS(Estimator):
             card = self._trained.card
             fitted = card.config.model_dump(include={"training", "window_ms", "window_overlap_ms"})  # as they were used
             fitted |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
+            fitted |= {"model_id": self._trained.id, "sessions": list(card.names)}
             fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
         return self.settings.model_dump() | fitted
 
@@ -137,15 +134,20 @@ class AutoLFADS(Estimator):
         """Whether it has learnt to predict what is masked on all muscles at once: held-out bins can be asked of it."""
         return predicts_masked(self.settings)
 
-    def fit(self, emg: xr.DataArray) -> Self:
-        """Train on rectified, scaled EMG, or on counts of spikes.
+    def fit(self, emg: xr.DataArray | Mapping[str, xr.DataArray]) -> Self:
+        """Train on rectified, scaled EMG, or on counts of spikes, of one session or of several.
+
+        Several sessions have one model: each has a read-in and a read-out of its own, all else is shared. A gradient
+        step is on windows of one session; these are drawn in proportion to what they hold, a short one at least half as
+        often as if all held the same. The validation score is the mean over sessions.
 
         Parameters
         ----------
-        emg : DataArray, (time, muscle)
-            From `preprocess`. Muscles that are not ``usable`` are left out, and so is what is NaN. With the observation
-            "poisson", counts in bins (`count_spikes`). From `cut_trials`, each trial is a window; shorter ones end
-            with nothing known.
+        emg : DataArray, (time, muscle), or mapping of str to DataArray
+            From `preprocess`, of several sessions by their names. They may differ in muscles, length and gaps; what
+            has one name in two sessions is taken for the same muscle. Muscles that are not ``usable`` are left out, and
+            so is what is NaN. With the observation "poisson", counts in bins (`count_spikes`). From `cut_trials`, each
+            trial is a window; shorter ones end with nothing known.
 
         Returns
         -------
@@ -154,27 +156,59 @@ class AutoLFADS(Estimator):
 
         Raises
         ------
+        ConfigError
+            If a session has no name.
         SignalError
-            If it is not rectified EMG, no muscle is usable, a value is infinite or not positive, or no segment is long
-            enough.
+            If it is not rectified EMG, no muscle is usable, a value is infinite or not positive, no segment is long
+            enough, sessions have different rates, or two are the same.
         TrainingError
             If every model failed.
         SourceError, OutputError
             If the run directory holds another run, or cannot be written.
         """
-        check_rectified(emg)
-        training = Training.prepare(self.settings, emg[:, usable_muscles(emg)], self.seed)
+        sessions = emg if isinstance(emg, Mapping) else {name_of(str(emg.attrs.get("origin", ""))): emg}
+        training = Training.prepare(self.settings, sessions, self.seed)
         training.run(self._progress, self._run_directory)
         self._trained, self.history = training.best(), training.engine.history
         return self
 
-    def estimate(self, emg: xr.DataArray, *, correct: bool | None = None) -> xr.Dataset:
+    def adapt(self, emg: xr.DataArray, session: str) -> Self:
+        """Let a model learn a session that it has not seen: read-in and read-out only, which takes seconds.
+
+        Parameters
+        ----------
+        emg : DataArray, (time, muscle)
+            At the rate, and with the preprocessing, that the model was trained on; of any muscles. Those that the model
+            knows start from what it knows of them.
+        session : str
+            A name that the model does not know yet.
+
+        Returns
+        -------
+        AutoLFADS
+            Another one, which knows this session beside those before.
+
+        Raises
+        ------
+        ConfigError
+            If there is no trained model yet, or it knows a session of this name.
+        SignalError, TrainingError
+            As `fit`, and if rate or preprocessing is not that of the model.
+        """
+        trained = adapted(self._require_trained(), emg, session, self.seed, self._progress)
+        another = type(self)(config=self.settings, seed=self.seed, progress=self._progress)
+        another._trained = trained
+        return another
+
+    def estimate(self, emg: xr.DataArray, *, session: str | None = None, correct: bool | None = None) -> xr.Dataset:
         """Estimate activation, with what the model infers beside it.
 
         Parameters
         ----------
         emg : DataArray, (time, muscle)
-            With the muscles and the rate that the model was trained on.
+            With the muscles, the rate and the preprocessing that the model was trained on in this session.
+        session : str, optional
+            Name of the session that the EMG is of; needed where the model knows several.
         correct : bool, optional
             Whether the prediction of masked blocks is fused with the muscle's own data; unset, as the configuration
             says. What was chosen for each muscle is in the estimate's ``config``.
@@ -191,34 +225,23 @@ class AutoLFADS(Estimator):
         Raises
         ------
         ConfigError
-            If there is no trained model yet.
+            If there is no trained model yet, or it does not know the session.
         SignalError
-            If muscles or rate are not those of the model, a value is infinite or not positive, or no segment is long
-            enough.
+            If muscles, rate or preprocessing are not those of the model, a value is infinite or not positive, or no
+            segment is long enough.
         """
-        trained = self._require_trained()
-        inferred = self._infer(emg)
-        series = inferred.series
-        fused = second_step(trained, muscles_of_model(trained.card, emg), series["mean"], correct=correct)
-        activation, std = fused[:2] if fused else (series["mean"], series["mean_sd"])
-        variables: dict[str, Any] = {
-            "activation": self._by_muscle(emg, activation),
-            "activation_std": self._by_muscle(emg, std),
-            "factors": (("time", "factor"), series["factors"]),
-            "initial_condition": (("window", "ic"), inferred.initial_condition),
-            "window_start": (("window",), inferred.window_start),
-        }
-        if trained.card.config.observation == "gamma":
-            variables["concentration"] = self._by_muscle(emg, series["concentration"])
-            variables["rate_parameter"] = self._by_muscle(emg, series["concentration"] / activation)
-        if trained.card.config.inputs:
-            variables["inputs"] = (("time", "input"), series["inputs"])
-            variables["inputs_std"] = (("time", "input"), series["inputs_sd"])
+        trained = self._require_trained().of_session(session)
+        inferred = infer_recording(trained, emg, self.seed)
+        fused = second_step(trained, muscles_of_model(trained.card, emg), inferred.series["mean"], correct=correct)
+        variables = inferred.variables(trained.card, emg, fused[:2] if fused else None)
         for column in self.history[0] if self.history else ():
             variables[f"search_{column}"] = (("search_row",), np.array([row[column] for row in self.history]))
-        return self._dataset(emg, variables, fused.as_config() if fused else {})
+        of_session = {"session": trained.card.names[0], "muscles": list(trained.card.muscles)}
+        return self._dataset(emg, variables, of_session | (fused.as_config() if fused else {}))
 
-    def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def predict_hidden(
+        self, emg: xr.DataArray, hidden: NDArray[np.bool_], *, session: str | None = None
+    ) -> NDArray[np.float32]:
         """Predict activation where it is hidden, from what is not; raises what `estimate` does.
 
         Parameters
@@ -226,16 +249,18 @@ class AutoLFADS(Estimator):
         emg : DataArray, (time, muscle)
         hidden : ndarray of bool, (time,)
             Bins that the model must not see.
+        session : str, optional
+            As for `estimate`.
 
         Returns
         -------
         ndarray, (time, muscle)
             NaN as in `estimate`.
         """
-        trained, hidden = self._require_trained(), np.asarray(hidden)
-        predicted = self._infer(emg, hidden).series["mean"]
+        trained, hidden = self._require_trained().of_session(session), np.asarray(hidden)
+        predicted = infer_recording(trained, emg, self.seed, hidden).series["mean"]
         fused = second_step(trained, muscles_of_model(trained.card, emg), predicted, hidden=hidden)
-        return self._by_muscle(emg, fused.activation if fused else predicted)
+        return by_muscle(trained.card, emg, fused.activation if fused else predicted)
 
     def to_bytes(self) -> bytes:
         """Return the trained model as safetensors bytes, configuration included."""
@@ -264,37 +289,7 @@ class AutoLFADS(Estimator):
         """
         return cls.from_bytes(read_model(path), file=str(path))
 
-    def _infer(self, emg: xr.DataArray, hidden: NDArray[np.bool_] | None = None) -> RecordingPosterior:
-        """Infer along a recording, with masks of what is predicted and, in all of them, of ``hidden`` bins."""
-        trained = self._require_trained()
-        random, noise = inference_streams(trained, self.seed)
-        masking = masking_of(trained.card.config, trained.card.rate, trained.card.block_ms)
-        used = muscles_of_model(trained.card, emg)
-        if hidden is None:
-            return posterior_of_recording(trained, used, lambda x, _: masking.masks(x, random), noise)
-        masked = torch.from_numpy(hidden).float().unsqueeze(1)
-
-        def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
-            beyond = nn.functional.pad(masked, (0, 0, 0, len(windows)))  # the last window may reach past the end
-            visible = 1 - chop(beyond, starts, len(windows))
-            share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
-            for mask in masking.masks(windows, random, passes=1):
-                yield Mask(mask.input_mask * visible / share, torch.where(visible > 0, mask.weight, 1.0))
-
-        return posterior_of_recording(trained, used, masks, noise)
-
     def _require_trained(self) -> TrainedModel:
         if self._trained is None:
             raise ConfigError("there is no trained model yet", obj="AutoLFADS", way_out="Call fit or load first.")
         return self._trained
-
-    def _by_muscle(self, emg: xr.DataArray, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Put columns in the model's order where the recording has them; NaN for other muscles.
-
-        NaN too in segments in which nothing of a muscle is known: nothing there tells how wrong the others are of it.
-        """
-        full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
-        full[:, emg.get_index("muscle").get_indexer(list(self._require_trained().card.muscles))] = values
-        for rows in Segments.of(emg).slices:
-            full[rows, np.isnan(emg.values[rows]).all(axis=0)] = np.nan
-        return full

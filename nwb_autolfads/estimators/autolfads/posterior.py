@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from nwb_autolfads.estimators.autolfads.card import ModelCard
+from nwb_autolfads.estimators.autolfads.masking import masking_of
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel
-from nwb_autolfads.estimators.autolfads.windows import bins, long_segments, padded
+from nwb_autolfads.estimators.autolfads.windows import bins, long_segments, muscles_of_model, padded
 from nwb_autolfads.lfads.inference import Posterior, infer
 from nwb_autolfads.lfads.masking import Mask
 from nwb_autolfads.lfads.observations import OBSERVATIONS
 from nwb_autolfads.lfads.streams import Streams
 from nwb_autolfads.lfads.windows import chop, merge, window_starts
+from nwb_autolfads.segments import Segments
 
 Masks = Callable[[Tensor, Sequence[int]], Iterable[Mask]]
 """From windows (T, B, N), and the bins of the recording that each starts at, to the masks to average over."""
@@ -42,6 +46,74 @@ class RecordingPosterior:
     series: dict[str, NDArray[np.float32]]
     initial_condition: NDArray[np.float32]
     window_start: NDArray[np.float64]
+
+    def variables(
+        self, card: ModelCard, emg: xr.DataArray, fused: tuple[NDArray[np.floating], ...] | None
+    ) -> dict[str, Any]:
+        """Return them as variables of an estimate, with activation and its error, each (time, muscle), if ``fused``."""
+        series = self.series
+        activation, std = fused or (series["mean"], series["mean_sd"])
+        found: dict[str, Any] = {
+            "activation": by_muscle(card, emg, activation),
+            "activation_std": by_muscle(card, emg, std),
+            "factors": (("time", "factor"), series["factors"]),
+            "initial_condition": (("window", "ic"), self.initial_condition),
+            "window_start": (("window",), self.window_start),
+        }
+        if card.config.observation == "gamma":
+            found["concentration"] = by_muscle(card, emg, series["concentration"])
+            found["rate_parameter"] = by_muscle(card, emg, series["concentration"] / activation)
+        if card.config.inputs:
+            found["inputs"] = (("time", "input"), series["inputs"])
+            found["inputs_std"] = (("time", "input"), series["inputs_sd"])
+        return found
+
+
+def by_muscle(card: ModelCard, emg: xr.DataArray, values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Put columns in the model's order where the recording has them, (time, muscle); NaN for other muscles.
+
+    NaN too in segments in which nothing of a muscle is known: nothing there tells how wrong the others are of it.
+    """
+    full = np.full((emg.sizes["time"], emg.sizes["muscle"]), np.nan, np.float32)
+    full[:, emg.get_index("muscle").get_indexer(list(card.muscles))] = values
+    for rows in Segments.of(emg).slices:
+        full[rows, np.isnan(emg.values[rows]).all(axis=0)] = np.nan
+    return full
+
+
+def infer_recording(
+    trained: TrainedModel, emg: xr.DataArray, seed: int, hidden: NDArray[np.bool_] | None = None
+) -> RecordingPosterior:
+    """Infer along a recording, with masks of what is predicted and, in all of them, of ``hidden`` bins.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+        Of one session (`TrainedModel.of_session`).
+    emg : DataArray, (time, muscle)
+        With the muscles of the model.
+    seed : int
+    hidden : ndarray of bool, (time,), optional
+
+    Returns
+    -------
+    RecordingPosterior
+    """
+    random, noise = inference_streams(trained, seed)
+    masking = masking_of(trained.card.config, trained.card.rate, trained.card.block_ms)
+    used = muscles_of_model(trained.card, emg)
+    if hidden is None:
+        return posterior_of_recording(trained, used, lambda x, _: masking.masks(x, random), noise)
+    masked = torch.from_numpy(hidden).float().unsqueeze(1)
+
+    def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
+        beyond = nn.functional.pad(masked, (0, 0, 0, len(windows)))  # the last window may reach past the end
+        visible = 1 - chop(beyond, starts, len(windows))
+        share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
+        for mask in masking.masks(windows, random, passes=1):
+            yield Mask(mask.input_mask * visible / share, torch.where(visible > 0, mask.weight, 1.0))
+
+    return posterior_of_recording(trained, used, masks, noise)
 
 
 def inference_streams(trained: TrainedModel, seed: int) -> tuple[Streams, Streams]:

@@ -7,73 +7,32 @@ compared by name, shape and type with those of the model that the settings descr
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Self
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from nwb_autolfads.errors import SourceError, shown
+from nwb_autolfads.estimators.autolfads.card import ModelCard, SessionCard
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
-from nwb_autolfads.files.limits import MAX_HEADER_BYTES, MAX_MODEL_BYTES, MAX_NAME_BYTES
+from nwb_autolfads.files.limits import MAX_HEADER_BYTES, MAX_MODEL_BYTES
 from nwb_autolfads.files.regular import require_regular_file
 from nwb_autolfads.lfads.model import LFADS
+from nwb_autolfads.lfads.networks.session import OF_A_SESSION
 from nwb_autolfads.lfads.observations import OBSERVATIONS
 from nwb_autolfads.lfads.sizes import Sizes
-from nwb_autolfads.search.renamed import tensor_name_of_today, with_names_of_today
-from nwb_autolfads.validation import MAX_SEED, explained
+from nwb_autolfads.search.renamed import tensor_name_of_today
+from nwb_autolfads.validation import explained
 
-FORMAT = "nwb-autolfads model 1"
-
-
-class ModelCard(BaseModel):
-    """What a model is besides its weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    muscles: tuple[Annotated[str, Field(max_length=MAX_NAME_BYTES)], ...] = Field(
-        min_length=1, max_length=4096, description="Channels, in the order of the model."
-    )
-    rate: float = Field(gt=0, le=1e6, description="Rate of the EMG it was trained on (Hz).")
-    seed: int = Field(ge=0, le=MAX_SEED, description="Seed it was trained with.")
-    config: AutoLFADSConfig = Field(description="Configuration it was trained with.")
-    trained_on: str = Field("", max_length=65536, description="Origin of the EMG it was trained on (JSON).")
-    scores: tuple[float, ...] = Field(
-        min_length=1, max_length=1024, description="Validation NLL per masked element (nats) of each model, best first."
-    )
-    made_by: str = Field("", max_length=65536, description="What the command was asked for that trained it (JSON).")
-    block_ms: float = Field(0, ge=0, le=10_000, description="Length of the masked blocks (ms); 0: none.")
-
-    @model_validator(mode="after")
-    def _tells_muscles_apart(self) -> Self:
-        if len(set(self.muscles)) < len(self.muscles) or not all(self.muscles):
-            raise ValueError("its muscles must have names, each its own")
-        return self
-
-    @property
-    def origin(self) -> dict[str, Any]:
-        """Where the EMG is from that it was trained on."""
-        return dict(json.loads(self.trained_on or "{}"))
-
-    @model_validator(mode="after")
-    def _says_what_it_was_trained_on(self) -> Self:
-        try:
-            is_object = isinstance(json.loads(self.trained_on or "{}"), dict)
-        except (ValueError, RecursionError):
-            is_object = False
-        if not is_object:
-            raise ValueError("what it was trained on is no JSON object")
-        return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_old_names(cls, values: Any) -> Any:
-        return with_names_of_today(values)
+FORMAT, EARLIER_FORMAT = "nwb-autolfads model 2", "nwb-autolfads model 1"
+"""Of today, and of version 0.1.0, which knew one session."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +42,36 @@ class TrainedModel:
     card: ModelCard
     model: LFADS
 
+    def of_session(self, name: str | None = None) -> TrainedModel:
+        """Return it as it is for one session; without a name, for the only one (ConfigError where it is not known)."""
+        number = self.card.number_of(name)
+        card = self.card.model_copy(update={"sessions": (self.card.sessions[number],)})
+        return TrainedModel(card, self.model.of_session(number))
 
-def sizes_of(config: AutoLFADSConfig, channels: int) -> Sizes:
-    """Sizes of the model that a configuration describes."""
-    names = [field.name for field in dataclasses.fields(Sizes) if field.name != "channels"]
-    return Sizes(channels=channels, **{name: getattr(config, name) for name in names})
+    @property
+    def id(self) -> str:
+        """Name of the weights, the same wherever they are kept: the beginning of a hash of them."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.model.state_dict().items()):
+            digest.update(name.encode() + value.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def sizes_of(config: AutoLFADSConfig, channels: Sequence[int], components: int = 0) -> Sizes:
+    """Sizes of the model that a configuration describes, for sessions with so many channels."""
+    named = {field.name for field in dataclasses.fields(Sizes)} & AutoLFADSConfig.model_fields.keys()
+    first, *others = channels
+    return Sizes(first, others=tuple(others), components=components, **{name: getattr(config, name) for name in named})
+
+
+def with_session(trained: TrainedModel, card: SessionCard, learnt: LFADS) -> TrainedModel:
+    """Return a model that knows one more session, whose maps are the first ones of ``learnt``."""
+    sizes = dataclasses.replace(trained.model.sizes, others=(*trained.model.sizes.others, learnt.sizes.channels))
+    model = LFADS(sizes, trained.model.members, OBSERVATIONS[trained.card.config.observation].parameters, None)
+    maps = {name: value for name, value in learnt.state_dict().items() if name.startswith(OF_A_SESSION)}
+    new = {f"others.{len(sizes.others) - 1}.{name}": value for name, value in maps.items()}
+    model.load_state_dict({**trained.model.state_dict(), **new})
+    return TrainedModel(trained.card.model_copy(update={"sessions": (*trained.card.sessions, card)}), model)
 
 
 def pack(trained: TrainedModel) -> bytes:
@@ -158,13 +142,14 @@ def unpack(data: bytes, file: str) -> TrainedModel:
         tensors = {tensor_name_of_today(name): value for name, value in safetensors.torch.load(data).items()}
     except (ValueError, AttributeError, RecursionError, SafetensorError) as error:
         raise refuse(f"this is not a safetensors file ({error})") from error
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in (FORMAT, EARLIER_FORMAT):
         raise refuse(f"its format is {shown(metadata.get('format'))}, expected {FORMAT!r}")
     try:
         card = ModelCard.model_validate_json(metadata.get("card", ""))
     except ValidationError as error:
         raise refuse(f"its description is not valid: {explained(error, ModelCard)[0]}") from error
-    sizes, parameters = sizes_of(card.config, len(card.muscles)), OBSERVATIONS[card.config.observation].parameters
+    sizes = sizes_of(card.config, [len(session.muscles) for session in card.sessions], card.components)
+    parameters = OBSERVATIONS[card.config.observation].parameters
     with torch.device("meta"):  # shapes only: nothing is allocated before they are known to agree
         expected = LFADS(sizes, len(card.scores), parameters, None).state_dict()
     if expected.keys() != tensors.keys():

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from nwb_autolfads.estimators.autolfads.card import ModelCard, SessionCard, differences
 from nwb_autolfads.estimators.observed import check_rectified, unfit, usable_muscles
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.segments import Segments
-
-if TYPE_CHECKING:
-    from nwb_autolfads.estimators.autolfads.weights import ModelCard
 
 SHORTEST_SHARE = 0.25
 """Of a window: in shorter segments there is too little around a bin to predict it from."""
@@ -82,12 +78,12 @@ def _windows_that_fit(longest_ms: float) -> str:
 
 
 def muscles_of_model(card: ModelCard, emg: xr.DataArray) -> xr.DataArray:
-    """Return the muscles of a model, in its order, of a recording that it fits.
+    """Return the muscles of a model of one session, in its order, of a recording that it fits.
 
     Raises
     ------
     SignalError
-        If one of them is not usable there, or the rate is another.
+        If one of them is not usable there, or the rate or the preprocessing is another.
     """
     check_rectified(emg)
     here = emg["muscle"].values[usable_muscles(emg)].tolist()
@@ -96,10 +92,24 @@ def muscles_of_model(card: ModelCard, emg: xr.DataArray) -> xr.DataArray:
             emg,
             f"the model was trained on {', '.join(card.muscles)}; {', '.join(missing)} not usable here "
             f"(usable: {', '.join(here)})",
-            "Give a recording of the same muscles, or train on this one with `nwb-autolfads run`.",
+            "Give a recording of the same muscles, let the model learn this session (`apply --adapt`), or train on "
+            "this one with `nwb-autolfads run`.",
         )
-    if not np.isclose(float(emg.attrs["rate"]), card.rate):
-        raise unfit(
-            emg, f"EMG at {emg.attrs['rate']} Hz; the model was trained at {card.rate} Hz", "Preprocess to that rate."
-        )
+    require_preparation_of(card.sessions[0], emg)
     return emg.sel(muscle=list(card.muscles))
+
+
+def require_preparation_of(session: SessionCard, emg: xr.DataArray) -> None:
+    """Refuse EMG (`SignalError`) whose rate or preprocessing is not that of a session that a model was trained on."""
+    if not np.isclose(float(emg.attrs["rate"]), session.rate):
+        raise unfit(
+            emg,
+            f"EMG at {emg.attrs['rate']} Hz; the model was trained at {session.rate} Hz",
+            "Preprocess to that rate.",
+        )
+    if others := differences(session.preprocessing, str(emg.attrs.get("preprocessing", ""))):
+        raise unfit(
+            emg,
+            f"the EMG was preprocessed in another way than that which the model was trained on: {'; '.join(others)}",
+            "Preprocess it as that was (`apply --reprocess`), or train on this one",
+        )

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..kernels import recurrence
 from ..kernels.decoder_inputs import HIDDEN_CLIP
 from ..streams import Streams
-from .layers import beside, initial_weight, multiply
+from .layers import Linear, beside, initial_weight, multiply
 
 
 class GRUWeights(nn.Module):
@@ -90,9 +90,19 @@ class GRUWeights(nn.Module):
             states.append(h)
         return torch.stack(states, dim=1)
 
-    def stacked(self) -> Tensor:
-        """All weights in one (*lead, inputs + hidden + 1, 3 * hidden): rows meet [input, state, 1]."""
-        return torch.cat([self.W, torch.cat([self.U_zr, self.U_n], -1), self.b], -2)
+    def stacked(self, read_in: Linear | None = None) -> Tensor:
+        """All weights in one (*lead, inputs + hidden + 1, 3 * hidden): rows meet [input, state, 1].
+
+        With a read-in, the rows of the input meet what that is given: the two linear maps are multiplied.
+        """
+        W, b = self.W, self.b
+        if read_in is not None:
+            between = [1] * (W.dim() - 3)  # its axes are (P, in, out), those here (P, ..., in, out)
+            W, b = (
+                read_in.weight.unflatten(0, (-1, *between)) @ W,
+                read_in.bias.unflatten(0, (-1, *between)) @ W + b,
+            )
+        return torch.cat([W, torch.cat([self.U_zr, self.U_n], -1), b], -2)
 
 
 class BidirectionalGRU(nn.Module):
@@ -114,12 +124,14 @@ class BidirectionalGRU(nn.Module):
         self.gru = GRUWeights((members, 2), inputs, hidden, (inputs + hidden, inputs + hidden), random)
         self.h0 = nn.Parameter(torch.zeros(members, 2, 1, hidden))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, read_in: Linear | None = None) -> tuple[Tensor, Tensor]:
         """Encode windows.
 
         Parameters
         ----------
         x : Tensor, (P, T, B, inputs)
+        read_in : Linear, optional
+            What makes the inputs of x, (P, T, B, ...).
 
         Returns
         -------
@@ -132,7 +144,8 @@ class BidirectionalGRU(nn.Module):
         h0 = self.h0.expand(P, 2, B, self.hidden)
         path = recurrence.path_for(x)
         if path != "plain":
-            return recurrence.encode(x, h0, self.gru.stacked(), path)
+            return recurrence.encode(x, h0, self.gru.stacked(read_in), path)
+        x = x if read_in is None else read_in(x)
         both = torch.stack([x, x.flip(1)], dim=1).flatten(0, 1)  # (P * 2, T, B, inputs)
         states = self.gru(both, h0.flatten(0, 1)).view(P, 2, T, B, self.hidden)
         forwards, backwards = states[:, 0], states[:, 1].flip(1)

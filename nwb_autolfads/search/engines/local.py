@@ -16,12 +16,11 @@ from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.observations import Observation
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.lfads.streams import Streams
-from nwb_autolfads.lfads.windows import chop
 from nwb_autolfads.search.adam import PopulationAdam
 from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.engines.base import EngineState
 from nwb_autolfads.search.hyperparameters import Hyperparameters
-from nwb_autolfads.search.split import split_starts
+from nwb_autolfads.search.sessions import SessionData, SessionWindows, start
 
 VALIDATION_SEED = 20220  # validation masks are the same for all members, epochs and seeds
 EVERYONE = 0  # in place of a member's number, where all share what is drawn
@@ -33,10 +32,8 @@ class LocalEngine:
 
     Parameters
     ----------
-    data : Tensor, (bins, N)
-        All gap-free segments one after the other; NaN where data is missing.
-    segment_bins : sequence of int
-        Their lengths.
+    sessions : sequence of SessionData
+        What is learnt from.
     window : int
         Bins that the model sees at once.
     sizes : Sizes
@@ -65,8 +62,7 @@ class LocalEngine:
 
     def __init__(
         self,
-        data: Tensor,
-        segment_bins: Sequence[int],
+        sessions: Sequence[SessionData],
         window: int,
         sizes: Sizes,
         observation: Observation,
@@ -75,37 +71,38 @@ class LocalEngine:
         seed: int,
         members: Sequence[int] | None = None,
     ) -> None:
-        self.data, self.observation, self.masking, self.config = data, observation, masking, config
+        self.observation, self.masking, self.config = observation, masking, config
         self.seed, self.members = seed, list(range(config.members) if members is None else members)
         self.window = window + 2 * masking.margin
-        starts, validation_starts = split_starts(segment_bins, self.window)
-        self.training_starts = starts.to(data.device)
-        device, count = data.device, len(self.members)
+        self.windows = SessionWindows(sessions, self.window)
+        device, count = self.device, len(self.members)
         weights = Streams.of(self.members, seed, WEIGHTS)
         self.model = LFADS(sizes, count, observation.parameters, weights).to(device)
-        with torch.no_grad():
-            typical = torch.where(data.isnan(), data.nanmean(0), data)
-            self.model.readout.bias[:] = observation.initial_bias(typical)
-        self.model.input_transform.fit(typical)
+        start(self.model, sessions, observation)
         self.optimiser = PopulationAdam(self.model.parameters(), config.gradient_norm)
         ranges = Streams.of(self.members, seed, RANGES)
         self.hyperparameters = Hyperparameters.draw(config.space, self.members, ranges).to(device)
-        self.validation = self._draw_validation(validation_starts)
+        self.validation = [self._masked(windows) for windows in self.windows.validation(config.validation_windows)]
         self.score = torch.full((count,), torch.inf, device=device)
         self.best_score = torch.full((count,), torch.inf, device=device)
         self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.restarts = torch.zeros(count, dtype=torch.long, device=device)
         self.history: list[dict[str, float]] = []
         self.epoch = 0
-        one_pass = len(self.training_starts) / (self.window * config.batch_windows)
+        one_pass = self.windows.count / (self.window * config.batch_windows)
         self.steps_per_epoch = config.steps_per_epoch or max(1, round(one_pass))
 
-    def _draw_validation(self, starts: Tensor) -> MaskedBatch:
+    @property
+    def device(self) -> torch.device:
+        """Where the members are."""
+        return self.windows.sessions[0].data.device
+
+    def _masked(self, windows: Tensor) -> MaskedBatch:
+        """Draw the masks of windows for validation, the same for all members."""
         config = self.config
-        every = -(-len(starts) // config.validation_windows)
-        windows = chop(self.data, starts[::every], self.window).repeat(1, config.validation_draws, 1)
-        rate = torch.tensor([config.validation_mask_rate], device=self.data.device)
-        drawn = self.masking.draw(windows, rate, Streams.of([EVERYONE], VALIDATION_SEED, device=self.data.device))
+        rate = torch.tensor([config.validation_mask_rate], device=self.device)
+        random = Streams.of([EVERYONE], VALIDATION_SEED, device=self.device)
+        drawn = self.masking.draw(windows.repeat(1, config.validation_draws, 1), rate, random)
         return MaskedBatch(*(part.expand(len(self.members), -1, -1, -1) for part in drawn))
 
     @property
@@ -131,7 +128,7 @@ class LocalEngine:
 
     def _train_one(self) -> list[str]:
         training_nll, finite = self._train_epoch()
-        valid_nll = masked_nll(self.model, self.observation, self.validation)
+        valid_nll = self._validate()
         messages = self._rescue(~finite | ~valid_nll.isfinite())
         self._keep_scores(valid_nll)
         for index, member in enumerate(self.members):
@@ -140,6 +137,11 @@ class LocalEngine:
             self.history.append(row | self.hyperparameters.of(index))
         self.epoch += 1
         return messages
+
+    def _validate(self) -> Tensor:
+        """Give the NLL (P,) of what is masked: the mean over sessions, whatever each of them holds."""
+        batches = enumerate(self.validation)
+        return torch.stack([masked_nll(self.model.of_session(n), self.observation, b) for n, b in batches]).mean(0)
 
     def _train_epoch(self) -> tuple[Tensor, Tensor]:
         """Make the gradient steps of an epoch; give the mean NLL (P,) and whether all gradients were finite (P,)."""
@@ -150,18 +152,17 @@ class LocalEngine:
         choice = self._streams([EVERYONE], WINDOWS)
         random = self._streams(self.members, TRAINING)
         for _ in range(self.steps_per_epoch):
-            (chosen,) = choice.integers(len(self.training_starts), config.batch_windows)
-            windows = chop(self.data, self.training_starts[chosen], self.window)
+            session, windows = self.windows.draw(config.batch_windows, choice)
             batch = self.masking.draw(windows, hp.mask_rate, random)
             noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, random, dropout=True)
-            parts = terms(self.model, self.observation, batch, noise, hp.penalties)
+            parts = terms(self.model.of_session(session), self.observation, batch, noise, hp.penalties)
             total(parts, hp.penalties, ramp).sum().backward()
             finite &= self.optimiser.step(hp.learning_rate * config.decay(self.epoch))
             nll_sum += parts.nll.detach() / batch.weight.mean((1, 2, 3))
         return nll_sum / self.steps_per_epoch, finite
 
     def _streams(self, members: Sequence[int], purpose: int) -> Streams:
-        return Streams.of(members, self.seed, purpose, self.epoch, device=self.data.device)
+        return Streams.of(members, self.seed, purpose, self.epoch, device=self.device)
 
     @torch.no_grad()
     def _rescue(self, failed: Tensor) -> list[str]:
@@ -254,9 +255,21 @@ class LocalEngine:
         return {f"{group}.{name}": tensor for group, parts in groups.items() for name, tensor in parts.items()}
 
     def best_members(self, margin: float) -> list[int]:
-        """Give the members whose best score is within ``margin`` of the population's, the best one first."""
+        """Give the members whose best score is within ``margin`` of the population's, the best one first.
+
+        A member that became a copy of another has its best state too, until it finds a better one: it is left out.
+        """
         order = self.best_score.argsort(stable=True).tolist()
-        return [member for member in order if self.best_score[member] <= self.best_score[order[0]] + margin]
+        kept: list[int] = []
+        for member in order:
+            if self.best_score[member] > self.best_score[order[0]] + margin:
+                break
+            if not any(self._have_one_best_state(member, other) for other in kept):
+                kept.append(member)
+        return kept
+
+    def _have_one_best_state(self, a: int, b: int) -> bool:
+        return all(torch.equal(value[a], value[b]) for value in self.best_state.values())
 
     def best_models(self, members: Sequence[int]) -> LFADS:
         """Return some members at their best states, as a population of their own."""
