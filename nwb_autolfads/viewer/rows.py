@@ -18,7 +18,7 @@ from nwb_autolfads.viewer.signals.signal import Signal
 Row = dict[str, Any]
 LATENTS = ("factors", "inputs")
 
-_GLANCES, _GLANCED = 8, 2000  # excerpts, and samples of each, that tell how large a signal is
+_GLANCES, _GLANCED = 4, 2000  # excerpts, and samples of each, that tell how large a signal is
 _HIGH = 0.999  # quantile that fits into a row
 _ROOM = 1.6  # for EMG above the estimate of its mean
 
@@ -81,17 +81,17 @@ def _muscles(session: Session) -> Iterator[Row]:
     sources = [("fill", EMG, "", EMG_GREY)]
     sources += [("band", f"band/{name}", name, colour[name]) for name in session.estimates]
     sources += [("line", f"activation/{name}", name, colour[name]) for name in session.estimates]
-    high = {key: _range(session, key)[1] for _, key, _, _ in sources if key in session.signals}
+    telling = [key for kind, key, _, _ in sources if kind == "line"] or [EMG]
+    high = {key: _range(session, key)[1] for key in telling if key in session.signals}
     for number, muscle in enumerate(session.muscles):
-        layers, tops = [], []
+        layers, tops = [], [0.0]
         for kind, key, estimate, shown in sources:
             columns = _signal(session, key).columns if key in session.signals else ()
             if muscle in columns:
                 column = columns.index(muscle)
                 layers.append(_layer(key, column, kind, shown, estimate))
-                tops.append((kind, high[key][column]))
-        lines = [top for kind, top in tops if kind == "line" and top > 0]
-        top = _ROOM * max(lines) if lines else max((top for _, top in tops), default=1.0)
+                tops += [float(high[key][column])] if key in high else []
+        top = max(tops) * (1.0 if telling == [EMG] else _ROOM)
         yield _row(f"muscle/{number}", "muscle", muscle, session.unit, [0.0, top or 1.0], layers)
 
 
@@ -149,7 +149,7 @@ def _range(session: Session, key: str) -> tuple[NDArray, NDArray]:
     parts = []
     for part in signal.segments.excerpts(_GLANCES, _GLANCED):
         try:
-            with session.lock:
+            with session.turns:
                 parts.append(np.stack(signal.read(part.first_sample, part.stop)))
         except NwbAutolfadsError:  # said where it is drawn
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 import struct
 from http import HTTPStatus
@@ -13,12 +14,17 @@ import numpy as np
 
 from nwb_autolfads.errors import NwbAutolfadsError, OutputError
 from nwb_autolfads.viewer.session import Session
+from nwb_autolfads.viewer.signals.pyramid import Pyramid
+from nwb_autolfads.viewer.signals.spikes import Raster
 
 if TYPE_CHECKING:
     from flask import Flask, Response
     from werkzeug.serving import BaseWSGIServer
 
 HOST = "127.0.0.1"
+MOST_TILES = 16
+"""In one answer."""
+_TILE = re.compile(r"\d{1,4}\.\d{1,2}\.\d{1,15}", re.ASCII)
 _NAMES = (HOST, "localhost")
 """How this machine may be called by a page that asks it; any other name is a stranger's that leads here."""
 
@@ -71,8 +77,9 @@ def guard(app: Flask, token: str, policy: str) -> None:
 def serve_signals(app: Flask, token: str, session: Session) -> None:
     """Serve the description of a session and its tiles, and no other part of its file.
 
-    A tile is whether it is complete (4 bytes, 0 or 1), how many channels, columns and blocks it has (4 bytes each),
-    and its values as float32, all little-endian.
+    Tiles are asked for by signal, level and index, such as ``tiles/0.3.1,0.3.2``. Each is whether it is complete (4
+    bytes, 0 or 1), how many channels, columns and blocks it has (4 bytes each), and its values as float32, all
+    little-endian.
     """
     from flask import Response, abort
 
@@ -82,19 +89,25 @@ def serve_signals(app: Flask, token: str, session: Session) -> None:
     def describe() -> Response:
         return Response(json.dumps(described(session), allow_nan=False), mimetype="application/json")
 
-    @app.get(f"/{token}/tile/<int:number>/<int:level>/<int:index>")
-    def tile(number: int, level: int, index: int) -> Response:
-        signals = list(session.signals.values())
-        if number >= len(signals):
+    signals = list(session.signals.values())
+
+    @app.get(f"/{token}/tiles/<asked>")
+    def tiles(asked: str) -> Response:
+        parts = asked.split(",")
+        if len(parts) > MOST_TILES or not all(_TILE.fullmatch(part) for part in parts):
             abort(HTTPStatus.NOT_FOUND)
         try:
-            values, complete = signals[number].tile(level, index)
+            found = [_tile(signals, *map(int, part.split("."))) for part in parts]
         except IndexError:
             abort(HTTPStatus.NOT_FOUND)
         except NwbAutolfadsError as error:
             return Response(str(error), HTTPStatus.UNPROCESSABLE_ENTITY, mimetype="text/plain")
-        head = struct.pack("<4i", complete, *values.shape)
-        return Response(head + np.ascontiguousarray(values, "<f4").tobytes(), mimetype="application/octet-stream")
+        return Response(b"".join(found), mimetype="application/octet-stream")
+
+
+def _tile(signals: list[Pyramid | Raster], number: int, level: int, index: int) -> bytes:
+    values, complete = signals[number].tile(level, index)
+    return struct.pack("<4i", complete, *values.shape) + np.ascontiguousarray(values, "<f4").tobytes()
 
 
 def listen(app: Flask, port: int) -> BaseWSGIServer:
@@ -108,6 +121,8 @@ def listen(app: Flask, port: int) -> BaseWSGIServer:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"  # one connection for many tiles
+
         def log(self, type: str, message: str, *args: object) -> None:
             """Say nothing: addresses hold the token."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from nwb_autolfads.viewer.signals.movement import movement_signals
 from nwb_autolfads.viewer.signals.pyramid import Pyramid
 from nwb_autolfads.viewer.signals.signal import Signal
 from nwb_autolfads.viewer.signals.spikes import Raster
+from nwb_autolfads.viewer.signals.turns import Turns
 
 EMG, SPIKES = "emg", "spikes"
 
@@ -57,8 +58,8 @@ class Session:
         Starts and stops (s).
     notes : list of str
         What is not drawn, and why.
-    lock : Lock
-        Held while the file is read.
+    turns : Turns
+        Who may read the file.
     """
 
     title: str
@@ -70,7 +71,7 @@ class Session:
     events: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     intervals: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    lock: Lock = field(default_factory=Lock)
+    turns: Turns = field(default_factory=Turns)
 
     @property
     def muscles(self) -> list[str]:
@@ -86,7 +87,7 @@ class Session:
 
     def add(self, key: str, signal: Signal) -> None:
         """Add a signal."""
-        self.signals[key] = Pyramid(signal, self.lock)
+        self.signals[key] = Pyramid(signal, self.turns)
 
 
 @contextmanager
@@ -124,7 +125,7 @@ def opened_session(file: str | Path, *, emg: str | None = None, outside_links: b
         finally:
             stop.set()
             builder.join()
-            with session.lock:  # nobody reads any more
+            with session.turns:  # nobody reads any more
                 stack.close()
 
 

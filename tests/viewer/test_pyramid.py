@@ -1,7 +1,7 @@
 """What is drawn far away is the lowest and highest of all samples under it: against a loop over every sample."""
 
 import math
-from threading import Event, Lock
+from threading import Event
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from nwb_autolfads.viewer.signals import pyramid
 from nwb_autolfads.viewer.signals.pyramid import STEP, TILE, Pyramid
 from nwb_autolfads.viewer.signals.signal import Signal
 from nwb_autolfads.viewer.signals.spikes import Raster
+from nwb_autolfads.viewer.signals.turns import Turns
 
 
 def signal_of(low, high, lengths, starts, rate=100.0):
@@ -53,7 +54,7 @@ def example(request, monkeypatch):
 @pytest.mark.parametrize("level", range(5))
 def test_each_level_holds_the_lowest_and_highest_of_every_sample(example, level):
     low, high, lengths, starts = example
-    built = Pyramid(signal_of(low, high, lengths, starts), Lock())
+    built = Pyramid(signal_of(low, high, lengths, starts), Turns())
     built.build(Event())
     expected = extremes_by_loop(low, high, lengths, starts, 100.0, level)
     if level >= built.n_levels:
@@ -67,7 +68,7 @@ def test_each_level_holds_the_lowest_and_highest_of_every_sample(example, level)
 
 def test_one_tile_of_the_last_level_holds_everything(example):
     low, high, lengths, starts = example
-    built = Pyramid(signal_of(low, high, lengths, starts), Lock())
+    built = Pyramid(signal_of(low, high, lengths, starts), Turns())
     assert built.n_bins <= TILE * STEP ** (built.n_levels - 1)
     with pytest.raises(IndexError):
         built.tile(built.n_levels - 1, 1)
@@ -75,7 +76,7 @@ def test_one_tile_of_the_last_level_holds_everything(example):
 
 def test_a_coarse_tile_says_that_it_is_not_known_yet():
     values = np.zeros((100_000, 1), np.float32)
-    one = Pyramid(signal_of(values, values, [len(values)], [0.0]), Lock())
+    one = Pyramid(signal_of(values, values, [len(values)], [0.0]), Turns())
     tile, complete = one.tile(one.n_levels - 1, 0)
     assert not complete
     assert np.isnan(tile).all()
@@ -90,7 +91,7 @@ def test_a_coarse_tile_says_that_it_is_not_known_yet():
 
 def test_building_ends_when_it_is_told_to():
     values = np.zeros((1000, 1), np.float32)
-    one = Pyramid(signal_of(values, values, [len(values)], [0.0]), Lock())
+    one = Pyramid(signal_of(values, values, [len(values)], [0.0]), Turns())
     stop = Event()
     stop.set()
     one.build(stop)
@@ -99,16 +100,16 @@ def test_building_ends_when_it_is_told_to():
 
 def test_memory_is_the_same_however_long_the_signal_is():
     segments = Segments.of_lengths([10**10], 1000.0)
-    endless = Pyramid(Signal(("a", "b"), segments, lambda start, stop: None), Lock())
+    endless = Pyramid(Signal(("a", "b"), segments, lambda start, stop: None), Turns())
     assert endless._low.size + endless._high.size <= 2 * pyramid._MOST_KEPT
     years_apart = Segments.of_lengths([10, 10], 1000.0, [0.0, 1e9])
-    assert Pyramid(Signal(("a",), years_apart, lambda start, stop: None), Lock())._low.size <= pyramid._MOST_KEPT
+    assert Pyramid(Signal(("a",), years_apart, lambda start, stop: None), Turns())._low.size <= pyramid._MOST_KEPT
 
 
 @pytest.mark.parametrize("level", [-1, 99])
 def test_there_is_no_tile_of_a_level_that_is_not(level):
     values = np.zeros((10, 1), np.float32)
-    one = Pyramid(signal_of(values, values, [10], [0.0]), Lock())
+    one = Pyramid(signal_of(values, values, [10], [0.0]), Turns())
     with pytest.raises(IndexError):
         one.tile(level, 0)
     with pytest.raises(IndexError):

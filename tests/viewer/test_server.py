@@ -64,7 +64,7 @@ def test_our_own_page_is_served(ask, more):
         "../session.nwb",
         "assets/..%2f..%2fpage.py",
         "assets/../page.py",
-        "tile/99/0/0",
+        "tiles/99.0.0",
     ],
 )
 def test_no_other_file_is_served(ask, path):
@@ -74,7 +74,17 @@ def test_no_other_file_is_served(ask, path):
     assert b"import" not in answer.data
 
 
-@pytest.mark.parametrize("path", ["tile/0/0/999999", "tile/0/99/0", "tile/0/0/-1", "tile/x/0/0", f"tile/0/{10**30}/0"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tiles/0.0.999999",
+        "tiles/0.99.0",
+        "tiles/0.0.-1",
+        "tiles/x.0.0",
+        f"tiles/0.{10**30}.0",
+        "tiles/" + "0.0.0," * 99,
+    ],
+)
 def test_a_tile_that_is_not_there_is_not_found(ask, path):
     assert b"\x00" not in ask(f"/{TOKEN}/{path}").data
 
@@ -82,13 +92,14 @@ def test_a_tile_that_is_not_there_is_not_found(ask, path):
 def test_a_tile_is_what_the_file_holds(ask, session):
     described = ask(f"/{TOKEN}/session.json").get_json()
     number = list(described["signals"]).index("movement/processing/behavior/angles/joint_angles")
-    answer = ask(f"/{TOKEN}/tile/{number}/0/1").data
-    complete, channels, columns, blocks = struct.unpack("<4i", answer[:16])
-    assert (complete, channels, columns, blocks) == (1, 2, 2, 1024)
-    values = np.frombuffer(answer[16:], "<f4").reshape(channels, columns, blocks)
-    time = np.arange(1024, 2048) / 100
-    for channel in values:
-        np.testing.assert_allclose(channel, [np.sin(time), np.cos(time)], atol=1e-6)
+    answer = ask(f"/{TOKEN}/tiles/{number}.0.0,{number}.0.1").data
+    half = len(answer) // 2
+    for tile, of_tile in enumerate((answer[:half], answer[half:])):
+        complete, channels, columns, blocks = struct.unpack("<4i", of_tile[:16])
+        assert (complete, channels, columns, blocks) == (1, 2, 2, 1024)
+        time = (1024 * tile + np.arange(1024)) / 100
+        for channel in np.frombuffer(of_tile[16:], "<f4").reshape(channels, columns, blocks):
+            np.testing.assert_allclose(channel, [np.sin(time), np.cos(time)], atol=1e-6)
 
 
 def test_the_page_may_run_its_own_scripts_only_and_leads_nowhere_else(ask):

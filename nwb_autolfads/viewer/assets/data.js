@@ -3,7 +3,8 @@
 window.nwb = window.nwb || {};
 
 nwb.Tiles = class {
-  static atOnce = 4;
+  static requests = 3;
+  static tilesOfOne = 12;
   static mostBytes = 128e6;
   static againAfterMs = 500;
 
@@ -14,6 +15,7 @@ nwb.Tiles = class {
     this.kept = new Map();
     this.wanted = new Map();
     this.loading = new Set();
+    this.requests = 0;
     this.bytes = 0;
     this.problem = "";
   }
@@ -22,10 +24,10 @@ nwb.Tiles = class {
     return this.loading.size + this.wanted.size > 0;
   }
 
-  // The level of which blocks are as wide as a pixel, or a little less.
+  // The level of which blocks are about as wide as a pixel.
   level(name, secondsPerPixel) {
     const signal = this.session.signals[name];
-    const level = Math.floor(Math.log(Math.max(1, secondsPerPixel * signal.rate)) / Math.log(this.session.step));
+    const level = Math.floor(Math.log(Math.max(1, secondsPerPixel * signal.rate)) / Math.log(this.session.step) + 0.4);
     return Math.min(level, signal.levels - 1);
   }
 
@@ -70,33 +72,49 @@ nwb.Tiles = class {
   }
 
   fetchSome() {
-    while (this.loading.size < nwb.Tiles.atOnce && this.wanted.size) {
-      const key = Array.from(this.wanted.keys()).pop(); // what was asked for last is in view
-      const [name, level, index] = this.wanted.get(key);
-      this.wanted.delete(key);
-      this.loading.add(key);
-      this.fetchOne(key, name, level, index).finally(() => {
-        this.loading.delete(key);
-        this.fetchSome();
-        this.changed();
-      });
-    }
+    if (this.asked) return;
+    this.asked = true;
+    queueMicrotask(() => { // all that one picture wants goes together
+      this.asked = false;
+      while (this.requests < nwb.Tiles.requests && this.wanted.size) {
+        const keys = Array.from(this.wanted.keys()).slice(-nwb.Tiles.tilesOfOne); // asked for last: it is in view
+        const tiles = keys.map((key) => [key, ...this.wanted.get(key)]);
+        for (const key of keys) {
+          this.wanted.delete(key);
+          this.loading.add(key);
+        }
+        this.requests += 1;
+        this.fetchTiles(tiles).finally(() => {
+          this.requests -= 1;
+          for (const key of keys) this.loading.delete(key);
+          this.fetchSome();
+          this.changed();
+        });
+      }
+    });
   }
 
-  async fetchOne(key, name, level, index) {
+  async fetchTiles(tiles) {
     try {
-      const answer = await fetch(`tile/${this.names.indexOf(name)}/${level}/${index}`);
+      const asked = tiles.map(([, name, level, index]) => [this.names.indexOf(name), level, index].join("."));
+      const answer = await fetch(`tiles/${asked.join(",")}`);
       if (!answer.ok) throw new Error(answer.status === 422 ? await answer.text() : `${answer.status}`);
       const bytes = await answer.arrayBuffer();
-      const [complete, channels, columns, blocks] = new Int32Array(bytes, 0, 4);
-      this.keep(key, {
-        name, level, index, channels, columns, blocks,
-        complete: Boolean(complete),
-        values: new Float32Array(bytes, 16),
-        since: performance.now(),
-      });
+      let at = 0;
+      for (const [key, name, level, index] of tiles) {
+        const [complete, channels, columns, blocks] = new Int32Array(bytes, at, 4);
+        const values = new Float32Array(bytes, at + 16, channels * columns * blocks).slice();
+        at += 16 + values.byteLength;
+        this.keep(key, { name, level, index, channels, columns, blocks, complete: Boolean(complete), values,
+          since: performance.now() });
+      }
     } catch (error) {
-      this.problem = `What is drawn is not all: ${error.message}`;
+      if (tiles.length > 1) { // which of them is it?
+        await Promise.all(tiles.map((tile) => this.fetchTiles([tile])));
+        return;
+      }
+      const [[key, name, level, index]] = tiles;
+      this.problem = `Not all is drawn: ${error.message}`;
       this.keep(key, { name, level, index, channels: 0, columns: 0, blocks: 0, complete: true,
         values: new Float32Array(0), since: performance.now() });
     }

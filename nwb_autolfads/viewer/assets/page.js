@@ -5,6 +5,7 @@ window.nwb = window.nwb || {};
 nwb.View = class {
   static strip = 256; // pixels of a stretch that is drawn once and then only moved
   static drawMs = 12; // of each frame for new strips
+  static refreshMs = 100;
   static firstS = 10;
   static shortestS = 0.02;
 
@@ -130,7 +131,16 @@ nwb.View = class {
     if (next !== undefined) this.go(next - this.span / 2);
   }
 
+  // New tiles are there: draw again what lacked them, but not for each.
   staleStrips() {
+    if (this.refreshing) return;
+    this.refreshing = setTimeout(() => {
+      this.refreshing = 0;
+      this.refresh();
+    }, this.tiles.isLoading ? nwb.View.refreshMs : 0);
+  }
+
+  refresh() {
     for (const strip of this.strips.values()) if (!strip.complete) strip.stale = true;
     this.soon();
   }
@@ -159,7 +169,10 @@ nwb.View = class {
     said.span = this.span;
     said.complete = complete && !this.tiles.isLoading;
     if (this.velocity) this.soon();
-    else if (!complete && !this.tiles.isLoading) setTimeout(() => this.staleStrips(), nwb.Tiles.againAfterMs);
+    else if (!complete && !this.tiles.isLoading) this.again = this.again || setTimeout(() => {
+      this.again = 0;
+      this.staleStrips();
+    }, nwb.Tiles.againAfterMs);
     clearTimeout(this.saying);
     this.saying = setTimeout(() => this.say(), 250);
   }
@@ -239,7 +252,8 @@ nwb.View = class {
       this.behind = this.behind || document.createElement("canvas");
       this.behind.width = this.overview.width;
       this.behind.height = this.overview.height;
-      const all = [{ ...row, top: 0, height: 36 }];
+      const layers = row.layers.slice(-1);
+      const all = [{ ...row, layers, top: 0, height: 36 }];
       const look = { ...this.look, happened: { times: [], edges: [] } };
       if (nwb.draw.strip(this.behind, this.tiles, all, first, perPixel, look)) this.overviewComplete = key;
       this.drawn = key;

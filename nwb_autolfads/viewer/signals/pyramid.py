@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Event, Lock
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.viewer.signals.signal import Signal
+from nwb_autolfads.viewer.signals.turns import Turns
 
 TILE = 1024
 """Blocks of one tile."""
@@ -16,7 +17,7 @@ STEP = 4
 """How many blocks of one level are a block of the next."""
 _FINEST_KEPT = 64  # samples of a block, at least, that is kept in memory
 _MOST_KEPT = 4_000_000  # blocks x columns of one signal: two arrays of 16 MB, however long the session is
-_MOST_READ = 1_000_000  # samples x columns read at once
+_MOST_READ = 250_000  # samples x columns read at once
 
 
 class Pyramid:
@@ -28,15 +29,15 @@ class Pyramid:
     Parameters
     ----------
     signal : Signal
-    lock : Lock
-        Held while the file is read: its reader is not made for several threads.
+    turns : Turns
+        Who may read the file: its reader is not made for several threads.
     """
 
     channels = 2
     """Arrays in a tile: lowest and highest values."""
 
-    def __init__(self, signal: Signal, lock: Lock) -> None:
-        self.signal, self.columns, self._lock = signal, signal.columns, lock
+    def __init__(self, signal: Signal, turns: Turns) -> None:
+        self.signal, self.columns, self._turns = signal, signal.columns, turns
         n_columns = len(signal.columns)
         self.block = _FINEST_KEPT
         while -(-signal.n_bins // self.block) * n_columns > _MOST_KEPT:
@@ -80,7 +81,7 @@ class Pyramid:
         for place, first, length in self._pieces():
             if stop.is_set():
                 return
-            with self._lock:
+            with self._turns.in_background():
                 low, high = self.signal.read(first, first + length)
             _widen(self._low, self._high, 0, place, low, high, self.block)
             self._pieces_left[self._blocks_of(place, length)] -= 1
@@ -128,7 +129,7 @@ class Pyramid:
             begin, end = max(first, place), min(stop, place + segment.n_samples)
             for at in range(begin, end, self._step):
                 sample = segment.first_sample + at - place
-                with self._lock:
+                with self._turns:
                     part = self.signal.read(sample, sample + min(self._step, end - at))
                 _widen(low, high, first // size, at, *part, size)
         return low, high
