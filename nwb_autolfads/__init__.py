@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from nwb_autolfads.simulate import simulate_session
     from nwb_autolfads.sources import open_emg
     from nwb_autolfads.sources.spikes.counts import count_spikes
+    from nwb_autolfads.viewer.views import view
 
     __version__: str
 
@@ -85,6 +86,7 @@ _HOME = {
     "plot_latents": "nwb_autolfads.report.comparison_figures",
     "simulate_session": "nwb_autolfads.simulate",
     "count_spikes": "nwb_autolfads.sources.spikes.counts",
+    "view": "nwb_autolfads.viewer.views",
 }
 
 __all__ = [
@@ -121,6 +123,7 @@ __all__ = [
     "read_activation",
     "score_held_out",
     "simulate_session",
+    "view",
     "write_activation",
 ]
 

@@ -6,7 +6,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-from nwb_autolfads.viewer.page import require_viewer
+from nwb_autolfads.viewer.extra import require_viewer
 
 
 def view(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.palette import (
     BLUE,
     EMG_GREY,
@@ -14,37 +13,23 @@ from nwb_autolfads.palette import (
     NIGHT,
     NIGHT_BOX,
     NIGHT_LINE,
+    ORANGE,
     PAPER_GREY,
     PURPLE,
     QUIET_TEXT,
+    SKY,
     TEXT,
+    WARNING_TEXT,
     WHITE,
 )
+from nwb_autolfads.viewer.below import answer, sections
 from nwb_autolfads.viewer.rows import colours
-from nwb_autolfads.viewer.server import guard, serve_signals
-from nwb_autolfads.viewer.session import Session
+from nwb_autolfads.viewer.server import DISAGREE, guard, serve_signals
+from nwb_autolfads.viewer.session import EMG, Session
 
 if TYPE_CHECKING:
     from dash import Dash
     from dash.development.base_component import Component
-
-
-def require_viewer() -> None:
-    """Refuse to go on without the packages of the extra.
-
-    Raises
-    ------
-    ConfigError
-        Naming the extra and how it is installed.
-    """
-    try:
-        import dash  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            f"the viewer needs packages that are not installed ({error.name or error})",
-            way_out='Install them: pip install "nwb-autolfads[viewer]"',
-            obj="view",
-        ) from error
 
 
 def make_app(session: Session, token: str) -> Dash:
@@ -75,6 +60,7 @@ def make_app(session: Session, token: str) -> Dash:
         Output("chosen", "data"),
         *(Input(name, "value") for name in ("muscles", "estimates", "layers", "event-kind")),
     )
+    answer(app, session)
     serve_signals(app.server, token, session)
     # Styles are set one by one by React and Plotly. Scripts are files of Dash and ours, and the line that starts it.
     hashes = " ".join(app.csp_hashes())
@@ -89,21 +75,21 @@ def make_app(session: Session, token: str) -> Dash:
 
 def style() -> str:
     """Return the colours of the page, in the light and in the dark."""
-
-    def colours_of(paper: str, text: str, quiet: str, line: str, box: str) -> str:
-        named = {"paper": paper, "text": text, "quiet": quiet, "line": line, "box": box, "event": PURPLE, "focus": BLUE}
-        return ":root{color-scheme:light dark;" + "".join(f"--{key}:{value};" for key, value in named.items()) + "}"
-
-    light = colours_of(WHITE, TEXT, QUIET_TEXT, LINE_GREY, PAPER_GREY)
-    dark = colours_of(NIGHT, FAINT_GREY, EMG_GREY, NIGHT_LINE, NIGHT_BOX)
-    return f"{light}@media (prefers-color-scheme:dark){{{dark}}}"
+    names = ("paper", "text", "quiet", "line", "box", "warning", "event", "focus")
+    light = (WHITE, TEXT, QUIET_TEXT, LINE_GREY, PAPER_GREY, WARNING_TEXT, PURPLE, BLUE)
+    dark = (NIGHT, FAINT_GREY, EMG_GREY, NIGHT_LINE, NIGHT_BOX, ORANGE, PURPLE, SKY)
+    by_day, by_night = (
+        "".join(f"--{name}:{colour};" for name, colour in zip(names, colours_, strict=True))
+        for colours_ in (light, dark)
+    )
+    return f":root{{color-scheme:light dark;{by_day}}}@media (prefers-color-scheme:dark){{:root{{{by_night}}}}}"
 
 
 def layout(session: Session) -> Component:
     """Return the elements of the page, from the top down."""
     from dash import dcc, html
 
-    kinds = [*session.events, *session.intervals]
+    kinds = _kinds(session)
     return html.Main(
         [
             html.H1(session.title),
@@ -116,7 +102,7 @@ def layout(session: Session) -> Component:
                     html.Div(
                         [
                             html.Label("Jump between", htmlFor="event-kind"),
-                            dcc.Dropdown(kinds, kinds[0] if kinds else None, id="event-kind", clearable=False),
+                            dcc.Dropdown(kinds, kinds[0]["value"] if kinds else None, id="event-kind", clearable=False),
                         ],
                         className="choice",
                         hidden=not kinds,
@@ -137,6 +123,7 @@ def layout(session: Session) -> Component:
                 **{"aria-label": "The session over time. Arrow keys move, plus and minus zoom."},
             ),
             html.P(id="status", role="status"),
+            *sections(session),
             html.Details([html.Summary("Keys"), html.P(KEYS)]),
             html.Details(
                 [html.Summary(f"Not drawn ({len(session.notes)})"), html.Ul([html.Li(each) for each in session.notes])],
@@ -159,9 +146,21 @@ BUTTONS = (
 )
 KEYS = (
     "Left and right arrow: move, while held. Page up and page down: a whole view. Home and End: start and end. "
-    "+ and -: zoom. 0: the whole session. n and p: next event and the one before. [ and ]: lower and higher rows. "
+    "+ and -: zoom. 0: the whole session. n and p: next event and the one before; "
+    "of moments worth a look, the next worst. [ and ]: lower and higher rows. "
     "By mouse: drag to move, turn the wheel with Ctrl to zoom."
 )
+
+
+def _kinds(session: Session) -> list[dict[str, str]]:
+    """Return what one can jump between: events, intervals, and moments that are worth a look."""
+    kinds = [{"label": name, "value": f"event:{name}"} for name in session.events]
+    kinds += [{"label": name, "value": f"interval:{name}"} for name in session.intervals]
+    if len(session.estimates) > 1:
+        kinds.append({"label": "where estimates disagree most", "value": f"moment:{DISAGREE}"})
+    if EMG in session.signals:
+        kinds += [{"label": f"where {name} fits worst", "value": f"moment:{name}"} for name in session.estimates]
+    return kinds
 
 
 def _layers(session: Session) -> list[str]:
@@ -174,7 +173,7 @@ def _layers(session: Session) -> list[str]:
         "movement": "movement/",
     }
     found = [name for name, key in groups.items() if any(each.startswith(key) for each in session.signals)]
-    return [*found, *(["events"] if session.events or session.intervals else [])]
+    return [*found, "events"]
 
 
 def _choice(label: str, name: str, options: list[str], colour: dict[str, str] | None = None) -> Component:

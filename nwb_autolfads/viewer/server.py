@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import struct
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
 HOST = "127.0.0.1"
+DISAGREE = ""
+"""What the moments at which estimates disagree are called, beside those of an estimate, which has a name."""
 MOST_TILES = 16
 """In one answer."""
 _TILE = re.compile(r"\d{1,4}\.\d{1,2}\.\d{1,15}", re.ASCII)
@@ -75,7 +78,7 @@ def guard(app: Flask, token: str, policy: str) -> None:
 
 
 def serve_signals(app: Flask, token: str, session: Session) -> None:
-    """Serve the description of a session and its tiles, and no other part of its file.
+    """Serve the description of a session, moments worth a look and tiles, and no other part of its file.
 
     Tiles are asked for by signal, level and index, such as ``tiles/0.3.1,0.3.2``. Each is whether it is complete (4
     bytes, 0 or 1), how many channels, columns and blocks it has (4 bytes each), and its values as float32, all
@@ -83,11 +86,19 @@ def serve_signals(app: Flask, token: str, session: Session) -> None:
     """
     from flask import Response, abort
 
+    from nwb_autolfads.viewer.moments import disagreements, misfits
     from nwb_autolfads.viewer.rows import described
 
     @app.get(f"/{token}/session.json")
     def describe() -> Response:
         return Response(json.dumps(described(session), allow_nan=False), mimetype="application/json")
+
+    @app.get(f"/{token}/moments.json")
+    def moments() -> Response:
+        lists = {DISAGREE: disagreements(session)} | {name: misfits(session, name) for name in session.estimates}
+        found = {name: [asdict(each) for each in worst] for name, worst in lists.items()}
+        complete = all(each.is_built for each in session.signals.values())
+        return Response(json.dumps({"complete": complete, "lists": found}), mimetype="application/json")
 
     signals = list(session.signals.values())
 

@@ -31,6 +31,8 @@ from nwb_autolfads.viewer.signals.spikes import Raster
 from nwb_autolfads.viewer.signals.turns import Turns
 
 EMG, SPIKES = "emg", "spikes"
+FINE_BLOCKS = 300
+"""Of which a stretch may consist so that it is read from the file as it is asked for."""
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Session:
         What is not drawn, and why.
     turns : Turns
         Who may read the file.
+    builder : Thread or None
+        What builds the coarse levels.
     """
 
     title: str
@@ -72,18 +76,30 @@ class Session:
     intervals: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
+    builder: Thread | None = None
 
     @property
     def muscles(self) -> list[str]:
         """Names of those that were recorded or estimated, each once."""
-        recorded = self.signals[EMG].columns if EMG in self.signals else ()
-        return list(dict.fromkeys([*recorded, *(name for each in self.estimates.values() for name in each.muscles)]))
+        keys = [EMG, *(f"activation/{name}" for name in self.estimates)]
+        return list(dict.fromkeys(name for key in keys if key in self.signals for name in self.signals[key].columns))
 
     @property
     def span(self) -> tuple[float, float]:
         """Time of the first sample of anything, and after the last (s)."""
         drawn = [each.signal for each in self.signals.values() if isinstance(each, Pyramid)]
         return min(each.start for each in drawn), max(each.stop for each in drawn)
+
+    def wait_for(self, span: float = np.inf) -> None:
+        """Wait until coarse levels are known, where a stretch of so many seconds needs them."""
+        while any(
+            not each.is_built and span * each.rate > FINE_BLOCKS * each.block
+            for each in self.signals.values()
+            if isinstance(each, Pyramid)
+        ):
+            if self.builder is None or not self.builder.is_alive():
+                return
+            self.builder.join(0.1)
 
     def add(self, key: str, signal: Signal) -> None:
         """Add a signal."""
@@ -118,7 +134,7 @@ def opened_session(file: str | Path, *, emg: str | None = None, outside_links: b
                 way_out="See what is in it: nwb-autolfads inspect FILE",
             )
         stop = Event()
-        builder = Thread(target=_build, args=(session, stop), daemon=True)
+        session.builder = builder = Thread(target=_build, args=(session, stop), daemon=True)
         builder.start()
         try:
             yield session

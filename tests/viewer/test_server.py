@@ -9,7 +9,8 @@ from messages import assert_refused
 from viewer_examples import HOSTILE, MUSCLES, estimated_session
 
 from nwb_autolfads.errors import ConfigError, OutputError
-from nwb_autolfads.viewer.page import make_app, require_viewer
+from nwb_autolfads.viewer.extra import require_viewer
+from nwb_autolfads.viewer.page import make_app
 from nwb_autolfads.viewer.server import listen, new_token
 from nwb_autolfads.viewer.session import opened_session
 

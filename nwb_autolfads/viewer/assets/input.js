@@ -12,8 +12,8 @@ nwb.listen = (view) => {
     "zoom-in": () => view.zoom(0.5),
     "zoom-out": () => view.zoom(2),
     "zoom-all": () => view.go(view.session.span[0], end() - view.session.span[0]),
-    "event-before": () => view.jump(-1),
-    "event-after": () => view.jump(1),
+    "event-before": () => view.jumps.jump(-1),
+    "event-after": () => view.jumps.jump(1),
     higher: () => nwb.heighten(view, 1.25),
     lower: () => nwb.heighten(view, 0.8),
     before: () => view.go(view.start - view.span),
@@ -92,7 +92,9 @@ nwb.heighten = (view, factor) => {
 
 // Called by Dash whenever a control changes, and once at the start.
 nwb.show = async (muscles, estimates, layers, kind) => {
-  nwb.chosen = { muscles: muscles || [], estimates: estimates || [], layers: layers || [], kind };
+  const { matches: dark } = matchMedia("(prefers-color-scheme: dark)");
+  const narrow = innerWidth < 800;
+  nwb.chosen = { muscles: muscles || [], estimates: estimates || [], layers: layers || [], kind, dark, narrow };
   if (!nwb.view) {
     nwb.view = fetch("session.json")
       .then((answer) => answer.json())

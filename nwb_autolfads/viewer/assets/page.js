@@ -29,6 +29,7 @@ nwb.View = class {
     this.picture = this.canvas("picture", 10);
     this.labels = document.createElement("div");
     place.append(this.labels);
+    this.jumps = new nwb.Jumps(this);
     nwb.listen(this);
     new ResizeObserver(() => this.resize()).observe(place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.resize());
@@ -57,8 +58,8 @@ nwb.View = class {
       .filter((row) => (row.group === "muscle" ? chosen.muscles.includes(row.label) : layers.has(row.group)))
       .map((row) => ({ ...row, layers: row.layers.filter(shown) }))
       .filter((row) => row.layers.length);
-    const kind = layers.has("events") ? chosen.kind : null;
-    this.happened = { times: this.session.events[kind] || [], edges: this.session.intervals[kind] || [] };
+    this.jumps.choose(chosen.kind || "");
+    this.happened = layers.has("events") ? this.jumps : { times: [], edges: [] };
     this.resize();
   }
 
@@ -109,6 +110,7 @@ nwb.View = class {
       if (this.strips.size) this.before = { strips: this.strips, secondsPerPixel: this.secondsPerPixel };
       this.strips = new Map();
       this.tiles.forgetWishes();
+      this.overviewStale = true;
     }
     this.span = span;
     this.start = Math.min(Math.max(start, first), last - span);
@@ -122,15 +124,6 @@ nwb.View = class {
     this.go(middle - at * span, span);
   }
 
-  jump(direction) {
-    const { times, edges } = this.happened;
-    const all = times.length ? times : edges.map((edge) => edge[0]);
-    const middle = this.start + this.span / 2;
-    const slack = this.span / 1000;
-    const next = direction > 0 ? all.find((time) => time > middle + slack) : all.findLast((time) => time < middle - slack);
-    if (next !== undefined) this.go(next - this.span / 2);
-  }
-
   // New tiles are there: draw again what lacked them, but not for each.
   staleStrips() {
     if (this.refreshing) return;
@@ -141,6 +134,7 @@ nwb.View = class {
   }
 
   refresh() {
+    this.overviewStale = true;
     for (const strip of this.strips.values()) if (!strip.complete) strip.stale = true;
     this.soon();
   }
@@ -181,7 +175,7 @@ nwb.View = class {
     const stop = this.start + this.span;
     const text = `${this.start.toFixed(2)} to ${stop.toFixed(2)} s`;
     const where = document.getElementById("status");
-    if (where) where.textContent = this.tiles.problem ? `${text}. ${this.tiles.problem}` : text;
+    if (where) where.textContent = [text, this.jumps.note, this.tiles.problem].filter(Boolean).join(". ");
   }
 
   // Draw what is in view from strips; return whether all of it is there and complete.
@@ -248,7 +242,7 @@ nwb.View = class {
     const perPixel = (last - first) / this.width;
     const row = this.rows[0];
     const key = row ? `${row.id} ${this.width} ${this.look.paper} ${row.layers.length}` : "";
-    if (row && (this.drawn !== key || performance.now() - this.overviewAt > 1000) && this.overviewComplete !== key) {
+    if (row && (this.drawn !== key || this.overviewStale) && this.overviewComplete !== key) {
       this.behind = this.behind || document.createElement("canvas");
       this.behind.width = this.overview.width;
       this.behind.height = this.overview.height;
@@ -257,7 +251,7 @@ nwb.View = class {
       const look = { ...this.look, happened: { times: [], edges: [] } };
       if (nwb.draw.strip(this.behind, this.tiles, all, first, perPixel, look)) this.overviewComplete = key;
       this.drawn = key;
-      this.overviewAt = performance.now();
+      this.overviewStale = false;
     }
     const context = this.overview.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);

@@ -46,11 +46,6 @@ class LazyEstimate:
     excerpt: xr.Dataset
     signals: dict[str, Signal]
 
-    @property
-    def muscles(self) -> tuple[str, ...]:
-        """Names, in the order of the columns of ``activation``."""
-        return self.signals["activation"].columns
-
 
 def estimates_in(nwbfile: NWBFile, file: Path, factor: Callable[[str], float]) -> tuple[dict[str, LazyEstimate], list]:
     """Return the estimates of an open file by their names, and why others are left out, one sentence each.

@@ -16,7 +16,7 @@ TILE = 1024
 STEP = 4
 """How many blocks of one level are a block of the next."""
 _FINEST_KEPT = 64  # samples of a block, at least, that is kept in memory
-_MOST_KEPT = 4_000_000  # blocks x columns of one signal: two arrays of 16 MB, however long the session is
+_MOST_KEPT = 4_000_000  # blocks x columns of one signal: four arrays of 16 MB, however long the session is
 _MOST_READ = 250_000  # samples x columns read at once
 
 
@@ -43,6 +43,7 @@ class Pyramid:
         while -(-signal.n_bins // self.block) * n_columns > _MOST_KEPT:
             self.block *= STEP
         shape = (-(-signal.n_bins // self.block), n_columns)
+        self._sums, self._counts = (np.zeros(shape, np.float32) for _ in range(2))
         self._low, self._high = (np.full(shape, np.nan, np.float32) for _ in range(2))
         self._pieces_left = np.zeros(shape[0], np.int32)
         for place, _, length in self._pieces():
@@ -84,7 +85,14 @@ class Pyramid:
             with self._turns.in_background():
                 low, high = self.signal.read(first, first + length)
             _widen(self._low, self._high, 0, place, low, high, self.block)
+            self._add(place, low)
             self._pieces_left[self._blocks_of(place, length)] -= 1
+
+    @property
+    def means(self) -> NDArray[np.float32]:
+        """Mean of each block that is kept, of `block` samples, (blocks, columns); NaN where nothing is known."""
+        with np.errstate(invalid="ignore"):
+            return self._sums / self._counts
 
     def tile(self, level: int, index: int) -> tuple[NDArray[np.float32], bool]:
         """Return a tile: blocks ``index * TILE`` and on of a level.
@@ -134,6 +142,13 @@ class Pyramid:
                 _widen(low, high, first // size, at, *part, size)
         return low, high
 
+    def _add(self, place: int, values: NDArray[np.float32]) -> None:
+        """Add new samples from a place on to the sums of their blocks."""
+        edges, into = _cut(place, len(values), self.block, 0)
+        known = np.isfinite(values)
+        self._sums[into] += np.add.reduceat(np.where(known, values, np.float32(0)), edges)
+        self._counts[into] += np.add.reduceat(known, edges, dtype=np.float32)
+
     @property
     def _step(self) -> int:
         """Samples that are read at once."""
@@ -159,10 +174,13 @@ def _widen(
     size: int,
 ) -> None:
     """Let blocks of so many samples, the first of which is ``first_block``, hold new samples from a place on."""
-    if not len(new_low):
-        return
-    edges = np.arange(-(place % size), len(new_low), size)
-    edges[0] = 0
-    into = slice(place // size - first_block, place // size - first_block + len(edges))
+    edges, into = _cut(place, len(new_low), size, first_block)
     np.fmin(low[into], np.fmin.reduceat(new_low, edges), out=low[into])
     np.fmax(high[into], np.fmax.reduceat(new_high, edges), out=high[into])
+
+
+def _cut(place: int, length: int, size: int, first_block: int) -> tuple[NDArray[np.intp], slice]:
+    """Return where new samples from a place on are cut into blocks, and which blocks these are."""
+    edges = np.arange(-(place % size), length, size)
+    edges[0] = 0
+    return edges, slice(place // size - first_block, place // size - first_block + len(edges))

@@ -1,0 +1,218 @@
+"""Views of a session as figures of Plotly, for the page and for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nwb_autolfads.errors import SignalError
+from nwb_autolfads.palette import EMG_GREY, FAINT_GREY, LINE_GREY, NIGHT, NIGHT_LINE, PURPLE, TEXT, WHITE
+from nwb_autolfads.viewer.rows import colours, rows
+from nwb_autolfads.viewer.session import EMG, Session
+from nwb_autolfads.viewer.signals.pyramid import STEP, TILE, Pyramid
+from nwb_autolfads.viewer.trials import times_of, trials_of
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+WIDE = 1400
+"""Blocks of a stretch, about as many as a picture has pixels."""
+_ROW, _MARGIN = 90, 60  # pixels
+_MOST_LINES = 300  # events that are drawn in a stretch
+
+
+def plot_stretch(
+    session: Session,
+    start: float,
+    stop: float,
+    *,
+    muscles: Sequence[str] | None = None,
+    estimates: Sequence[str] | None = None,
+    events: str | None = None,
+    dark: bool = False,
+) -> Figure:
+    """Draw a stretch of a session: a row for each muscle, and for movement, factors and inputs.
+
+    Parameters
+    ----------
+    session : Session
+    start, stop : float
+        The stretch (s); however long it is, lowest and highest values of about a thousand blocks are drawn.
+    muscles, estimates : sequence of str, optional
+        Those that are drawn; by default all.
+    events : str, optional
+        Events or intervals whose times are drawn.
+    dark : bool
+        Whether it is shown on a dark page.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Values in the units that the rows say.
+
+    Raises
+    ------
+    SignalError
+        If the stretch is empty, or nothing of what was asked for is there.
+    """
+    from plotly.subplots import make_subplots
+
+    if not start < stop:
+        raise SignalError(f"{start:g} to {stop:g} s is no stretch of time", way_out="Give a stop after the start")
+    drawn = [
+        row
+        for row in rows(session)
+        if row["group"] != "spikes" and (row["group"] != "muscle" or muscles is None or row["label"] in muscles)
+    ]
+    if not any(row["group"] == "muscle" for row in drawn):
+        raise SignalError(
+            f"there is no muscle called {', '.join(muscles or ())}",
+            way_out=f"There are {', '.join(session.muscles) or 'none'}",
+            obj=session.title,
+        )
+    figure = make_subplots(rows=len(drawn), shared_xaxes=True, vertical_spacing=0.1 / len(drawn))
+    for number, row in enumerate(drawn, start=1):
+        for layer in row["layers"]:
+            if estimates is None or layer["estimate"] in ("", *estimates):
+                figure.add_trace(_trace(session, layer, start, stop), row=number, col=1)
+        label = f"{escape(row['label'])}<br>{escape(row['unit'])}"
+        figure.update_yaxes(title={"text": label, "font": {"size": 10}}, range=row["range"], row=number, col=1)
+    for time in _within(times_of(session, events), start, stop) if events else ():
+        figure.add_vline(x=time, line={"color": PURPLE, "width": 1}, opacity=0.6)
+    figure.update_xaxes(range=[start, stop])
+    figure.update_xaxes(title="time (s)", row=len(drawn), col=1)
+    return _styled(figure, _ROW * len(drawn) + 2 * _MARGIN, dark)
+
+
+def plot_around(
+    session: Session,
+    events: str,
+    muscle: str,
+    *,
+    before: float = 0.5,
+    after: float = 1.0,
+    estimates: Sequence[str] | None = None,
+    narrow: bool = False,
+    dark: bool = False,
+) -> Figure:
+    """Draw a muscle around events: single trials and their average, for each estimate.
+
+    Parameters
+    ----------
+    session : Session
+    events : str
+        Name of the events or intervals.
+    muscle : str
+    before, after : float
+        How much before and after each event (s).
+    estimates : sequence of str, optional
+        Those that are drawn; by default all.
+    narrow : bool
+        Whether estimates are drawn below each other, for a narrow page.
+    dark : bool
+        Whether it is shown on a dark page.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Where there is no estimate, of the EMG.
+
+    Raises
+    ------
+    SignalError
+        See `nwb_autolfads.viewer.trials.trials_of`; or if no estimate has the muscle.
+    """
+    from plotly.graph_objects import Scatter
+    from plotly.subplots import make_subplots
+
+    named = {name: f"activation/{name}" for name in session.estimates if estimates is None or name in estimates}
+    named = {name: key for name, key in (named or {"EMG": EMG}).items() if key in session.signals}
+    named = {name: key for name, key in named.items() if muscle in session.signals[key].columns}
+    if not named:
+        raise SignalError(
+            "nothing that was chosen has this muscle",
+            way_out=f"Choose another one: {', '.join(session.muscles)}",
+            obj=muscle,
+        )
+    of_all = {name: trials_of(session, key, muscle, events, before, after) for name, key in named.items()}
+    titles = [f"{escape(name)}, {len(each.times)} trials" for name, each in of_all.items()]
+    n_rows, n_columns = (len(named), 1) if narrow else (1, len(named))
+    figure = make_subplots(n_rows, n_columns, shared_xaxes=True, shared_yaxes="all", subplot_titles=titles)
+    shown = {"EMG": EMG_GREY} | colours(session)
+    for at, (name, trials) in enumerate(of_all.items(), start=1):
+        place = {"row": at, "col": 1} if narrow else {"row": 1, "col": at}
+        # One line with gaps: a hundred of them would take a browser long.
+        time = np.concatenate([np.append(trials.from_event, np.nan)] * len(trials.times))
+        single = np.pad(trials.values, ((0, 0), (0, 1)), constant_values=np.nan).ravel()
+        thin, thick = ({"color": shown[name], "width": width} for width in (1, 3))
+        figure.add_trace(Scatter(x=time, y=single, line=thin, opacity=0.25, hoverinfo="skip"), **place)
+        figure.add_trace(Scatter(x=trials.from_event, y=trials.mean, line=thick, name=escape(name)), **place)
+    figure.add_vline(x=0, line={"color": PURPLE, "width": 1})
+    figure.update_xaxes(title=f"time from {escape(events)} (s)", row=n_rows)
+    figure.update_yaxes(title=f"{escape(muscle)} ({escape(session.unit)})", col=1)
+    return _styled(figure, 320 * n_rows + _MARGIN, dark)
+
+
+def _trace(session: Session, layer: dict[str, Any], start: float, stop: float) -> Any:
+    from plotly.graph_objects import Scatter
+
+    time, low, high = _extremes(session.signals[layer["signal"]], layer["column"], start, stop)
+    name = escape(layer["name"] or layer["estimate"] or "EMG")
+    if layer["kind"] == "line":
+        both = np.stack([low, high], axis=1).ravel()
+        line = {"color": layer["colour"], "width": 1.3}
+        return Scatter(x=np.repeat(time, 2), y=both, line=line, name=name, mode="lines", connectgaps=False)
+    low = np.zeros_like(low) if layer["kind"] == "fill" else low
+    known = np.isfinite(low) & np.isfinite(high)
+    around = np.concatenate([time[known], time[known][::-1]])
+    edge = np.concatenate([high[known], low[known][::-1]])
+    return Scatter(
+        x=around,
+        y=edge,
+        fill="toself",
+        fillcolor=layer["colour"],
+        opacity=0.35,
+        mode="none",
+        name=name,
+        hoverinfo="skip",
+    )
+
+
+def _extremes(pyramid: Any, column: int, start: float, stop: float) -> tuple[NDArray, NDArray, NDArray]:
+    """Return times (s), lowest and highest values of blocks from start to stop, about `WIDE` of them."""
+    assert isinstance(pyramid, Pyramid)
+    level = 0
+    while (stop - start) * pyramid.rate / STEP**level > WIDE and level < pyramid.n_levels - 1:
+        level += 1
+    width = STEP**level / pyramid.rate
+    first = max(0, int((start - pyramid.start) / width))
+    last = min(-(-pyramid.n_bins // STEP**level), int(np.ceil((stop - pyramid.start) / width)))
+    if first >= last:
+        return np.empty(0), np.empty(0), np.empty(0)
+    tiles = [pyramid.tile(level, index)[0][:, column] for index in range(first // TILE, (last - 1) // TILE + 1)]
+    skipped = first % TILE
+    low, high = np.concatenate(tiles, axis=1)[:, skipped : skipped + last - first]
+    return pyramid.start + (np.arange(first, last) + 0.5) * width, low, high
+
+
+def _within(times: NDArray[np.float64], start: float, stop: float) -> list[float]:
+    return times[(times >= start) & (times <= stop)][:_MOST_LINES].tolist()
+
+
+def _styled(figure: Figure, height: int, dark: bool) -> Figure:
+    paper, text, line = (NIGHT, FAINT_GREY, NIGHT_LINE) if dark else (WHITE, TEXT, LINE_GREY)
+    figure.update_layout(
+        height=height,
+        showlegend=False,
+        paper_bgcolor=paper,
+        plot_bgcolor=paper,
+        font={"color": text},
+        margin={"l": _MARGIN, "r": 20, "t": 40, "b": 50},
+    )
+    figure.update_xaxes(gridcolor=line, zerolinecolor=line)
+    figure.update_yaxes(gridcolor=line, zerolinecolor=line)
+    return figure
