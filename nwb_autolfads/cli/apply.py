@@ -25,6 +25,19 @@ def apply(
     trained_as: Annotated[
         str | None, typer.Option(metavar="NAME", help="The estimate in MODEL, where that has several with models.")
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Session of MODEL that FILE is of; with --adapt, the name of the new one."),
+    ] = None,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Let the model learn this session first: its read-in and read-out.")
+    ] = False,
+    reprocess: Annotated[
+        bool, typer.Option("--reprocess", help="Preprocess FILE as the EMG was that MODEL was trained on.")
+    ] = False,
+    save_model: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="With --adapt: keep the model that knows this session too.")
+    ] = None,
     config: options.Config = None,
     muscles: options.Muscles = None,
     unit: options.Unit = None,
@@ -39,11 +52,14 @@ def apply(
 ) -> None:
     """Use a trained model on another recording."""
     from nwb_autolfads.cli.console import Console
+    from nwb_autolfads.commands.apply import Use
     from nwb_autolfads.commands.apply import apply as estimate
 
     source = options.source_of(file, emg, muscles, unit, io, outside_links)
     target = options.target_of(source, out, in_place, link, name, overwrite)
     settings = options.settings_of(config, session_start, subject, species)
     console = Console(as_json=as_json)
-    result = estimate(model, source, target, settings, trained_as=trained_as, correct=correct, tell=console.tell)
+    use = Use(trained_as, session, adapt, reprocess, correct, save_model)
+    with console.training() as progress:
+        result = estimate(model, source, target, settings, use, tell=console.tell, progress=progress)
     show_result(console, result)

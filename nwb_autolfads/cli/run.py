@@ -13,6 +13,8 @@ from nwb_autolfads.cli import options
 if TYPE_CHECKING:
     from nwb_autolfads.cli.console import Console
     from nwb_autolfads.commands.run import Result
+    from nwb_autolfads.config import RunOptions, RunSettings, Source
+    from nwb_autolfads.results.outputs import Target
 
 
 class PresetChoice(StrEnum):
@@ -30,6 +32,9 @@ def run(
         PresetChoice, typer.Option(help="AutoLFADS for a laptop, or with the sizes and the schedule of the paper.")
     ] = PresetChoice.quick,
     out: options.Out = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="Train one model on all FILEs, and write a result for each.")
+    ] = False,
     in_place: options.InPlace = False,
     link: options.Link = False,
     name: options.Name = None,
@@ -99,10 +104,12 @@ def run(
 
     if name is not None and estimator == ALL:
         raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
-    if len(files) > 1:
-        raise typer.BadParameter(f"{len(files)} FILEs: give one")
-    source = options.source_of(files[0], emg, muscles, unit, io, outside_links)
-    target = options.target_of(source, out, in_place, link, name, overwrite)
+    if len(files) > 1 and not together:
+        raise typer.BadParameter(f"{len(files)} FILEs: give one, or --together")
+    if together and out is not None:
+        raise typer.BadParameter("--out and --together exclude each other: each FILE has a result of its own")
+    sources = [options.source_of(file, emg, muscles, unit, io, outside_links) for file in files]
+    targets = [options.target_of(source, out, in_place, link, name, overwrite) for source in sources]
     settings = options.settings_of(config, session_start, subject, species)
     asked = RunOptions(
         estimator,
@@ -119,9 +126,26 @@ def run(
         correct=correct,
     )
     console = Console(as_json=as_json)
+    if together:
+        _run_together(console, sources, targets, asked, settings)
+        return
     with console.training() as progress:
-        result = estimate(source, target, asked, settings, tell=console.tell, progress=progress)
+        result = estimate(sources[0], targets[0], asked, settings, tell=console.tell, progress=progress)
     show_result(console, result)
+
+
+def _run_together(
+    console: Console, sources: list[Source], targets: list[Target], asked: RunOptions, settings: RunSettings
+) -> None:
+    """Train one model on several files; show what was written, and fail if one could not be."""
+    from nwb_autolfads.commands.together import run_together
+
+    with console.training() as progress:
+        done = run_together(sources, targets, asked, settings, tell=console.tell, progress=progress)
+    for result in done.results.values():
+        console.tell(f"Look at it: nwb-autolfads report {result.file}")
+    console.result(done.summary())
+    done.require_all()
 
 
 def show_result(console: Console, result: Result) -> None:

@@ -43,6 +43,7 @@ def how_to_make(
         in_place = bool(commands) or recorded is None
         source = given(asked.source_in(out.name, estimates[name])) if in_place else {**asked.source, "file": recorded}
         place = ["--in-place"] if in_place else ["--out", out.name]
+        place = [] if asked.together else place  # their results lie beside the recordings
         place += ["--overwrite"] if recorded is None else []
         commands.append(_command(replace(asked, source=source), name, place, files))
     return commands, files
@@ -100,7 +101,8 @@ def _in_one_command(known: Mapping[str, Asked], recorded: str, out: str) -> tupl
 
 def _command(asked: Asked, name: str, place: list[str], files: dict[str, str], *, settings_name: str = "") -> str:
     """Return one command line; its settings file, where it needs one, is put among the ``files``."""
-    command = ["nwb-autolfads", asked.command, *([asked.model] if asked.model else []), str(asked.source["file"])]
+    recordings = [*asked.together, "--together"] if asked.together else [str(asked.source["file"])]
+    command = ["nwb-autolfads", asked.command, *([asked.model] if asked.model else []), *recordings]
     command += as_arguments({key: value for key, value in asked.source.items() if key != "file"})
     command += [*as_arguments(asked.options), *(["--name", name] if name else [])]
     if asked.settings:

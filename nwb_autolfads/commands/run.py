@@ -106,7 +106,7 @@ def run(
     entries = registry.chosen(options.estimator)
     estimators = make_estimators(entries, options, settings, progress)
     names = [target.name or entry.name for entry in entries]
-    check_target(source, target, names, also=_other_outputs(options, target), read=[settings.file])
+    check_target(source, target, names, also=other_outputs(options, target), read=[settings.file])
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
             seen = FileState.of(file)
@@ -126,8 +126,8 @@ def run(
             asked = Asked.of_run(source, _options_of(entry, options), settings, entry.key)
             estimates[name] = estimate.assign_attrs(options=asked.to_json())
             if entry.can.saves_model:
-                models[name] = _with_recipe(estimator.to_bytes(), asked)
-        not_kept = _keep_model(options, target, models, tell)
+                models[name] = with_recipe(estimator.to_bytes(), asked)
+        not_kept = keep_model(options.save_model, target, models, tell)
         verdict = judged(estimates, emg, file, target)
         if subject := estimates.get(verdict.subject):
             estimates[verdict.subject] = with_config(subject, verdict=verdict.as_dict())
@@ -160,26 +160,27 @@ def _options_of(entry: registry.Entry, options: RunOptions) -> RunOptions:
     return replace(options, **{name: getattr(default, name) for name in others})
 
 
-def _with_recipe(model: bytes, asked: Asked) -> bytes:
+def with_recipe(model: bytes, asked: Asked) -> bytes:
+    """Return the model with what it was asked for that trained it."""
     from nwb_autolfads.estimators.autolfads.weights import made_by  # torch takes its time
 
     return made_by(model, asked.to_json())
 
 
-def _keep_model(options: RunOptions, target: Target, models: Mapping[str, bytes], tell: Tell) -> OutputError | None:
+def keep_model(file: Path | None, target: Target, models: Mapping[str, bytes], tell: Tell) -> OutputError | None:
     """Write the model where that was asked for; return what went wrong, which must not cost the estimates too."""
-    if options.save_model is None:
+    if file is None:
         return None
     try:
         for model in models.values():
-            write_bytes(options.save_model, model, may_exist=target.overwrite)
+            write_bytes(file, model, may_exist=target.overwrite)
     except OutputError as error:
         return error
-    tell(f"Wrote the trained model to {options.save_model}")
+    tell(f"Wrote the trained model to {file}")
     return None
 
 
-def _other_outputs(options: RunOptions, target: Target) -> list[Output]:
+def other_outputs(options: RunOptions, target: Target) -> list[Output]:
     """Return what a run writes besides estimates: the model, and the files of a run directory that is there."""
     outputs = [] if options.save_model is None else [Output(options.save_model, target.overwrite)]
     if options.resume is not None and options.resume.is_dir():

@@ -17,7 +17,7 @@ from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencie
 from nwb_autolfads.emg.mains import find_mains
 from nwb_autolfads.emg.missing import absurd_as_infinite, averaged, quantiles_of_known
 from nwb_autolfads.emg.quality import QualityTally, as_configured
-from nwb_autolfads.emg.steps import (
+from nwb_autolfads.emg.steps.done import (
     Step,
     filter_steps,
     missing_step,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 import xarray as xr
@@ -136,6 +136,26 @@ class Estimator(ABC):
         """Return `estimate_dataset`, its configuration with what was ``chosen`` for this EMG."""
         config = self.config | dict(chosen or {})
         return estimate_dataset(emg, variables, estimator=self.name, config=config, seed=self.seed)
+
+
+class TakesSessions(Protocol):
+    """What an estimator can that takes several sessions; see `nwb_autolfads.AutoLFADS`."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """As of every estimator."""
+
+    def fit(self, emg: xr.DataArray | Mapping[str, xr.DataArray]) -> Any:
+        """Train one model on sessions by their names."""
+
+    def adapt(self, emg: xr.DataArray, session: str) -> Any:
+        """Let the model learn one more session."""
+
+    def estimate(self, emg: xr.DataArray, *, session: str | None = None, correct: bool | None = None) -> xr.Dataset:
+        """Estimate one of the sessions."""
+
+    def to_bytes(self) -> bytes:
+        """Return the trained model."""
 
 
 def with_config(estimate: xr.Dataset, **more: Any) -> xr.Dataset:

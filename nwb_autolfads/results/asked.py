@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -38,6 +38,8 @@ class Asked:
     trained : dict
         Which model that is: ``sha256`` of its bytes, its ``seed``, the origin of what it was trained ``on``, and what
         `run` was asked for that trained it, ``by`` (None where no command did).
+    together : list of str
+        All files that one model was trained on, this one among them; empty where each was taken by itself.
     """
 
     command: str
@@ -46,12 +48,16 @@ class Asked:
     settings: dict[str, Any]
     model: str = ""
     trained: dict[str, Any] = field(default_factory=dict)
+    together: list[str] = field(default_factory=list)
 
     @classmethod
-    def of_run(cls, source: Source, options: RunOptions, settings: RunSettings, key: str) -> Asked:
+    def of_run(
+        cls, source: Source, options: RunOptions, settings: RunSettings, key: str, *, together: Sequence[Source] = ()
+    ) -> Asked:
         """Return what `run` was asked for of the estimator of this key."""
         asked = {name: value for name, value in given(options).items() if name not in _OF_THAT_DAY}
-        return cls("run", _named(source), {**asked, "estimator": key}, _for(settings, key))
+        files = [str(_named(each)["file"]) for each in together]
+        return cls("run", _named(source), {**asked, "estimator": key}, _for(settings, key), together=files)
 
     @classmethod
     def of_apply(
@@ -60,11 +66,11 @@ class Asked:
         trained_as: str | None,
         source: Source,
         settings: RunSettings,
-        correct: bool | None = None,
         trained: Mapping[str, Any] | None = None,
+        **others: Any,
     ) -> Asked:
-        """Return what `apply` was asked for."""
-        options = {key: value for key, value in (("trained_as", trained_as), ("correct", correct)) if value is not None}
+        """Return what `apply` was asked for; ``others`` are its other options, None where they were not given."""
+        options = {key: value for key, value in {"trained_as": trained_as, **others}.items() if value is not None}
         return cls("apply", _named(source), options, _for(settings, ""), model.name, dict(trained or {}))
 
     @classmethod
@@ -101,6 +107,8 @@ class Asked:
         if not isinstance(self.trained.get("on", {}), Mapping):
             raise TypeError
         Source(**self.source), RunSettings.model_validate(self.settings)
+        if not isinstance(self.together, list) or not all(isinstance(name, str) for name in self.together):
+            raise TypeError
         if not isinstance(self.source["file"], str) or not isinstance(self.options, Mapping):
             raise TypeError
         return self

@@ -172,7 +172,7 @@ class AutoLFADS(Estimator):
         self._trained, self.history = training.best(), training.engine.history
         return self
 
-    def adapt(self, emg: xr.DataArray, session: str) -> Self:
+    def adapt(self, emg: xr.DataArray, session: str, *, progress: ProgressCallback | None = None) -> Self:
         """Let a model learn a session that it has not seen: read-in and read-out only, which takes seconds.
 
         Parameters
@@ -182,6 +182,8 @@ class AutoLFADS(Estimator):
             knows start from what it knows of them.
         session : str
             A name that the model does not know yet.
+        progress : callable, optional
+            In place of that of the estimator.
 
         Returns
         -------
@@ -195,7 +197,7 @@ class AutoLFADS(Estimator):
         SignalError, TrainingError
             As `fit`, and if rate or preprocessing is not that of the model.
         """
-        trained = adapted(self._require_trained(), emg, session, self.seed, self._progress)
+        trained = adapted(self._require_trained(), emg, session, self.seed, progress or self._progress)
         another = type(self)(config=self.settings, seed=self.seed, progress=self._progress)
         another._trained = trained
         return another
