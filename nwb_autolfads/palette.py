@@ -1,4 +1,4 @@
-"""One palette for every figure, page and picture."""
+"""What every figure, page and picture has in common: the palette, the unit that is shown, what a band holds."""
 
 from __future__ import annotations
 
@@ -15,3 +15,11 @@ CONTROL_GREY, EMG_GREY, LINE_GREY, FAINT_GREY = "#999999", "#BBBBBB", "#CCCCCC",
 # For a page in the dark: greys, and a green with the same contrast there.
 NIGHT, NIGHT_BOX, NIGHT_LINE, NIGHT_GOOD = "#1B1B1B", "#262626", "#444444", "#3FCFA2"
 PAPER_GREY, PAPER_BLUE, WHITE = "#F6F6F6", "#F5F8FB", "#FFFFFF"
+
+NINETY_PERCENT = 1.645
+"""Standard deviations of a normal distribution on either side of its mean that hold 90 % of it."""
+
+
+def display_unit(unit: str) -> tuple[float, str]:
+    """Return the factor from a unit to the one shown, and its name: microvolts for volts, the size that EMG has."""
+    return (1e6, "µV") if unit in {"V", "volts"} else (1.0, unit or "scaled")

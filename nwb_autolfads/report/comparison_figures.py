@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
 from nwb_autolfads.evaluation.scores.force import closest_muscle
-from nwb_autolfads.palette import BLACK, CONTROL_GREY
+from nwb_autolfads.palette import BLACK, CONTROL_GREY, display_unit
 from nwb_autolfads.report.colours import colours_of, colours_of_estimates
-from nwb_autolfads.report.figures import broken_at_gaps, display_unit, legend_above
+from nwb_autolfads.report.figures import broken_at_gaps, legend_above
 
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0

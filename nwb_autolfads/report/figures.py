@@ -13,14 +13,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nwb_autolfads.estimators.registry import is_trained
-from nwb_autolfads.palette import BLACK, EMG_GREY
+from nwb_autolfads.palette import BLACK, EMG_GREY, NINETY_PERCENT, display_unit
 from nwb_autolfads.report.colours import colours_of, colours_of_estimates
 from nwb_autolfads.segments import Segments
 
 FEW_ROWS = 6
 """As many muscles have rows of full height."""
-NINETY_PERCENT = 1.645
-"""Standard deviations of a normal distribution on either side of its mean that hold 90 % of it."""
 
 
 def busiest_excerpt(activation: xr.DataArray, seconds: float) -> tuple[float, float]:
@@ -53,11 +51,6 @@ def busiest_excerpt(activation: xr.DataArray, seconds: float) -> tuple[float, fl
     known = n_bins[:, 0] >= n_bins.max() / 2
     start = int(np.argmax(np.where(known, variance.mean(axis=1), -1.0)))
     return float(time[start]), float(time[stops[start] - 1])
-
-
-def display_unit(unit: str) -> tuple[float, str]:
-    """Return the factor from a unit to the one shown, and its name: microvolts for volts, the size that EMG has."""
-    return (1e6, "µV") if unit in {"V", "volts"} else (1.0, unit or "scaled")
 
 
 def with_band(estimates: Mapping[str, xr.Dataset]) -> str:

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from nwb_autolfads.evaluation.tables import number, percent
 from nwb_autolfads.files.address import without_folder
-from nwb_autolfads.palette import EMG_GREY, SIGNAL, WARNING
-from nwb_autolfads.report.figures import display_unit
+from nwb_autolfads.palette import EMG_GREY, SIGNAL, WARNING, display_unit
 
 _SHARES = {
     "mains_share": "mains",

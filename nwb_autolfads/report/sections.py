@@ -17,6 +17,7 @@ from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.registry import entry_of
 from nwb_autolfads.evaluation import registry
 from nwb_autolfads.evaluation.score import Score
+from nwb_autolfads.palette import display_unit
 from nwb_autolfads.report import recording, training
 from nwb_autolfads.report.comparison_figures import (
     plot_comparison,
@@ -25,7 +26,7 @@ from nwb_autolfads.report.comparison_figures import (
     plot_frequency_response,
 )
 from nwb_autolfads.report.content import Page
-from nwb_autolfads.report.figures import data_uri, display_unit, plot_activation, plot_scores, with_band
+from nwb_autolfads.report.figures import data_uri, plot_activation, plot_scores, with_band
 from nwb_autolfads.report.unit_figure import plot_units
 from nwb_autolfads.report.verdict import judge
 from nwb_autolfads.report.zoom import zoom_lines

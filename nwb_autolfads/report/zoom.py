@@ -11,9 +11,8 @@ from importlib.resources import files
 import numpy as np
 import xarray as xr
 
-from nwb_autolfads.palette import EMG_GREY
+from nwb_autolfads.palette import EMG_GREY, display_unit
 from nwb_autolfads.report.colours import colours_of_estimates
-from nwb_autolfads.report.figures import display_unit
 from nwb_autolfads.segments import Segments
 
 MOST_POINTS = 80_000  # of all lines together: under a megabyte of text

@@ -15,6 +15,7 @@ from pynwb import NWBFile
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError
 from nwb_autolfads.files.address import is_address
+from nwb_autolfads.palette import display_unit
 from nwb_autolfads.results.asked import settings_of, source_of
 from nwb_autolfads.results.recorded_in import recording_of
 from nwb_autolfads.sources import open_emg, room_of
@@ -143,12 +144,6 @@ def opened_session(file: str | Path, *, emg: str | None = None, outside_links: b
             builder.join()
             with session.turns:  # nobody reads any more
                 stack.close()
-
-
-def display_unit(unit: str) -> tuple[float, str]:
-    """Return the factor from a unit to the one shown, and its name: microvolts for volts, the size that EMG has."""
-    factors = {"V": 1e6, "volts": 1e6, "mV": 1e3, "uV": 1.0}
-    return (factors[unit], "µV") if unit in factors else (1.0, unit or "scaled")
 
 
 def _open(session: Session, file: str | Path, emg: str | None, outside_links: bool, stack: ExitStack) -> None:

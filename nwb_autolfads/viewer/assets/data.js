@@ -138,8 +138,9 @@ nwb.Tiles = class {
     const level = this.level(name, secondsPerPixel);
     const width = this.secondsPerBlock(name, level) * this.session.tile;
     const first = Math.max(0, Math.floor((start - signal.start) / width));
+    const end = Math.min(stop, signal.start + signal.bins / signal.rate);
     let complete = true;
-    for (let index = first; signal.start + index * width < stop; index++) {
+    for (let index = first; signal.start + index * width < end; index++) {
       const tile = this.get(name, level, index);
       if (!tile || tile.level !== level || !tile.complete) complete = false;
       if (!tile || column >= tile.columns) continue;
@@ -154,6 +155,6 @@ nwb.Tiles = class {
         use(begin + (block + 0.5) * step, tile.values[low + block], tile.values[high + block], step);
       }
     }
-    return complete || start >= signal.start + signal.bins / signal.rate;
+    return complete;
   }
 };

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pynwb import NWBFile, TimeSeries
 
 from nwb_autolfads.errors import NwbAutolfadsError, SourceError
+from nwb_autolfads.palette import NINETY_PERCENT
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
 from nwb_autolfads.segments import Segments
@@ -23,8 +24,6 @@ from nwb_autolfads.sources.nwb.candidates import array_of, shape_of
 from nwb_autolfads.sources.nwb.timebase import read_time_base
 from nwb_autolfads.viewer.signals.signal import Limits, Signal
 
-NINETY_PERCENT = 1.645
-"""Standard deviations of a normal distribution on either side of its mean that hold 90 % of it."""
 MOST_LATENTS = 128
 """Factors, or inputs, that are drawn."""
 _EXCERPT = 1000  # bins that tell whether it is an estimate at all

@@ -1,0 +1,154 @@
+"""What is drawn is what the file holds: EMG as preprocessing leaves it, estimates as read, events as written."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from builders import new_nwbfile, save
+from messages import assert_refused
+from viewer_examples import HOSTILE, MUSCLES, TRIALS, estimated_session, recorded_session
+
+import nwb_autolfads as nal
+from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.evaluation.scores.events import Events, event_averages
+from nwb_autolfads.viewer.rows import described
+from nwb_autolfads.viewer.session import opened_session
+from nwb_autolfads.viewer.trials import MOST_TRIALS, trials_of
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    return estimated_session(tmp_path_factory.mktemp("viewer"))
+
+
+@pytest.fixture(scope="module")
+def session(result):
+    with opened_session(result) as opened:
+        yield opened
+
+
+def test_all_that_a_result_holds_is_drawn_and_nothing_is_left_out(session):
+    assert set(session.signals) == {
+        "emg",
+        *(f"{kind}/AutoLFADS" for kind in ("activation", "band", "factors", "inputs")),
+        "activation/LowPass",
+        "spikes",
+        "movement/processing/behavior/angles/joint_angles",
+    }
+    assert session.muscles == list(MUSCLES)
+    assert session.span == (0.0, 30.0)
+    assert session.notes == []
+
+
+def test_an_estimate_is_drawn_as_it_is_read_in_microvolts(session, result):
+    estimate = nal.read_activation(result, "AutoLFADS")
+    expected = (estimate["activation"] * estimate["scale"]).values * 1e6
+    read = session.signals["activation/AutoLFADS"].signal.read
+    for start, stop in ((0, 100), (7000, 9000), (0, len(expected))):
+        low, high = read(start, stop)
+        np.testing.assert_allclose(low, expected[start:stop], rtol=1e-5)
+        np.testing.assert_array_equal(low, high)
+    low, high = session.signals["band/AutoLFADS"].signal.read(0, 1000)
+    spread = (estimate["activation_std"] * estimate["scale"]).values[:1000] * 1e6
+    np.testing.assert_allclose(high, expected[:1000] + 1.645 * spread, rtol=1e-5)
+    np.testing.assert_allclose(low, np.maximum(expected[:1000] - 1.645 * spread, 0), rtol=1e-4, atol=1e-3)
+
+
+def test_emg_is_drawn_as_preprocessing_rectifies_it_whatever_stretch_is_asked_for(session, result):
+    # At the recording's own rate, without clip, scaled back.
+    config = PreprocessingConfig(analysis_rate_hz=1000.0, clip_quantile=1.0)
+    with nal.open_emg(result, path="acquisition/EMG", muscles=MUSCLES) as recording:
+        emg = nal.preprocess(recording, config)
+    expected = (emg * emg["scale"]).values * 1e6
+    read = session.signals["emg"].signal.read
+    # The margin forgets all but a thousandth of what lies beyond it.
+    tolerance = 2e-3 * expected.max()
+    for start, stop in ((0, 30_000), (0, 500), (12_345, 13_000), (29_000, 30_000)):
+        np.testing.assert_allclose(read(start, stop)[0], expected[start:stop], atol=tolerance)
+
+
+def test_events_and_trials_are_those_of_the_file(session):
+    np.testing.assert_array_equal(session.intervals["trials"], np.stack([TRIALS, TRIALS + 2], axis=1))
+
+
+def test_a_recording_alone_and_one_beside_its_result_are_drawn(tmp_path):
+    recorded = recorded_session(tmp_path / "session.nwb")
+    with opened_session(recorded) as alone:
+        assert list(alone.signals) == ["emg", "movement/processing/behavior/angles/joint_angles", "spikes"]
+        rows = described(alone)["rows"]
+        assert [row["label"] for row in rows[:3]] == list(MUSCLES)
+        assert all(row["range"][1] > 0 for row in rows)
+
+
+def test_looking_changes_nothing(result):
+    before = hashlib.sha256(result.read_bytes()).hexdigest()
+    with opened_session(result) as session:
+        described(session)
+        session.wait_for()
+    assert hashlib.sha256(result.read_bytes()).hexdigest() == before
+
+
+def test_a_file_that_may_not_be_written_is_drawn(result):
+    mode = result.stat().st_mode
+    result.chmod(0o444)
+    try:
+        with opened_session(result) as session:
+            assert session.muscles == list(MUSCLES)
+    finally:
+        result.chmod(mode)
+
+
+def test_what_cannot_be_drawn_is_said(tmp_path):
+    nwbfile = new_nwbfile()
+    nwbfile.add_trial(start_time=1.0, stop_time=2.0)
+    file = save(nwbfile, tmp_path / "plain.nwb")
+    with (
+        assert_refused(
+            SourceError,
+            f"{file}: nothing in it can be drawn; The EMG is not drawn: no EMG was found",
+            "See what is in it: nwb-autolfads inspect FILE",
+        ),
+        opened_session(file),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.5, 1.0), (0.0, 0.2)])
+def test_trials_average_as_the_comparison_of_events_does(session, result, before, after):
+    estimate = nal.read_activation(result, "LowPass")
+    signal = (estimate["activation"] * estimate["scale"]).sel(muscle="TA") * 1e6
+    expected = event_averages(signal, Events("trials", TRIALS, before, after))
+    found = trials_of(session, "activation/LowPass", "TA", "trials", before, after)
+    np.testing.assert_allclose(found.from_event, expected["from_event"].values, atol=1e-9)
+    np.testing.assert_allclose(found.mean, expected["mean"].values, rtol=1e-4)
+    np.testing.assert_array_equal(found.times, TRIALS)
+
+
+def test_trials_without_their_whole_window_are_left_out_and_many_are_thinned(session):
+    session.events["made up"] = np.concatenate([[0.1], np.linspace(1.0, 29.0, 1000), [29.9]])
+    try:
+        found = trials_of(session, "activation/LowPass", "TA", "made up", 0.5, 0.5)
+    finally:
+        del session.events["made up"]
+    assert len(found.times) == MOST_TRIALS
+    assert (found.times[0], found.times[-1]) == (1.0, 29.0)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.0), (-1.0, 2.0), (20.0, 20.0), (float("nan"), 1.0)])
+def test_a_window_that_is_none_is_refused(session, before, after):
+    with assert_refused(
+        SignalError,
+        f"trials: a window of {before:g} s before to {after:g} s after an event is empty or longer than 30 s",
+        "Choose another window",
+    ):
+        trials_of(session, "activation/LowPass", "TA", "trials", before, after)
+
+
+def test_events_that_are_not_there_are_refused(session):
+    with assert_refused(
+        SignalError,
+        "nothing: no event has 0.1 s before and 0.1 s after it recorded",
+        "Choose other events, or a shorter window",
+    ):
+        trials_of(session, "activation/LowPass", HOSTILE, "nothing", 0.1, 0.1)

@@ -1,0 +1,93 @@
+"""The views in a notebook: figures hold the values of the file, and names in them stay text."""
+
+import numpy as np
+import pytest
+from messages import assert_refused
+from viewer_examples import HOSTILE, MUSCLES, TRIALS, estimated_session
+
+import nwb_autolfads as nal
+from nwb_autolfads.errors import SignalError
+
+pytest.importorskip("plotly", reason="the extra `viewer` is not installed")
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    return estimated_session(tmp_path_factory.mktemp("viewer"))
+
+
+@pytest.fixture(scope="module")
+def views(result):
+    with nal.view(result) as opened:
+        yield opened
+
+
+def traces(figure, name):
+    return [trace for trace in figure.data if trace.name == name]
+
+
+def test_a_stretch_shows_every_sample_where_it_is_short(views, result):
+    estimate = nal.read_activation(result, "LowPass").sel(time=slice(4.0, 5.999))
+    expected = (estimate["activation"] * estimate["scale"]).sel(muscle="GM").values * 1e6
+    figure = views.stretch(4.0, 6.0, muscles=["GM"], estimates=["LowPass"])
+    (line,) = traces(figure, "LowPass")
+    np.testing.assert_allclose(np.asarray(line.y)[::2], expected, rtol=1e-5)
+    assert np.ptp(line.x) == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_long_stretch_keeps_the_lowest_and_highest(views, result):
+    estimate = nal.read_activation(result, "LowPass")
+    expected = (estimate["activation"] * estimate["scale"]).sel(muscle="TA").values * 1e6
+    (line,) = traces(views.stretch(0.0, 30.0, muscles=["TA"], estimates=["LowPass"]), "LowPass")
+    assert (np.min(line.y), np.max(line.y)) == pytest.approx((expected.min(), expected.max()), rel=1e-5)
+    assert len(line.x) < 3000
+
+
+def test_trials_are_drawn_beside_their_average(views):
+    figure = views.around("trials", "TA", before=0.5, after=1.0)
+    (mean,) = traces(figure, "AutoLFADS")
+    single = next(trace for trace in figure.data if trace.name is None)
+    trials = np.asarray(single.y).reshape(len(TRIALS), -1)[:, :-1]
+    np.testing.assert_allclose(np.asarray(mean.y), trials.mean(axis=0), rtol=1e-5)
+    narrow = views.around("trials", "TA", narrow=True, estimates=["LowPass"])
+    assert [trace.name for trace in narrow.data if trace.name] == ["LowPass"]
+
+
+def test_names_of_a_file_are_no_markup_in_a_figure(views):
+    text = views.stretch(0.0, 1.0).to_json() + views.around("trials", HOSTILE).to_json()
+    assert "<img" not in text
+    assert "\\u003cimg" not in text
+    assert "&lt;img" in text
+
+
+def test_moments_come_as_a_table(views):
+    # AutoLFADS was made 1.2 times LowPass, everywhere: they differ by 0.2 of 1.1 on average.
+    table = views.moments()
+    assert list(table.columns) == ["time", "size", "muscle", "names"]
+    assert set(table["muscle"]) <= set(MUSCLES)
+    assert table["size"].is_monotonic_decreasing
+    assert table["size"].median() > 0.2 / 1.1 * 0.9
+    assert len(views.moments("LowPass")) > 3
+
+
+def test_quality_is_that_of_the_recording(views, result):
+    from nwb_autolfads.emg.quality import assess_quality
+
+    with nal.open_emg(result, path="acquisition/EMG", muscles=MUSCLES) as recording:
+        assert views.quality().identical(assess_quality(recording))
+
+
+def test_it_says_what_is_in_it(views):
+    assert repr(views).startswith("result.nwb: 0 to 30 s, muscles TA, ")
+    assert repr(views).endswith("estimates AutoLFADS, LowPass; events trials")
+
+
+def test_a_muscle_or_a_stretch_that_is_not_there_is_refused(views):
+    way_out = f"There are TA, {HOSTILE}, GM"
+    with assert_refused(SignalError, "result.nwb: there is no muscle called XY", way_out):
+        views.stretch(0.0, 1.0, muscles=["XY"])
+    with assert_refused(SignalError, "2 to 1 s is no stretch of time", "Give a stop after the start"):
+        views.stretch(2.0, 1.0)
+    way_out = f"Choose another one: TA, {HOSTILE}, GM"
+    with assert_refused(SignalError, "XY: nothing that was chosen has this muscle", way_out):
+        views.around("trials", "XY")
