@@ -32,7 +32,6 @@ import nwb_autolfads as nal
 
 EMG_RATE, RATE = 2000, 500
 VIEWS_S = (2.0, 10.0, 60.0, 600.0)
-PANNED_S = 5.0
 VIEW = [sys.executable, "-c", "import sys; from nwb_autolfads.cli import main; main(sys.argv[1:])", "view"]
 
 
@@ -96,7 +95,7 @@ def served(file: Path) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def frames_per_second(page: Page, span: float) -> tuple[float, float]:
+def frames_per_second(page: Page, span: float, seconds: float) -> tuple[float, float]:
     """Return how often the picture was drawn anew while it panned, and the longest time between two (ms)."""
     page.evaluate("async ([start, span]) => (await nwb.view).go(start, span)", [100.0 if span < 600 else 0.0, span])
     page.wait_for_selector("#session[data-complete=true]", timeout=60_000)
@@ -113,7 +112,7 @@ def frames_per_second(page: Page, span: float) -> tuple[float, float]:
     }""")
     page.focus("#session")
     page.keyboard.down("ArrowRight")
-    page.wait_for_timeout(1000 * PANNED_S)
+    page.wait_for_timeout(1000 * seconds)
     page.keyboard.up("ArrowRight")
     drawn = np.array(page.evaluate("() => { cancelAnimationFrame(window.looking); return window.drawn; }")[1:])
     steps = np.diff(drawn)
@@ -134,6 +133,7 @@ def main() -> None:
     parser.add_argument("--muscles", type=int, default=16)
     parser.add_argument("--file", type=Path, help="open this one")
     parser.add_argument("--browser", default="/usr/bin/chromium")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of panning, each time")
     parser.add_argument("--width", type=int, default=1400)
     parser.add_argument("--json", type=Path, help="also keep the numbers in this file")
     options = parser.parse_args()
@@ -150,7 +150,7 @@ def main() -> None:
             page.wait_for_selector("#session[data-complete=true]", timeout=120_000)
             rows["until all in view is drawn (s)"] = time.monotonic() - begun
             for span in VIEWS_S:
-                rate, longest = frames_per_second(page, span)
+                rate, longest = frames_per_second(page, span, options.seconds)
                 rows[f"frames per second, {span:g} s in view"] = rate
                 rows[f"longest frame, {span:g} s in view (ms)"] = longest
             page.keyboard.press("0")
