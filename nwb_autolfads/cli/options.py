@@ -65,7 +65,7 @@ Recordings = Annotated[
     typer.Argument(
         metavar="FILE",
         help="One recording or several: each an NWB file, an address (https://, s3://, dandi://DANDISET/PATH), or a "
-        "file that Neo reads.",
+        "file that Neo reads; @LIST.txt, a file with one of these per line; DANDI:DANDISET, all its NWB files.",
         show_default=False,
     ),
 ]

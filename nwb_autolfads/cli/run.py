@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from nwb_autolfads.cli import options
 
 if TYPE_CHECKING:
     from nwb_autolfads.cli.console import Console
+    from nwb_autolfads.commands.many.item import Plan
     from nwb_autolfads.commands.run import Result
     from nwb_autolfads.config import RunOptions, RunSettings, Source
     from nwb_autolfads.results.outputs import Target
@@ -35,6 +37,11 @@ def run(
     together: Annotated[
         bool, typer.Option("--together", help="Train one model on all FILEs, and write a result for each.")
     ] = False,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the results of several FILEs, each by itself, and their table."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", help="FILEs at a time, with --out-dir.", min=1, max=256)] = 1,
     in_place: options.InPlace = False,
     link: options.Link = False,
     name: options.Name = None,
@@ -98,18 +105,19 @@ def run(
 ) -> None:
     """Estimate muscle activation, and write it."""
     from nwb_autolfads.cli.console import Console
+    from nwb_autolfads.commands.many.inputs import recordings
+    from nwb_autolfads.commands.many.item import Plan
     from nwb_autolfads.commands.run import run as estimate
     from nwb_autolfads.config import RunOptions
     from nwb_autolfads.estimators.registry import ALL
 
     if name is not None and estimator == ALL:
         raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
-    if len(files) > 1 and not together:
-        raise typer.BadParameter(f"{len(files)} FILEs: give one, or --together")
-    if together and out is not None:
-        raise typer.BadParameter("--out and --together exclude each other: each FILE has a result of its own")
+    for_one = {"--out": out, "--in-place": in_place, "--save-model": save_model, "--resume": resume}
+    _check_several(files, together, out_dir, jobs, for_one)
+    if together:
+        files = recordings(files)
     sources = [options.source_of(file, emg, muscles, unit, io, outside_links) for file in files]
-    targets = [options.target_of(source, out, in_place, link, name, overwrite) for source in sources]
     settings = options.settings_of(config, session_start, subject, species)
     asked = RunOptions(
         estimator,
@@ -126,6 +134,10 @@ def run(
         correct=correct,
     )
     console = Console(as_json=as_json)
+    if out_dir is not None:
+        _run_many(console, files, sources[0], Plan(out_dir, asked, settings, name, overwrite, link), jobs)
+        return
+    targets = [options.target_of(source, out, in_place, link, name, overwrite) for source in sources]
     if together:
         _run_together(console, sources, targets, asked, settings)
         return
@@ -144,6 +156,37 @@ def _run_together(
         done = run_together(sources, targets, asked, settings, tell=console.tell, progress=progress)
     for result in done.results.values():
         console.tell(f"Look at it: nwb-autolfads report {result.file}")
+    console.result(done.summary())
+    done.require_all()
+
+
+def _check_several(
+    files: Sequence[str], together: bool, out_dir: Path | None, jobs: int, for_one: Mapping[str, object]
+) -> None:
+    """Refuse what does not go together; ``for_one`` are options of which one file only can make use."""
+    from nwb_autolfads.commands.many.inputs import means_several
+
+    if together and for_one["--out"]:
+        raise typer.BadParameter("--out and --together exclude each other: each FILE has a result of its own")
+    if out_dir is None:
+        if not together and means_several(files):
+            raise typer.BadParameter(f"{len(files)} FILEs, or a list of them: give --out-dir, or --together")
+        if jobs > 1:
+            raise typer.BadParameter("--jobs is for several FILEs, with --out-dir")
+        return
+    for option, value in {"--together": together, **for_one}.items():
+        if value:
+            raise typer.BadParameter(f"{option} and --out-dir exclude each other")
+
+
+def _run_many(console: Console, files: Sequence[str], source: Source, plan: Plan, jobs: int) -> None:
+    """Estimate each of several files by itself; show the table of all, and fail if one failed."""
+    from nwb_autolfads.commands.many.run import run_many
+
+    with console.training() as progress:
+        done = run_many(files, source, plan, jobs=jobs, tell=console.tell, progress=progress)
+    console.table(done.headline(), done.columns, [row.cells() for row in done.rows])
+    console.tell(f"Look at them: {done.overview} (the same as a table: {done.table})")
     console.result(done.summary())
     done.require_all()
 

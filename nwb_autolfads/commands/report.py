@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -24,6 +24,9 @@ from nwb_autolfads.results.neighbours import files_behind
 from nwb_autolfads.results.read import list_estimates, read_activation
 from nwb_autolfads.results.recorded_in import recording_of
 
+if TYPE_CHECKING:
+    from nwb_autolfads.evaluation import Comparison
+
 SHOWN_S = 5.0
 """Of the EMG as it was recorded, on the page."""
 
@@ -35,6 +38,7 @@ def report(
     asked: Mapping[str, Any] | None = None,
     *,
     overwrite: bool = False,
+    found: Comparison | None = None,
 ) -> Path:
     """Write the report page on the estimates in a file.
 
@@ -51,6 +55,8 @@ def report(
         What was asked for: ``events`` and the time ``before`` and ``after`` each (s), ``phases``, ``outside_links``.
     overwrite : bool
         Whether an existing file is replaced.
+    found : Comparison, optional
+        What `nwb_autolfads.evaluation.compare_file` said of the file, where somebody asked already.
 
     Returns
     -------
@@ -104,6 +110,7 @@ def report(
         models=models,
         settings=settings,
         asked=asked,
+        found=found,
     )
     write_text(out, page, may_exist=overwrite)
     return out
@@ -123,6 +130,7 @@ def render_page(
     models: Sequence[UsedModel] = (),
     settings: RunSettings | None = None,
     asked: Mapping[str, Any] | None = None,
+    found: Comparison | None = None,
 ) -> str:
     """Return the report page on estimates, beside whatever else their file holds.
 
@@ -138,7 +146,7 @@ def render_page(
         See `nwb_autolfads.report.page.render_report`.
     settings : RunSettings, optional
         How the EMG was preprocessed, where not with the defaults.
-    asked
+    asked, found
         See `report`.
 
     Returns
@@ -152,7 +160,7 @@ def render_page(
     asked = dict(asked or {})
     around = (asked.pop("before", None), asked.pop("after", None))
     preprocessing = None if settings is None else settings.preprocessing
-    found = compare_file(file, emg=emg, preprocessing=preprocessing, around=around, **asked)
+    found = found or compare_file(file, emg=emg, preprocessing=preprocessing, around=around, **asked)
     quality, signals = _quality(
         file, next(iter(estimates.values())), preprocessing, outside_links=bool(asked.get("outside_links"))
     )

@@ -123,7 +123,7 @@ def run(
                     raise
                 tell(f"Left out {entry.name}: {error.problem}")
                 continue
-            asked = Asked.of_run(source, _options_of(entry, options), settings, entry.key)
+            asked = asked_of(source, options, settings, entry)
             estimates[name] = estimate.assign_attrs(options=asked.to_json())
             if entry.can.saves_model:
                 models[name] = with_recipe(estimator.to_bytes(), asked)
@@ -150,6 +150,11 @@ def _fitted(estimator: Estimator, entry: registry.Entry, emg: xr.DataArray) -> x
 
     unseen = unseen_bins(emg)
     return with_blocks(estimator.fit(without(emg, unseen)).estimate(emg), emg, unseen)
+
+
+def asked_of(source: Source, options: RunOptions, settings: RunSettings, entry: registry.Entry) -> Asked:
+    """Return what is asked for of one estimator of a run, as it is kept with its estimate."""
+    return Asked.of_run(source, _options_of(entry, options), settings, entry.key)
 
 
 def _options_of(entry: registry.Entry, options: RunOptions) -> RunOptions:

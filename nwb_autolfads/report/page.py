@@ -35,18 +35,22 @@ def render_report(estimates: Mapping[str, xr.Dataset], **given: Any) -> str:
     page = Page(estimates, **given)
     shown = [(section, section.show(page)) for section in sections()]
     zoom_script, zoom_hash = script()
+    return template("page.html.j2").render(
+        title=page.title,
+        estimates=made_by(page),
+        shown=[(section, parts) for section, parts in shown if parts],
+        zoom_script=Markup(zoom_script),
+        zoom_hash=Markup(zoom_hash),
+    )
+
+
+def template(name: str) -> jinja2.Template:
+    """Return a template of a page: every text in it is escaped, and it knows the colours and the version."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("nwb_autolfads", "report/templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    environment.globals |= {"text_columns": TEXT_COLUMNS, "palette": palette}
-    return environment.get_template("page.html.j2").render(
-        title=page.title,
-        version=version("nwb-autolfads"),
-        estimates=made_by(page),
-        shown=[(section, parts) for section, parts in shown if parts],
-        zoom_script=Markup(zoom_script),
-        zoom_hash=Markup(zoom_hash),
-    )
+    environment.globals |= {"text_columns": TEXT_COLUMNS, "palette": palette, "version": version("nwb-autolfads")}
+    return environment.get_template(name)

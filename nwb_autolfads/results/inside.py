@@ -82,12 +82,15 @@ class SourceFacts:
         where estimates of one identifier name both it and this file.
     behavior : dict of str to str
         Objects in the processing module ``behavior``: name and type.
+    asked : dict of str to str
+        What was asked for of each estimate that says so, JSON (see `nwb_autolfads.results.asked.Asked`).
     """
 
     path: Path
     identifier: str
     made_from: dict[str, str]
     behavior: dict[str, str]
+    asked: dict[str, str]
 
     def require_origin(self, origin: str | None) -> None:
         """Refuse an estimate that was made from another file.
@@ -162,13 +165,14 @@ def look_inside(path: Path) -> SourceFacts:
             found = file.get(MODULE, {})
             behavior = {name: as_text(found[name].attrs.get("neurodata_type", "")) for name in found}
             made_from: dict[str, str] = {}
+            asked = {name: as_text(found[name].attrs["options"]) for name in found if "options" in found[name].attrs}
             for name, kind in behavior.items():
                 said = found[name].attrs
                 if kind == "ActivationEstimate" and "source_identifier" in said:
                     identifier, recorded = (as_text(said.get(f"source_{what}", "")) for what in ("identifier", "file"))
                     if made_from.get(identifier) in (None, path.name):
                         made_from[identifier] = recorded
-            return SourceFacts(path, as_text(file["identifier"][()]), made_from, behavior)
+            return SourceFacts(path, as_text(file["identifier"][()]), made_from, behavior, asked)
     except BlockingIOError as error:
         raise OutputError(
             "the file is open for writing in another program",

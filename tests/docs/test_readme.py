@@ -133,3 +133,22 @@ def test_the_python_of_the_estimators_page_runs(tmp_path, monkeypatch):
     exec(compile(blocks("docs/estimators.md", "python")[0], "estimators.md", "exec"), names)
     assert {"activation", "activation_std"} <= set(names["estimate"].data_vars)
     assert list(names["scores"]["estimator"].values) == list(names["estimators"])
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_on_many_files_run_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for seed, day in enumerate(("monday", "tuesday")):
+        simulate_session(f"{day}.nwb", seed=seed, duration=5.0)
+    Path("paths.txt").write_text("monday.nwb\ntuesday.nwb\n")
+    said = []
+    for _, *arguments in commands("docs/many-files.md"):
+        call(arguments)
+        said.append(capsys.readouterr().out)
+    assert ["2 done, 0 done before, 0 failed" in each for each in said] == [True, False, True]
+    assert "0 done, 2 done before, 0 failed" in said[1]
+    assert {each.name for each in Path("results").glob("*.*")} >= {
+        "overview.html",
+        "overview.csv",
+        "monday_activation.html",
+    }
