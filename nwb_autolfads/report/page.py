@@ -1,17 +1,21 @@
-"""One self-contained HTML page about the estimates in a file: no network, pictures inside, every text escaped."""
+"""Self-contained HTML pages, on the estimates in a file and on many recordings: no network, every text escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import xarray as xr
 from markupsafe import Markup
 
 from nwb_autolfads import palette
+from nwb_autolfads.errors import printable
 from nwb_autolfads.evaluation.tables import TEXT_COLUMNS
+from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.report.content import Page
 from nwb_autolfads.report.sections import made_by, sections
 from nwb_autolfads.report.zoom import script
@@ -42,6 +46,31 @@ def render_report(estimates: Mapping[str, xr.Dataset], **given: Any) -> str:
         zoom_script=Markup(zoom_script),
         zoom_hash=Markup(zoom_hash),
     )
+
+
+def render_overview(rows: Sequence[Mapping[str, Any]], *, headline: str, n_missing: int = 0) -> str:
+    """Return the page as HTML; it loads nothing from elsewhere and has no script.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The attributes of `nwb_autolfads.commands.many.row.Row`, with ``quality`` and ``time`` in words.
+    headline : str
+        How many recordings came to what.
+    n_missing : int
+        Recordings that are still to come.
+
+    Returns
+    -------
+    str
+    """
+    shown = [{**row, "name": printable(without_folder(row["recording"])), "href": _href(row["page"])} for row in rows]
+    return template("overview.html.j2").render(rows=shown, headline=headline, n_missing=n_missing)
+
+
+def _href(page: str) -> str:
+    """Return a link to a page beside this one: never an address, whatever the page is called."""
+    return f"./{quote(os.fsencode(page))}" if page else ""
 
 
 def template(name: str) -> jinja2.Template:

@@ -147,7 +147,7 @@ def _without_results(given: Sequence[str], plan: Plan, tell: Tell) -> list[str]:
 
 
 def _write_overview(found: ManyResults, n_recordings: int) -> None:
-    from nwb_autolfads.report.overview import render_overview
+    from nwb_autolfads.report.page import render_overview
 
     rows = [{**asdict(row), "quality": row.quality, "time": time_of(row.seconds)} for row in found.rows]
     page = render_overview(rows, headline=found.headline(), n_missing=n_recordings - len(rows))

@@ -23,7 +23,7 @@ from nwb_autolfads.commands.many.run import run_many
 from nwb_autolfads.config import RunOptions, RunSettings, Source
 from nwb_autolfads.errors import ConfigError, OutputError, SourceError
 from nwb_autolfads.files.atomic import write_text
-from nwb_autolfads.report.overview import render_overview
+from nwb_autolfads.report.page import render_overview
 from nwb_autolfads.results.read import read_activation
 
 BROKEN = {"text": b"no recording", "cut": b"\x89HDF\r\n\x1a\n" + bytes(64), "empty": b""}
