@@ -39,7 +39,9 @@ def run(
     ] = False,
     out_dir: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for the results of several FILEs, each by itself, and their table."),
+        typer.Option(
+            metavar="DIR", help="Folder for the results of several FILEs; without --together for their table too."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", help="FILEs at a time, with --out-dir.", min=1, max=256)] = 1,
     in_place: options.InPlace = False,
@@ -105,7 +107,7 @@ def run(
 ) -> None:
     """Estimate muscle activation, and write it."""
     from nwb_autolfads.cli.console import Console
-    from nwb_autolfads.commands.many.inputs import recordings
+    from nwb_autolfads.commands.many.inputs import recordings, stem_of
     from nwb_autolfads.commands.many.item import Plan
     from nwb_autolfads.commands.run import run as estimate
     from nwb_autolfads.config import RunOptions
@@ -116,7 +118,7 @@ def run(
     for_one = {"--out": out, "--in-place": in_place, "--save-model": save_model, "--resume": resume}
     _check_several(files, together, out_dir, jobs, for_one)
     if together:
-        files = recordings(files)
+        files = [each for given in files for each in recordings([given])]  # what is given twice is refused by name
     sources = [options.source_of(file, emg, muscles, unit, io, outside_links) for file in files]
     settings = options.settings_of(config, session_start, subject, species)
     asked = RunOptions(
@@ -134,15 +136,18 @@ def run(
         correct=correct,
     )
     console = Console(as_json=as_json)
-    if out_dir is not None:
+    if out_dir is not None and not together:
         _run_many(console, files, sources[0], Plan(out_dir, asked, settings, name, overwrite, link), jobs)
         return
-    targets = [options.target_of(source, out, in_place, link, name, overwrite) for source in sources]
     if together:
+        places = [None if out_dir is None else out_dir / f"{stem_of(file)}_activation.nwb" for file in files]
+        several = zip(sources, places, strict=True)
+        targets = [options.target_of(source, place, in_place, link, name, overwrite) for source, place in several]
         _run_together(console, sources, targets, asked, settings)
         return
+    target = options.target_of(sources[0], out, in_place, link, name, overwrite)
     with console.training() as progress:
-        result = estimate(sources[0], targets[0], asked, settings, tell=console.tell, progress=progress)
+        result = estimate(sources[0], target, asked, settings, tell=console.tell, progress=progress)
     show_result(console, result)
 
 
@@ -174,8 +179,10 @@ def _check_several(
         if jobs > 1:
             raise typer.BadParameter("--jobs is for several FILEs, with --out-dir")
         return
-    for option, value in {"--together": together, **for_one}.items():
-        if value:
+    if together and jobs > 1:
+        raise typer.BadParameter("--jobs and --together exclude each other: there is one training")
+    for option, value in for_one.items():
+        if value and not (together and option in ("--save-model", "--resume")):
             raise typer.BadParameter(f"{option} and --out-dir exclude each other")
 
 

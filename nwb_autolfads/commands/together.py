@@ -17,7 +17,7 @@ from nwb_autolfads.errors import ConfigError, OutputError
 from nwb_autolfads.estimators import registry
 from nwb_autolfads.estimators.base import TakesSessions, with_config
 from nwb_autolfads.evaluation.unseen import unseen_bins, with_blocks, without
-from nwb_autolfads.files.places import Output
+from nwb_autolfads.files.places import Output, make_folder
 from nwb_autolfads.results.asked import Asked
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.outputs import Target, check_target
@@ -108,6 +108,8 @@ def run_together(
     estimator = cast(TakesSessions, made)
     names = _names_of(sources)
     name = targets[0].name or entry.name
+    for folder in {target.file.parent for target in targets if not target.in_place}:
+        make_folder(folder)
     _check_targets(sources, targets, name, options, settings)
     read = {session: _read(source, options, settings, tell) for session, source in zip(names, sources, strict=True)}
     _say_what_is_not_common({session: each.emg for session, each in read.items()}, tell)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,8 +73,17 @@ class Movement:
     steps: tuple[Step, ...]
     reaches: tuple[Reach, ...]
 
+    def recorded(self, muscles: Sequence[str]) -> Movement:
+        """Return the same movement with some of its muscles only, in this order."""
+        rows = [self.muscles.index(muscle) for muscle in muscles]
+        return replace(
+            self, muscles=tuple(muscles), synergies=self.synergies[rows], activation=self.activation[:, rows]
+        )
 
-def simulate_movement(seeds: np.random.SeedSequence, duration: float, config: SimulationConfig) -> Movement:
+
+def simulate_movement(
+    seeds: np.random.SeedSequence, duration: float, config: SimulationConfig, body: int | None = None
+) -> Movement:
     """Draw behaviour, commands and activation.
 
     Parameters
@@ -84,6 +94,8 @@ def simulate_movement(seeds: np.random.SeedSequence, duration: float, config: Si
         Length of the session (s).
     config : SimulationConfig
         Levels.
+    body : int, optional
+        Seed of the synergies, which sessions of one body have in common; unset, they follow from ``seeds`` as all else.
 
     Returns
     -------
@@ -92,6 +104,8 @@ def simulate_movement(seeds: np.random.SeedSequence, duration: float, config: Si
     schedule, walking, bursting, holding, tremor, modulation, weights, private, reaching, apart, apart_weights = map(
         np.random.default_rng, seeds.spawn(11)
     )
+    if body is not None:
+        weights, apart_weights = map(np.random.default_rng, np.random.SeedSequence(body).spawn(2))
     time = np.arange(round((duration + MARGIN) * RATE)) / RATE
     bouts = _schedule(schedule, time[-1], config)
     commands = np.full((len(time), config.n_synergies), config.tone)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hdmf.backends.hdf5.h5_utils import H5DataIO
@@ -21,9 +22,9 @@ from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.files.hdf5 import OVERHEAD_BYTES, new_hdf5
 from nwb_autolfads.files.places import Output, check_outputs
-from nwb_autolfads.simulate import body
+from nwb_autolfads.simulate import body as body_of
 from nwb_autolfads.simulate.behaviours import RATE
-from nwb_autolfads.simulate.commands import MARGIN, Movement, simulate_movement
+from nwb_autolfads.simulate.commands import MARGIN, MUSCLES, Movement, simulate_movement
 from nwb_autolfads.simulate.config import SimulationConfig
 from nwb_autolfads.simulate.cortex import CorticalUnit, cortical_units
 from nwb_autolfads.simulate.emg import clean_emg
@@ -48,6 +49,8 @@ def simulate_session(
     duration: float = 120.0,
     config: SimulationConfig | None = None,
     overwrite: bool = False,
+    body: int | None = None,
+    muscles: Sequence[str] | None = None,
 ) -> Path:
     """Write a session of a rat's hindlimb whose true muscle activation is known.
 
@@ -67,6 +70,11 @@ def simulate_session(
         Levels of everything.
     overwrite : bool
         Whether an existing file is replaced.
+    body : int, optional
+        Seed of the synergies: sessions of one body share them, whatever their own seeds. Unset, the session has its
+        own.
+    muscles : sequence of str, optional
+        Those that are recorded, of the first ``n_muscles`` of the simulator, in this order; unset, all of these.
 
     Returns
     -------
@@ -76,7 +84,7 @@ def simulate_session(
     Raises
     ------
     ConfigError
-        If the seed is negative or the duration out of its range.
+        If the seed is negative, the duration out of its range, or there is no muscle of a name.
     OutputError
         If the file exists, or cannot be written there.
     """
@@ -86,18 +94,23 @@ def simulate_session(
         raise ConfigError(f"{seed} is negative", way_out="Give a seed of 0 or more", obj="seed")
     if not SHORTEST_S <= duration <= LONGEST_S:
         raise ConfigError(f"{duration:g} s asked", way_out=f"Give {SHORTEST_S:g} to {LONGEST_S:g} s", obj="duration")
+    known = MUSCLES[: config.n_muscles]
+    if muscles is not None and (strange := [muscle for muscle in muscles if muscle not in known]):
+        raise ConfigError(f"there is no muscle {strange[0]!r}", way_out=f"Take of {', '.join(known)}", obj="muscles")
     check_outputs([Output(path, overwrite)])
 
     movement_seed, emg_seed, electrode_seed, cortex_seed, body_seed = np.random.SeedSequence(seed).spawn(5)
-    movement = simulate_movement(movement_seed, duration, config)
+    movement = simulate_movement(movement_seed, duration, config, body)
     n_samples = len(movement.time) - round(MARGIN * RATE)
+    forces = body_of.muscle_forces(movement.activation[:n_samples], RATE, config)
+    movement = movement if muscles is None else movement.recorded(muscles)
     emg = clean_emg(emg_seed, movement.activation, RATE, duration, config)
     strikes = [step.strike for step in movement.steps] + [reach.start for reach in movement.reaches]
     recorded = electrode_signal(electrode_seed, emg, strikes, config)
-    forces = body.muscle_forces(movement.activation[:n_samples], RATE, config)
     units = cortical_units(cortex_seed, movement.commands, RATE, duration, config)
 
-    nwbfile = _nwbfile(seed, duration, config)
+    others = {} if body is None and muscles is None else {"body": body, "muscles": muscles and list(muscles)}
+    nwbfile = _nwbfile(seed, duration, config, others)
     nwbfile.add_acquisition(
         _series(
             "EMG",
@@ -117,12 +130,12 @@ def simulate_session(
     return path
 
 
-def _nwbfile(seed: int, duration: float, config: SimulationConfig) -> NWBFile:
+def _nwbfile(seed: int, duration: float, config: SimulationConfig, others: dict[str, Any]) -> NWBFile:
     clock = np.random.default_rng(seed)
     start = datetime(2024, 1, 1, 9, tzinfo=UTC) + timedelta(
         days=int(clock.integers(365)), minutes=int(clock.integers(480))
     )
-    recipe = f"seed {seed}, duration {duration!r} s, {config.model_dump_json()}"
+    recipe = f"seed {seed}, duration {duration!r} s, {config.model_dump_json()}{others or ''}"
     return NWBFile(
         session_description="Simulated session: a rat walks, makes brief movements, and holds tonic contractions.",
         identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, recipe)),
@@ -168,16 +181,16 @@ def _series(
 
 
 def _add_behavior(nwbfile: NWBFile, forces: np.ndarray, rng: np.random.Generator, config: SimulationConfig) -> None:
-    angles = body.joint_angles(forces, RATE, config)[::ANGLE_STRIDE]
+    angles = body_of.joint_angles(forces, RATE, config)[::ANGLE_STRIDE]
     angles = angles + config.angle_noise_deg * rng.standard_normal(angles.shape)
-    force = body.ground_force(forces)
+    force = body_of.ground_force(forces)
     force = force + config.force_noise_n * rng.standard_normal(force.shape)
     joint_angles = _series(
         "joint_angles",
         angles.astype(np.float32),
         RATE / ANGLE_STRIDE,
         "degrees",
-        body.JOINTS,
+        body_of.JOINTS,
         "Angles of the right hindlimb's joints, extension positive (simulated).",
     )
     ground_force = _series(

@@ -68,11 +68,13 @@ def together(folder, *names):
 
 
 def test_each_file_gets_a_result_that_names_the_one_model_and_its_sessions(days, capsys):
-    well(*together(days, "monday", "tuesday"), "--save-model", days / "model.safetensors", "--weights", "--json")
+    into = days / "results"
+    keep = ("--save-model", days / "model.safetensors", "--weights")
+    well(*together(days, "monday", "tuesday"), *keep, "--out-dir", into, "--json")
     said = json.loads(capsys.readouterr().out)
     model = AutoLFADS.load(days / "model.safetensors")
     for name, muscles in (("monday", DAYS["monday"]), ("tuesday", DAYS["tuesday"])):
-        result = days / f"{name}_activation.nwb"
+        result = into / f"{name}_activation.nwb"
         assert said["sessions"][name]["file"] == str(result)
         estimate = read_activation(result)
         assert ",".join(estimate["muscle"].values) == muscles
@@ -123,6 +125,9 @@ def test_a_result_that_cannot_be_written_at_the_end_costs_no_other_and_not_the_m
 
 
 def test_what_is_no_several_sessions_is_refused(days, refused):
+    assert refused(*together(days, "monday", "monday")) == (
+        f"{days / 'monday.nwb'}: is given twice. Give each recording once"
+    )
     os.link(days / "monday.nwb", days / "again.nwb")
     assert refused(*together(days, "monday", "again")) == (
         f"{days / 'again.nwb'}: is given twice, as {days / 'monday.nwb'} too. Give each recording once"

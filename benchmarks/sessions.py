@@ -1,0 +1,241 @@
+"""One model of several sessions beside models of their own, on simulated sessions of one body.
+
+The sessions of a body (`nwb_autolfads.simulate.siblings`) share synergies and kind of behaviour, and differ in
+electrodes, gains, noise and muscles. Each command prints a table:
+
+``python benchmarks/sessions.py together``  one model of four sessions beside four models of their own;
+``python benchmarks/sessions.py adapt``     a new session that a model adapts to, beside models of that session alone;
+``python benchmarks/sessions.py factors``   whether factors of the same movement align across sessions;
+``python benchmarks/sessions.py hidden``    a muscle that the second session does not record, beside a ridge regression;
+``python benchmarks/sessions.py cost``      time and memory of a step against the number of sessions.
+
+R2 is to the true activation, mean over muscles (%). "Prediction" is what the model makes of masked EMG, without the
+second step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+import nwb_autolfads as nal
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.estimators.autolfads.training import Training
+from nwb_autolfads.evaluation.truth import score_against_truth
+from nwb_autolfads.simulate import read_true_activation
+from nwb_autolfads.simulate.siblings import Sibling, draw_siblings
+
+Session = tuple[xr.DataArray, xr.DataArray]
+"""Rectified EMG and true activation."""
+
+
+def settings_of(steps: int, **changes: Any) -> AutoLFADSConfig:
+    """Return the preset quick with so many steps in an epoch, however long they take."""
+    return AutoLFADSConfig.preset("quick").with_changes(
+        {"training": {"steps_per_epoch": steps, "budget_s": None, **changes}}
+    )
+
+
+def session_of(sibling: Sibling, seconds: float) -> Session:
+    """Simulate a session, and preprocess it."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = sibling.simulate(Path(folder) / "session.nwb", seconds)
+        with nal.open_emg(path, path="acquisition/EMG") as recording:
+            return nal.preprocess(recording), read_true_activation(path)
+
+
+def r2(estimate: xr.Dataset, truth: xr.DataArray) -> float:
+    """Mean over muscles (%)."""
+    return 100 * float(score_against_truth({"it": estimate}, truth)["r2"].mean())
+
+
+def both(model: nal.AutoLFADS, session: Session, name: str | None = None) -> list[float]:
+    """Return R2 of the estimate, and of the prediction alone."""
+    emg, truth = session
+    return [r2(model.estimate(emg, session=name, correct=correct), truth) for correct in (None, False)]
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what some work gives, and the processor time that it took (s)."""
+    began = time.process_time()
+    found = work()
+    return found, time.process_time() - began
+
+
+def line(*cells: object) -> None:
+    """Print a row of a Markdown table."""
+    print(
+        "| " + " | ".join(f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True
+    )
+
+
+def head(*cells: str) -> None:
+    """Print the head of a Markdown table."""
+    line(*cells)
+    line(*["---"] * len(cells))
+
+
+def together(options: argparse.Namespace) -> None:
+    """One model of several sessions beside models of their own, each session trained on for as many steps."""
+    head("body", "session", "muscles", "own", "own, prediction", "together", "together, prediction")
+    gains = []
+    for body in range(options.bodies):
+        siblings = draw_siblings(options.first_body + body, options.sessions)
+        sessions = {sibling.name: session_of(sibling, options.seconds) for sibling in siblings}
+        steps = options.steps * len(sessions)
+        many = nal.AutoLFADS(config=settings_of(steps), seed=body).fit({n: emg for n, (emg, _) in sessions.items()})
+        for name, session in sessions.items():
+            own = both(nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit(session[0]), session)
+            joint = both(many, session, name)
+            gains.append([j - o for j, o in zip(joint, own, strict=True)])
+            line(options.first_body + body, name, session[0].sizes["muscle"], *own, *joint)
+    estimate, prediction = np.mean(gains, axis=0)
+    print(f"together more than own, mean: {estimate:+.1f} points, prediction {prediction:+.1f}")
+
+
+def adapt(options: argparse.Namespace) -> None:
+    """Adapt to a short new session; beside it, models of that session alone, of it and of ten times as long."""
+    head(
+        "body", "adapted", "prediction", "s", "own, same length", "prediction", "s", "own, ten times", "prediction", "s"
+    )
+    for body in range(options.bodies):
+        *known, new = draw_siblings(options.first_body + body, options.sessions + 1)
+        sessions = {sibling.name: session_of(sibling, options.seconds)[0] for sibling in known}
+        many = nal.AutoLFADS(config=settings_of(options.steps * len(known)), seed=body).fit(sessions)
+        long_emg, truth = session_of(new, 10 * options.short)
+        short = long_emg[: round(options.short * long_emg.attrs["rate"])]
+        adapted, seconds = timed(lambda m=many, e=short: m.adapt(e, "new"))
+        cells: list[float] = [*both(adapted, (short, truth), "new"), seconds]
+        for emg in (short, long_emg):
+            maker = nal.AutoLFADS(config=settings_of(options.steps), seed=body)
+            own, seconds = timed(lambda m=maker, e=emg: m.fit(e))
+            cells += [*both(own, (short, truth)), seconds]
+        line(options.first_body + body, *cells)
+
+
+def canonical(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return canonical correlations of two series (time, features)."""
+    bases = [np.linalg.svd(x - x.mean(0), full_matrices=False)[0] for x in (a, b)]
+    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
+
+
+def aligned(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the mean correlation of factor with factor, as they are, weighted by their variance."""
+    a, b = a - a.mean(0), b - b.mean(0)
+    weight = a.std(0) * b.std(0)
+    return float(((a * b).mean(0) / np.maximum(weight, 1e-9) * weight).sum() / weight.sum())
+
+
+def factors(options: argparse.Namespace) -> None:
+    """Record one movement in two sets of electrodes; compare the factors of both, bin by bin."""
+    head("body", "models", "factor with factor", "canonical correlations, first four")
+    for body in range(options.bodies):
+        one, other = draw_siblings(options.first_body + body, 2)
+        twin = Sibling(other.name, one.seed, one.body, other.muscles, other.levels)  # it records the same movement
+        sessions = {s.name: session_of(s, options.seconds)[0] for s in (one, twin)}
+        own = [nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit(emg) for emg in sessions.values()]
+        many = nal.AutoLFADS(config=settings_of(2 * options.steps), seed=body).fit(sessions)
+        for title, estimates in (
+            ("own", [m.estimate(emg) for m, emg in zip(own, sessions.values(), strict=True)]),
+            ("together", [many.estimate(emg, session=name) for name, emg in sessions.items()]),
+        ):
+            a, b = (each["factors"].values for each in estimates)
+            line(options.first_body + body, title, f"{aligned(a, b):.2f}", *[np.round(canonical(a, b)[:4], 2).tolist()])
+
+
+def hidden(options: argparse.Namespace) -> None:
+    """Let the second session lack one muscle of the first; estimate it, beside a ridge regression from the others."""
+    head("body", "muscle", "inferred", "ridge", "within 1 standard deviation (%)")
+    for body in range(options.bodies):
+        one, other = draw_siblings(options.first_body + body, 2)
+        emg, _ = session_of(one, options.seconds)
+        other_emg, truth = session_of(other, options.seconds)
+        muscle = str(other_emg["muscle"].values[0])
+        lacking = other_emg.sel(muscle=[m for m in other_emg["muscle"].values if m != muscle])
+        model = nal.AutoLFADS(config=settings_of(2 * options.steps), seed=body).fit({"one": emg, "other": lacking})
+        found = model.estimate(lacking, session="other", infer_missing=True)
+        by_ridge = ridge(emg, lacking, muscle)
+        scores = [r2(each.sel(muscle=[muscle]), truth) for each in (found, by_ridge)]
+        line(options.first_body + body, muscle, *scores, within(found, truth, muscle))
+
+
+def ridge(emg: xr.DataArray, lacking: xr.DataArray, muscle: str) -> xr.Dataset:
+    """Regress a muscle on those that both sessions have, smoothed as best fits, in the first; predict the second."""
+    common = [m for m in lacking["muscle"].values if m in emg["muscle"].values]
+    best: tuple[float, xr.Dataset] | None = None
+    for cutoff in (4.0, 7.0, 10.0, 15.0, 20.0):
+        smooth = nal.LowPass(cutoff=cutoff)
+        x, y, new = (smooth.estimate(e)["activation"] for e in (emg.sel(muscle=common), emg, lacking))
+        x, new, y = x.values, new.sel(muscle=common), y.sel(muscle=muscle).values
+        half = len(x) // 2
+        for alpha in (1e-3, 1e-1, 10.0):
+            penalty = alpha * np.eye(x.shape[1]) * half / len(common)
+            centred = x[:half] - x[:half].mean(0)
+            w = np.linalg.solve(centred.T @ centred + penalty, centred.T @ (y[:half] - y[:half].mean()))
+            score = np.corrcoef(x[half:] @ w, emg.sel(muscle=muscle).values[half:])[0, 1]
+            if best is None or score > best[0]:
+                predicted = xr.DataArray((new.values @ w)[:, None], dims=("time", "muscle"))
+                predicted = predicted.assign_coords(time=new["time"], muscle=[muscle])
+                best = score, xr.Dataset({"activation": predicted}, attrs=lacking.attrs)
+    assert best is not None
+    return best[1]
+
+
+def within(found: xr.Dataset, truth: xr.DataArray, muscle: str) -> float:
+    """Return in how many bins (%) the truth, in the estimate's unit, is within one standard deviation."""
+    estimate, std = (found[name].sel(muscle=muscle).values for name in ("activation", "activation_std"))
+    true = np.interp(found["time"].values, truth["time"].values, truth.sel(muscle=muscle).values)
+    known = np.isfinite(estimate)
+    scale = (estimate[known] * true[known]).sum() / np.square(true[known]).sum()
+    return 100 * float((np.abs(scale * true - estimate)[known] < std[known]).mean())
+
+
+def cost(options: argparse.Namespace) -> None:
+    """Time and memory of a gradient step against the number of sessions, 60 s each."""
+    head("sessions", "ms for a step", "of one session", "MiB more than before", "data (MiB)")
+    emg, _ = session_of(draw_siblings(options.first_body, 1)[0], 60.0)
+    rng, first = np.random.default_rng(0), 0.0
+    for count in (1, 2, 4, 8, 16):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sessions = {str(n): emg.copy(data=rng.permutation(emg.values)) for n in range(count)}
+        training = Training.prepare(settings_of(10, validation_windows=16), sessions, 0)
+        training.engine.train(1)
+        engine, taken = training.engine, []
+        for _ in range(options.repeats):
+            taken.append(timed(engine._train_epoch)[1] / 10)
+        step = 1e3 * statistics.median(taken)
+        first = first or step
+        data = sum(e.values.nbytes for e in sessions.values()) / 2**20
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+        line(count, step, f"{step / first:.2f}", memory, data)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["together", "adapt", "factors", "hidden", "cost"])
+    parser.add_argument("--bodies", type=int, default=1)
+    parser.add_argument("--first-body", type=int, default=11, help="seed of the first body")
+    parser.add_argument("--sessions", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of each session")
+    parser.add_argument("--short", type=float, default=30.0, help="length of the new session, for adapt (s)")
+    parser.add_argument("--steps", type=int, default=25, help="in each of 20 epochs, for each session")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    globals()[options.what](options)
+
+
+if __name__ == "__main__":
+    main()
