@@ -7,9 +7,14 @@ instant.
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import nwb_autolfads.report
+
 if TYPE_CHECKING:
+    from nwb_autolfads.commands.python.calls import apply, inspect, report, run, run_many
+    from nwb_autolfads.commands.python.result import Result
     from nwb_autolfads.emg.preprocess import preprocess
     from nwb_autolfads.emg.trials import cut_trials
     from nwb_autolfads.errors import (
@@ -61,6 +66,11 @@ _HOME = {
     "SignalError": "nwb_autolfads.errors",
     "SourceError": "nwb_autolfads.errors",
     "TrainingError": "nwb_autolfads.errors",
+    "Result": "nwb_autolfads.commands.python.result",
+    "run": "nwb_autolfads.commands.python.calls",
+    "run_many": "nwb_autolfads.commands.python.calls",
+    "apply": "nwb_autolfads.commands.python.calls",
+    "inspect": "nwb_autolfads.commands.python.calls",
     "open_emg": "nwb_autolfads.sources",
     "preprocess": "nwb_autolfads.emg.preprocess",
     "cut_trials": "nwb_autolfads.emg.trials",
@@ -99,18 +109,21 @@ __all__ = [
     "NwbAutolfadsError",
     "NwbAutolfadsWarning",
     "OutputError",
+    "Result",
     "SignalError",
     "SourceError",
     "StateSpaceSmoother",
     "TrainingError",
     "WienerSmoother",
     "__version__",
+    "apply",
     "compare_with_behavior",
     "compare_with_cortex",
     "count_spikes",
     "cut_trials",
     "force_coherence",
     "frequency_response",
+    "inspect",
     "open_emg",
     "plot_activation",
     "plot_comparison",
@@ -121,6 +134,9 @@ __all__ = [
     "plot_search",
     "preprocess",
     "read_activation",
+    "report",
+    "run",
+    "run_many",
     "score_held_out",
     "simulate_session",
     "view",
@@ -138,3 +154,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({name for name in globals() if name.startswith("__")} | set(__all__))
+
+
+class _Room(ModuleType):
+    """The room `report`, which answers to the name of its command too: ``nal.report(file)`` writes the page."""
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return importlib.import_module("nwb_autolfads.commands.python.calls").report(*given, **named)
+
+
+# Python keeps rooms as attributes of the package, so a function of this name would be lost at the first import of one.
+nwb_autolfads.report.__class__ = _Room

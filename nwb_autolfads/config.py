@@ -235,10 +235,21 @@ def read_settings(path: Path | None) -> RunSettings:
     except (YAMLError, UnicodeDecodeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ConfigError(f"is not YAML: {reason}", way_out="See docs/getting-started.md", file=str(path)) from error
-    _require_known(values, str(path))
-    settings = checked(RunSettings, {} if values is None else values, file=str(path))
+    settings = settings_from({} if values is None else values, str(path))
     settings._file = path
     return settings
+
+
+def settings_from(values: object, file: str = "") -> RunSettings:
+    """Return the settings that the content of a settings file makes; ``file`` is named in errors.
+
+    Raises
+    ------
+    ConfigError
+        If it sets something that does not exist or is out of its bounds.
+    """
+    _require_known(values, file)
+    return checked(RunSettings, values, file=file)
 
 
 def _require_known(values: object, file: str) -> None:

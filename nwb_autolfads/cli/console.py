@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console as RichConsole
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from nwb_autolfads.search.progress import Progress, ProgressCallback
+    from nwb_autolfads.search.progress import ProgressCallback
 
-SECONDS_BETWEEN_LINES = 10.0
 TABLE_WIDTH = 120  # where there is no terminal to ask
 
 
@@ -36,7 +32,6 @@ class Console:
         if not lines.is_terminal:
             lines.width = TABLE_WIDTH
         self._lines = lines
-        self._progress = RichConsole(stderr=True, markup=False, emoji=False, highlight=False)
 
     def tell(self, line: str) -> None:
         """Print one line for a person."""
@@ -58,54 +53,16 @@ class Console:
         if self.as_json:
             print(json.dumps(_plain(values), indent=2, allow_nan=False))
 
-    @contextmanager
-    def training(self) -> Iterator[ProgressCallback]:
-        """Yield the callback that shows the progress of training: a bar on a terminal, else a line now and then."""
-        if not self._progress.is_terminal:
-            yield _PlainProgress()
-            return
-        columns = (
-            TextColumn("training"),
-            BarColumn(),
-            TextColumn("epoch {task.completed}/{task.total}  {task.fields[scores]}", markup=False),
-            TimeElapsedColumn(),
-        )
-        with RichProgress(*columns, console=self._progress, transient=True) as bar:
-            task = bar.add_task("", total=None, scores="")
+    def training(self) -> AbstractContextManager[ProgressCallback | None]:
+        """Return a context whose value shows the progress of training: a bar on a terminal, else a line at times."""
+        from nwb_autolfads.commands.python.progress import training_progress
 
-            def show(progress: Progress) -> None:
-                if progress.message:
-                    bar.console.print(progress.message)
-                bar.update(task, completed=progress.epoch, total=progress.n_epochs, scores=_scores(progress))
-
-            yield show
+        return training_progress()
 
 
 def fail(message: str) -> None:
     """Print the one message of an error."""
     print(f"nwb-autolfads: {_printable(message)}", file=sys.stderr)
-
-
-class _PlainProgress:
-    """A line on stderr every few seconds, and for every message and the last epoch."""
-
-    def __init__(self) -> None:
-        self._last = -math.inf
-
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if progress.message:
-            print(f"  {progress.message}", file=sys.stderr, flush=True)
-        if now - self._last >= SECONDS_BETWEEN_LINES or progress.epoch == progress.n_epochs:
-            self._last = now
-            print(f"  epoch {progress.epoch}/{progress.n_epochs}: {_scores(progress)}", file=sys.stderr, flush=True)
-
-
-def _scores(progress: Progress) -> str:
-    left = f", about {progress.left_s:.0f} s left" if math.isfinite(progress.left_s) else ""
-    if not progress.epoch:
-        return f"no score yet{left}"
-    return f"held-out NLL best {progress.best:.4f}, median {progress.median:.4f}{left}"
 
 
 def _printable(text: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from nwb_autolfads.commands.judging import judged
 from nwb_autolfads.commands.prepare import Tell, nwb_file_for, rectified, trials_of
+from nwb_autolfads.commands.python.result import Result
 from nwb_autolfads.config import RunOptions, RunSettings, Source
 from nwb_autolfads.errors import ConfigError, OutputError, SignalError
 from nwb_autolfads.estimators import registry
@@ -25,47 +25,7 @@ from nwb_autolfads.results.write import write_activations
 
 if TYPE_CHECKING:
     from nwb_autolfads.estimators.base import Estimator
-    from nwb_autolfads.report.verdict import Verdict
     from nwb_autolfads.search.progress import ProgressCallback
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run leaves.
-
-    Attributes
-    ----------
-    file : Path
-        The file written.
-    estimates : dict of str to Dataset
-        By their names in the file.
-    emg : DataArray, (time, muscle)
-        The rectified EMG they were made from.
-    assumptions : tuple of str
-        What was taken for granted while reading.
-    verdict : Verdict, optional
-        Whether they are to be trusted, beside the other estimates in the file.
-    """
-
-    file: Path
-    estimates: dict[str, xr.Dataset]
-    emg: xr.DataArray
-    assumptions: tuple[str, ...]
-    verdict: Verdict | None = None
-
-    def summary(self) -> dict[str, Any]:
-        """Return what a program wants to know, JSON-serialisable."""
-        usable = self.emg["usable"].values
-        return {
-            "file": str(self.file),
-            "estimates": list(self.estimates),
-            "muscles": self.emg["muscle"].values[usable].tolist(),
-            "unusable": self.emg["muscle"].values[~usable].tolist(),
-            "rate": self.emg.attrs["rate"],
-            "assumptions": list(self.assumptions),
-            "verdict": None if self.verdict is None else self.verdict.as_dict(),
-            "preprocessing": json.loads(self.emg.attrs["preprocessing"]),
-        }
 
 
 def run(

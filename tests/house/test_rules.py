@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "nwb_autolfads"
 
 # What each room may import of ours, besides itself. A module at the top of the package is a room of its own.
 ALLOWED = {
-    "__init__": {"sources", "emg", "estimators", "evaluation", "results", "report", "simulate", "viewer"},
+    "__init__": {"commands", "sources", "emg", "estimators", "evaluation", "results", "report", "simulate", "viewer"},
     "errors": set(),
     "validation": {"errors"},
     "files": {"errors"},

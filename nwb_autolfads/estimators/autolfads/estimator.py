@@ -166,7 +166,8 @@ class AutoLFADS(Estimator):
         SourceError, OutputError
             If the run directory holds another run, or cannot be written.
         """
-        sessions = emg if isinstance(emg, Mapping) else {name_of(str(emg.attrs.get("origin", ""))): emg}
+        attrs = getattr(emg, "attrs", {})  # what is no EMG is refused below
+        sessions = emg if isinstance(emg, Mapping) else {name_of(str(attrs.get("origin", ""))): emg}
         training = Training.prepare(self.settings, sessions, self.seed)
         training.run(self._progress, self._run_directory)
         self._trained, self.history = training.best(), training.engine.history
