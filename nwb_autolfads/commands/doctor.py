@@ -13,6 +13,7 @@ EXTRAS = {
     "streaming": ("remfile", "files read over the network"),
     "zarr": ("hdmf-zarr", "NWB files in Zarr"),
     "dandi": ("dandi", "files of the DANDI archive"),
+    "viewer": ("dash", "a whole session in a browser"),
 }
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from nwb_autolfads.viewer.extra import require_viewer
 
+HEAD_START_S = 2.0
+"""Of what is in view before the rest of the session is read: as long as a browser takes to load the page."""
+
 
 def view(
     file: str | Path,
@@ -49,11 +52,11 @@ def view(
     from nwb_autolfads.viewer.server import HOST, listen, new_token
     from nwb_autolfads.viewer.session import opened_session
 
-    with opened_session(file, emg=emg, outside_links=outside_links) as session:
+    with opened_session(file, emg=emg, outside_links=outside_links, head_start=HEAD_START_S) as session:
         token = new_token()
         server = listen(make_app(session, token).server, port)
         try:
-            address = f"http://{HOST}:{server.server_port}/{token}/"
+            address = f"http://{HOST}:{server.port}/{token}/"
             say(address)
             if browser:
                 webbrowser.open(address)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import NwbAutolfadsError
+from nwb_autolfads.estimators.registry import is_trained
 from nwb_autolfads.palette import COLOURS, EMG_GREY
 from nwb_autolfads.report.colours import colours_of
 from nwb_autolfads.viewer.session import EMG, SPIKES, Session
@@ -78,9 +79,11 @@ def rows(session: Session) -> list[Row]:
 
 def _muscles(session: Session) -> Iterator[Row]:
     colour = colours(session)
+    # What is trained lies over the others, as in the report.
+    names = sorted(session.estimates, key=lambda name: is_trained(session.estimates[name].excerpt))
     sources = [("fill", EMG, "", EMG_GREY)]
-    sources += [("band", f"band/{name}", name, colour[name]) for name in session.estimates]
-    sources += [("line", f"activation/{name}", name, colour[name]) for name in session.estimates]
+    sources += [("band", f"band/{name}", name, colour[name]) for name in names]
+    sources += [("line", f"activation/{name}", name, colour[name]) for name in names]
     telling = [key for kind, key, _, _ in sources if kind == "line"] or [EMG]
     high = {key: _range(session, key)[1] for key in telling if key in session.signals}
     for number, muscle in enumerate(session.muscles):

@@ -6,6 +6,7 @@ import hmac
 import json
 import re
 import secrets
+import socket
 import struct
 from dataclasses import asdict
 from http import HTTPStatus
@@ -137,11 +138,17 @@ def listen(app: Flask, port: int) -> BaseWSGIServer:
         def log(self, type: str, message: str, *args: object) -> None:
             """Say nothing: addresses hold the token."""
 
+    taken = socket.socket()
     try:
-        return make_server(HOST, port, app, threaded=True, request_handler=Quiet)
-    except (OSError, SystemExit) as error:  # werkzeug exits where a port is taken
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((HOST, port))
+        taken.listen()
+        return make_server(HOST, taken.getsockname()[1], app, threaded=True, request_handler=Quiet, fd=taken.fileno())
+    except OSError as error:
         raise OutputError(
-            f"the port cannot be had ({getattr(error, 'strerror', None) or 'it is in use'})",
+            f"the port cannot be had ({error.strerror})",
             way_out="Choose another one with --port, or none: a free one is found",
             obj=f"--port {port}",
         ) from error
+    finally:
+        taken.close()  # the server has its own

@@ -17,6 +17,7 @@ from nwb_autolfads.errors import NwbAutolfadsError, SourceError
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.palette import display_unit
 from nwb_autolfads.results.asked import settings_of, source_of
+from nwb_autolfads.results.inside import parse_origin
 from nwb_autolfads.results.recorded_in import recording_of
 from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.opening.nwb import open_nwb
@@ -108,7 +109,9 @@ class Session:
 
 
 @contextmanager
-def opened_session(file: str | Path, *, emg: str | None = None, outside_links: bool = False) -> Iterator[Session]:
+def opened_session(
+    file: str | Path, *, emg: str | None = None, outside_links: bool = False, head_start: float = 0.0
+) -> Iterator[Session]:
     """Open a recording or a result to look at it; its coarse levels are built meanwhile.
 
     Parameters
@@ -119,6 +122,8 @@ def opened_session(file: str | Path, *, emg: str | None = None, outside_links: b
         Where the EMG is in it; by default as the estimates say, or found by itself.
     outside_links : bool
         Whether the file may read from outside its own folder.
+    head_start : float
+        After how long (s) the coarse levels are begun: until then what is in view has the machine for itself.
 
     Raises
     ------
@@ -135,7 +140,7 @@ def opened_session(file: str | Path, *, emg: str | None = None, outside_links: b
                 way_out="See what is in it: nwb-autolfads inspect FILE",
             )
         stop = Event()
-        session.builder = builder = Thread(target=_build, args=(session, stop), daemon=True)
+        session.builder = builder = Thread(target=_build, args=(session, stop, head_start), daemon=True)
         builder.start()
         try:
             yield session
@@ -156,9 +161,10 @@ def _open(session: Session, file: str | Path, emg: str | None, outside_links: bo
     if local:
         session.estimates, notes = estimates_in(nwbfile, Path(file), lambda unit: display_unit(unit)[0])
         session.notes += notes
-        beside = recording_of(file)
-        if beside != Path(file):
-            nwbfile = stack.enter_context(open_nwb(beside, outside_links=outside_links)).nwbfile
+        if any(_made_from(each) != nwbfile.identifier for each in session.estimates.values()):
+            beside = recording_of(file)
+            if beside != Path(file):
+                nwbfile = stack.enter_context(open_nwb(beside, outside_links=outside_links)).nwbfile
     for name, estimate in session.estimates.items():
         session.unit = session.unit or display_unit(str(estimate.excerpt.attrs.get("unit", "")))[1]
         for kind, signal in estimate.signals.items():
@@ -175,6 +181,11 @@ def _open(session: Session, file: str | Path, emg: str | None, outside_links: bo
     session.notes += notes + more
     if nwbfile.units is not None and session.signals:
         _add_spikes(session, nwbfile)
+
+
+def _made_from(estimate: LazyEstimate) -> str:
+    """Return the identifier of the file that an estimate was made from; "" where it does not say."""
+    return str(parse_origin(estimate.excerpt.attrs.get("origin")).get("file_identifier", ""))
 
 
 def _recording(session: Session, nwbfile: NWBFile, emg: str | None) -> EmgRecording:
@@ -215,8 +226,9 @@ MOST_UNITS = 256
 """Of a raster."""
 
 
-def _build(session: Session, stop: Event) -> None:
+def _build(session: Session, stop: Event, head_start: float) -> None:
     """Build coarse levels of what is looked at first; what cannot be read is said when it is drawn."""
+    stop.wait(head_start)
     for each in list(session.signals.values()):
         try:
             each.build(stop)

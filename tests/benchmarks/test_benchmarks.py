@@ -1,6 +1,7 @@
 """Benchmarks run on a tiny session, and what they measure is what they say: accuracy, agreement, time."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -159,3 +160,19 @@ def test_cortex_and_movement_score_the_true_activation_above_a_noisy_one(agreeme
     noisy = truth + 2 * truth.std("time") * noise
     for score in (agreement.score_cortex, agreement.score_movement):
         assert score(truth, path) > score(noisy, path) + 0.05
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_the_viewer_measures_in_a_browser(tmp_path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    pytest.importorskip("playwright", reason="playwright, of the extra `test`, is not installed")
+    kept = tmp_path / "viewer.json"
+    command = [sys.executable, BENCHMARKS / "viewer.py", "--browser", browser, "--json", kept]
+    small = ["--minutes", "0.5", "--muscles", "2", "--seconds", "0.5", "--rounds", "1"]
+    done = subprocess.run([*command, *small], capture_output=True, text=True, check=True, timeout=120)
+    rows = json.loads(kept.read_text())
+    assert all(f"| {name} |" in done.stdout for name in rows)
+    assert 0 < rows["until the address is there (s)"] < rows["until all in view is drawn (s)"]
+    assert rows["frames per second, 2 s in view"] > 5

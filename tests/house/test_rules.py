@@ -25,7 +25,7 @@ ALLOWED = {
     "results": {"config", "sources", "segments", "errors", "files"},
     "evaluation": {"sources", "emg", "estimators", "results", "segments", "errors", "files"},
     "report": {"evaluation", "estimators", "segments", "palette", "errors", "files"},
-    "viewer": {"results", "report", "emg", "sources", "segments", "palette", "errors", "files"},
+    "viewer": {"estimators", "results", "report", "emg", "sources", "segments", "palette", "errors", "files"},
     "simulate": {"sources", "errors", "files"},
     "config": {"estimators", "search", "emg", "sources", "errors", "files", "validation"},
     "commands": {

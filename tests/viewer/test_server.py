@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -127,10 +128,10 @@ def test_only_this_machine_can_reach_it(session):
         assert server.socket.getsockname()[0] == "127.0.0.1"
         with assert_refused(
             OutputError,
-            f"--port {server.server_port}: the port cannot be had (it is in use)",
+            f"--port {server.port}: the port cannot be had (Address already in use)",
             "Choose another one with --port, or none: a free one is found",
         ):
-            listen(make_app(session, TOKEN).server, server.server_port)
+            listen(make_app(session, TOKEN).server, server.port)
     finally:
         server.server_close()
 
@@ -142,7 +143,7 @@ def test_tokens_are_long_and_never_the_same():
 
 
 def test_without_the_extra_one_message_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "dash", None)
+    monkeypatch.setitem(sys.modules, "dash", None)
     with assert_refused(
         ConfigError,
         "view: the viewer needs packages that are not installed (dash)",

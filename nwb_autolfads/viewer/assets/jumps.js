@@ -30,6 +30,8 @@ nwb.Jumps = class {
   // Ask until all of the session is known.
   async fetchWorst(name) {
     const asked = this.chosen;
+    const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+    while (this.view.place.dataset.complete !== "true") await wait(100); // what is in view comes first
     for (let complete = false; !complete;) {
       const found = await (await fetch("moments.json")).json();
       if (asked !== this.chosen) return;
@@ -37,7 +39,7 @@ nwb.Jumps = class {
       this.worst = found.lists[name] || [];
       this.note = complete ? `${this.worst.length} moments found` : "Still reading: there may be worse moments";
       this.view.soon();
-      if (!complete) await new Promise((done) => setTimeout(done, 2 * nwb.Tiles.againAfterMs));
+      if (!complete) await wait(2 * nwb.Tiles.againAfterMs);
     }
   }
 

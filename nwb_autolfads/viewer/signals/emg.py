@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,15 +36,22 @@ def emg_signal(recording: EmgRecording, config: PreprocessingConfig, factor: flo
     SignalError
         If it is sampled too slowly for the filters.
     """
-    recording = absurd_as_infinite(as_configured(recording, config))
-    if recording.rectified:
-        sections, margin = None, 0
-    else:
+    recorded = as_configured(recording, config)
+    if not recorded.rectified:
+        filter_sections([], recorded, config)
+
+    @cache
+    def prepared() -> tuple[EmgRecording, NDArray | None, int]:
+        """Look at excerpts of the recording: when it is first drawn, so that opening does not wait for it."""
+        recording = absurd_as_infinite(recorded)
+        if recording.rectified:
+            return recording, None, 0
         mains, _ = find_mains(recording, config)
         sections = filter_sections(notch_frequencies(mains, recording.rate, config)[0], recording, config)
-        margin = min(memory_of(sections), round(_WIDEST_MARGIN_S * recording.rate))
+        return recording, sections, min(memory_of(sections), round(_WIDEST_MARGIN_S * recording.rate))
 
     def read(start: int, stop: int) -> Limits:
+        recording, sections, margin = prepared()
         segment = recording.segments[int(np.searchsorted(recording.segments.firsts, start, side="right")) - 1]
         first, last = max(segment.first_sample, start - margin), min(segment.stop, stop + margin)
         raw = recording.read(first, last)
