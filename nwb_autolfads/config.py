@@ -82,6 +82,8 @@ class RunOptions:
         Time for training, in place of the length that the preset gives it.
     correct : bool or None
         Whether AutoLFADS fuses its prediction with each muscle's own data; unset, as its settings say.
+    infer_missing : bool
+        Whether muscles that a session lacks and others have are inferred, where several are taken together.
     """
 
     estimator: str = "autolfads"
@@ -96,6 +98,7 @@ class RunOptions:
     trial_to: float | None = None
     minutes: float | None = None
     correct: bool | None = None
+    infer_missing: bool = False
 
 
 def given(options: Source | RunOptions) -> dict[str, Any]:

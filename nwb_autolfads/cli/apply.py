@@ -35,6 +35,7 @@ def apply(
     reprocess: Annotated[
         bool, typer.Option("--reprocess", help="Preprocess FILE as the EMG was that MODEL was trained on.")
     ] = False,
+    infer_missing: options.InferMissing = False,
     save_model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="With --adapt: keep the model that knows this session too.")
     ] = None,
@@ -59,7 +60,7 @@ def apply(
     target = options.target_of(source, out, in_place, link, name, overwrite)
     settings = options.settings_of(config, session_start, subject, species)
     console = Console(as_json=as_json)
-    use = Use(trained_as, session, adapt, reprocess, correct, save_model)
+    use = Use(trained_as, session, adapt, reprocess, correct, infer_missing, save_model)
     with console.training() as progress:
         result = estimate(model, source, target, settings, use, tell=console.tell, progress=progress)
     show_result(console, result)

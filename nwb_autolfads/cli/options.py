@@ -111,6 +111,9 @@ Correct = Annotated[
         show_default=False,
     ),
 ]
+InferMissing = Annotated[
+    bool, typer.Option("--infer-missing", help="Infer muscles that FILE lacks and other sessions of the model have.")
+]
 Events = Annotated[
     str | None,
     typer.Option(

@@ -102,6 +102,7 @@ def run(
         ),
     ] = None,
     correct: options.Correct = None,
+    infer_missing: options.InferMissing = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -116,6 +117,8 @@ def run(
     if name is not None and estimator == ALL:
         raise typer.BadParameter("--name is for one estimate; --estimator all makes several under their own names")
     for_one = {"--out": out, "--in-place": in_place, "--save-model": save_model, "--resume": resume}
+    if infer_missing and not together:
+        raise typer.BadParameter("--infer-missing is for several FILEs with --together")
     _check_several(files, together, out_dir, jobs, for_one)
     if together:
         files = [each for given in files for each in recordings([given])]  # what is given twice is refused by name
@@ -134,6 +137,7 @@ def run(
         trial_to=trial_to,
         minutes=minutes,
         correct=correct,
+        infer_missing=infer_missing,
     )
     console = Console(as_json=as_json)
     if out_dir is not None and not together:

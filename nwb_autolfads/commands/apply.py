@@ -51,6 +51,8 @@ class Use:
         Whether the recording is preprocessed as the model's EMG was, whatever the settings say.
     correct : bool or None
         See `nwb_autolfads.AutoLFADS.estimate`.
+    infer_missing : bool
+        Whether muscles that this session lacks and others have are inferred.
     save_model : Path or None
         File to keep the model in that has learnt this session.
     """
@@ -60,6 +62,7 @@ class Use:
     adapt: bool = False
     reprocess: bool = False
     correct: bool | None = None
+    infer_missing: bool = False
     save_model: Path | None = None
 
 
@@ -106,9 +109,8 @@ def apply(
 
 
 def _given(use: Use) -> dict[str, Any]:
-    return {"session": use.session, "adapt": use.adapt or None, "reprocess": use.reprocess or None} | {
-        "correct": use.correct
-    }
+    flags = {name: getattr(use, name) or None for name in ("adapt", "reprocess", "infer_missing")}
+    return {"session": use.session, "correct": use.correct, **flags}
 
 
 def _estimated(
@@ -127,10 +129,11 @@ def _estimated(
             session = use.session or Path(source.file).stem
             tell(f"Adapting the model to the session {session}")
             estimator = estimator.adapt(without(emg, unseen), session, progress=progress)
-            return with_blocks(estimator.estimate(emg, session=session, correct=use.correct), emg, unseen), estimator
+            estimate = estimator.estimate(emg, session=session, correct=use.correct, infer_missing=use.infer_missing)
+            return with_blocks(estimate, emg, unseen), estimator
         number = _session_of(estimator.card, emg, use.session)
         card = estimator.card.sessions[number]
-        estimate = estimator.estimate(emg, session=card.name, correct=use.correct)
+        estimate = estimator.estimate(emg, session=card.name, correct=use.correct, infer_missing=use.infer_missing)
         trained_here = any(_is_recording_of(each.origin, emg) for each in estimator.card.sessions)
         return estimate if trained_here else with_blocks(estimate, emg, unseen), estimator
     except SignalError as error:

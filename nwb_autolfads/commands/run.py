@@ -63,6 +63,8 @@ def run(
     NwbAutolfadsError
         If the EMG cannot be read or used, or the result cannot be written. No file is left then.
     """
+    if options.infer_missing:
+        raise ConfigError("--infer-missing with one recording", way_out="Give several, and --together")
     entries = registry.chosen(options.estimator)
     estimators = make_estimators(entries, options, settings, progress)
     names = [target.name or entry.name for entry in entries]

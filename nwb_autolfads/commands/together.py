@@ -123,7 +123,8 @@ def run_together(
     for session, source, target in zip(names, sources, targets, strict=True):
         each = read[session]
         asked = Asked.of_run(source, options, settings, entry.key, together=sources)
-        estimate = estimator.estimate(each.taken, session=session).assign_attrs(options=asked.to_json())
+        estimate = estimator.estimate(each.taken, session=session, infer_missing=options.infer_missing)
+        estimate = estimate.assign_attrs(options=asked.to_json())
         estimate = with_blocks(estimate, each.taken, unseen[session])
         weights = {name: model} if options.weights else {}
         try:

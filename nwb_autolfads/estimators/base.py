@@ -151,7 +151,14 @@ class TakesSessions(Protocol):
     def adapt(self, emg: xr.DataArray, session: str) -> Any:
         """Let the model learn one more session."""
 
-    def estimate(self, emg: xr.DataArray, *, session: str | None = None, correct: bool | None = None) -> xr.Dataset:
+    def estimate(
+        self,
+        emg: xr.DataArray,
+        *,
+        session: str | None = None,
+        correct: bool | None = None,
+        infer_missing: bool = False,
+    ) -> xr.Dataset:
         """Estimate one of the sessions."""
 
     def to_bytes(self) -> bytes:

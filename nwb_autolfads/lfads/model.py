@@ -105,6 +105,14 @@ class LFADS(nn.Module):
         one._modules = self._modules | maps._modules
         return one
 
+    def rows_of(self, channel: int) -> Tensor:
+        """Return how the encoders are given a channel, (P, 1 or 2, encoded): by the read-in, or as it is."""
+        channels = self.sizes.channels
+        if self.read_in is not None:
+            return self.read_in.weight[:, channel::channels]
+        as_it_is = torch.eye(InputTransform.width(channels, self.input_transform.kind))
+        return as_it_is.expand(self.members, -1, -1)[:, channel::channels]
+
     def encode(self, x: Tensor, noise: Noise) -> Encoded:
         """Run the encoders over windows, once, whatever the number of posterior samples to come.
 

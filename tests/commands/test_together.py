@@ -209,3 +209,18 @@ def test_emg_that_would_be_preprocessed_in_another_way_is_refused_and_reprocesse
     well("apply", model, days / "monday.nwb", "--out", days / "other.nwb")
     one, other = (read_activation(days / name)["activation"] for name in ("one.nwb", "other.nwb"))
     np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_muscles_that_a_file_lacks_are_inferred_when_asked_and_marked(days, capsys):
+    well(*together(days, "monday", "tuesday"), "--infer-missing", "--save-model", days / "model.safetensors")
+    for name, inferred in (("monday", ["RF"]), ("tuesday", ["GM", "VL"])):
+        estimate = read_activation(days / f"{name}_activation.nwb")
+        assert estimate["muscle"].values[estimate["inferred"].values].tolist() == inferred
+        assert estimate["muscle"].values[~estimate["inferred"].values].tolist() == DAYS[name].split(",")
+        assert np.isfinite(estimate["activation"].values).mean() > 0.9
+        (command,), _ = how_to_make({"AutoLFADS": estimate}, days / f"{name}_activation.nwb")
+        assert "--infer-missing" in command
+    well("apply", days / "model.safetensors", days / "tuesday.nwb", "--infer-missing", "--out", days / "again.nwb")
+    again, first = (read_activation(days / name) for name in ("again.nwb", "tuesday_activation.nwb"))
+    np.testing.assert_array_equal(again["activation"], first["activation"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from messages import assert_refused
+from scipy.ndimage import uniform_filter1d
 from tiny_autolfads import RATE, TINY, rectified
 
 from nwb_autolfads.emg.trials import cut_trials
@@ -218,3 +219,75 @@ def test_a_model_without_a_word_on_preprocessing_takes_any(days):
     quick = CONFIG.model_copy(update={"training": CONFIG.training.model_copy(update={"max_epochs": 1})})
     model = AutoLFADS(config=quick).fit(days["monday"].assign_attrs(preprocessing=""))
     assert np.isfinite(model.estimate(days["monday"].assign_attrs(preprocessing=json.dumps(STEPS)))["factors"]).all()
+
+
+def by_ridge(train, x, muscle):
+    """A muscle from the others of its session, by the ridge regression of smoothed EMG that another session gives."""
+    smooth = {name: uniform_filter1d(emg.values, 25, axis=0) for name, emg in (("train", train), ("here", x))}
+    common = [each for each in x["muscle"].values if each in train["muscle"].values]
+    columns = train.get_index("muscle").get_indexer(common), x.get_index("muscle").get_indexer(common)
+    a, y = smooth["train"][:, columns[0]], smooth["train"][:, train.get_index("muscle").get_loc(muscle)]
+    weights = np.linalg.solve(
+        (a - a.mean(0)).T @ (a - a.mean(0)) + 1e-2 * len(a) * np.eye(len(common)), (a - a.mean(0)).T @ y
+    )
+    return smooth["here"][:, columns[1]] @ weights
+
+
+@pytest.fixture(scope="module")
+def lacking():
+    """Two sessions, the second without M3 and with one that has no signal; a model of both; its truth."""
+    longer = CONFIG.training.model_copy(update={"max_epochs": 14, "patience_generations": 14, "steps_per_epoch": 20})
+    first, _ = day("monday", ("M0", "M1", "M2", "M3", "M5"), bins=2500, seed=1)
+    second, _ = day("tuesday", ("M5", "M2", "M0", "M1"), bins=2000, seed=2)
+    model = AutoLFADS(config=CONFIG.model_copy(update={"training": longer}), seed=0).fit({"a": first, "b": second})
+    return first, second, model, day("tuesday", ("M3",), bins=2000, seed=2)[1][:, 0]
+
+
+def test_a_muscle_that_a_session_lacks_is_inferred_marked_and_about_as_near_as_by_regression(lacking, record_property):
+    first, second, model, truth = lacking
+    plain, found = (model.estimate(second, session="b", infer_missing=each) for each in (False, True))
+    assert found["muscle"].values.tolist() == ["M5", "M2", "M0", "M1", "M3"]
+    assert found["inferred"].values.tolist() == [False] * 4 + [True]
+    assert found["usable"].values.tolist() == [True] * 4 + [False]
+    assert found["scale"].values.tolist() == [2.0] * 4 + [1.0]
+    xr.testing.assert_equal(found.isel(muscle=slice(4)).drop_vars("inferred"), plain)
+    inferred = found["activation"].sel(muscle="M3").values
+    ours, ridge = (np.corrcoef(each, truth)[0, 1] ** 2 for each in (inferred, by_ridge(first, second, "M3")))
+    record_property("R2 inferred", ours)
+    record_property("R2 by ridge regression", ridge)
+    assert ours > max(0.85, ridge - 0.05), (ours, ridge)
+
+
+def test_the_uncertainty_of_what_is_inferred_is_as_large_as_its_errors(lacking):
+    _, second, model, truth = lacking
+    found = model.estimate(second, session="b", infer_missing=True).sel(muscle="M3")
+    scale = (truth * found["activation"].values).sum() / np.square(truth).sum()
+    error = np.abs(found["activation"].values - scale * truth)
+    share = (error < found["activation_std"].values).mean()
+    assert 0.5 < share < 0.99, share
+    recorded = model.estimate(second, session="b")
+    assert (found["activation_std"] / found["activation"]).mean() > (
+        recorded["activation_std"] / recorded["activation"]
+    ).mean()
+
+
+def test_nothing_is_inferred_where_nothing_is_missing(days):
+    quick = CONFIG.model_copy(update={"training": CONFIG.training.model_copy(update={"max_epochs": 1})})
+    one = AutoLFADS(config=quick).fit(days["monday"])
+    found = one.estimate(days["monday"], infer_missing=True)
+    assert not found["inferred"].values.any()
+    xr.testing.assert_equal(found.drop_vars("inferred"), one.estimate(days["monday"]))
+
+
+def test_what_is_inferred_is_marked_in_the_file(lacking, tmp_path):
+    from builders import file_with_2d_series
+
+    from nwb_autolfads import read_activation, write_activation
+
+    _, second, model, _ = lacking
+    found = model.estimate(second, session="b", infer_missing=True)
+    found.attrs["origin"] = "{}"
+    out = write_activation(found, file_with_2d_series(tmp_path / "b.nwb"), tmp_path / "out.nwb")
+    again = read_activation(out)
+    assert again["inferred"].values.tolist() == [False] * 4 + [True]
+    np.testing.assert_array_equal(again["activation"], found["activation"])

@@ -106,17 +106,9 @@ def _start_from_known_muscles(model: LFADS, trained: TrainedModel, muscles: tupl
         if muscle not in known:
             readout[:, :, column :: len(muscles)] = 0
             continue
-        rows = torch.stack([_rows(maps, index, count) for maps, index, count in known[muscle]])
+        rows = torch.stack([maps.rows_of(index) for maps, index, _ in known[muscle]])
         read_in[:, column :: len(muscles)] = rows.mean(0)
         weights = [maps.readout.weight[:, :, index::count] for maps, index, count in known[muscle]]
         biases = [maps.readout.bias[:, :, index::count] for maps, index, count in known[muscle]]
         readout[:, :, column :: len(muscles)] = torch.stack(weights).mean(0)
         bias[:, :, column :: len(muscles)] = torch.stack(biases).mean(0)
-
-
-def _rows(maps: LFADS, index: int, count: int) -> Tensor:
-    """Return how the encoders are given a channel (P, 1 or 2, encoded): by a read-in, or as it is."""
-    if maps.read_in is not None:
-        return maps.read_in.weight[:, index::count]
-    width = maps.input_transform.width(count, maps.input_transform.kind)
-    return torch.eye(width).expand(maps.members, -1, -1)[:, index::count]

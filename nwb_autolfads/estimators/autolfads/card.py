@@ -40,9 +40,6 @@ class SessionCard(BaseModel):
     )
     trained_on: str = Field("", max_length=65536, description="Origin of the EMG it was trained on (JSON).")
     adapted: bool = Field(False, description="Whether only its read-in and read-out were trained, after all else.")
-    hidden_error: tuple[Annotated[float, Field(ge=0)], ...] = Field(
-        (), max_length=4096, description="Error of each muscle (of its logarithm) where the model is not shown it."
-    )
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -53,8 +50,6 @@ class SessionCard(BaseModel):
     def _tells_muscles_apart(self) -> Self:
         if len(set(self.muscles)) < len(self.muscles) or not all(self.muscles):
             raise ValueError("its muscles must have names, each its own")
-        if self.hidden_error and len(self.hidden_error) != len(self.muscles):
-            raise ValueError("each of its muscles must have an error, or none")
         return self
 
     @model_validator(mode="after")

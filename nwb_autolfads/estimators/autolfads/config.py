@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.search.config import MOST_STEPS, TrainingConfig
 from nwb_autolfads.search.renamed import RenamedSettings, warn_of_old_names, with_names_of_today
+from nwb_autolfads.validation import DOCUMENT, explained
 
 Preset = Literal["quick", "paper"]
 LONGEST_MINUTES = 100_000
@@ -90,6 +91,23 @@ class AutoLFADSConfig(RenamedSettings):
         if name not in known:
             raise ConfigError(f"preset is {name!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(known)}.")
         return known[name]
+
+    @classmethod
+    def from_settings(cls, preset: str, settings: Mapping[str, Any]) -> AutoLFADSConfig:
+        """Return a preset with the numbers that a settings file changes.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such preset or number, or it is out of its range.
+        """
+        try:
+            return cls.preset(preset).with_changes(settings)
+        except ValidationError as error:
+            problem, way_out = explained(error, cls, "autolfads")
+            raise ConfigError(problem, way_out=way_out) from error
+        except (ValueError, TypeError) as error:
+            raise ConfigError(str(error), way_out=f"See {DOCUMENT}", obj="autolfads") from error
 
     def with_changes(self, changes: Mapping[str, Any]) -> AutoLFADSConfig:
         """Return the same with some numbers changed, also within parts: ``{"training": {"max_epochs": 20}}``.

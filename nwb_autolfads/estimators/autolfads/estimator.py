@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.estimators.autolfads.adapting import adapted
 from nwb_autolfads.estimators.autolfads.card import ModelCard, name_of
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig, Preset
+from nwb_autolfads.estimators.autolfads.inferred import with_missing
 from nwb_autolfads.estimators.autolfads.masking import predicts_masked
 from nwb_autolfads.estimators.autolfads.posterior import by_muscle, infer_recording
 from nwb_autolfads.estimators.autolfads.second_step import second_step
@@ -26,7 +26,6 @@ from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
 from nwb_autolfads.search.progress import ProgressCallback, silent
-from nwb_autolfads.validation import DOCUMENT, explained
 
 
 class AutoLFADS(Estimator):
@@ -96,17 +95,10 @@ class AutoLFADS(Estimator):
         ConfigError
             If there is no such preset or number, or it is out of its range.
         """
-        try:
-            fusing = {} if making.correct is None else {"second_step": making.correct}
-            config = AutoLFADSConfig.preset(making.preset).with_changes({**settings, **fusing})
-        except ValidationError as error:
-            problem, way_out = explained(error, AutoLFADSConfig, "autolfads")
-            raise ConfigError(problem, way_out=way_out) from error
-        except (ValueError, TypeError) as error:
-            raise ConfigError(str(error), way_out=f"See {DOCUMENT}", obj="autolfads") from error
+        fusing = {} if making.correct is None else {"second_step": making.correct}
         return cls(
             seed=making.seed,
-            config=config,
+            config=AutoLFADSConfig.from_settings(making.preset, {**settings, **fusing}),
             minutes=making.minutes,
             progress=making.progress or silent,
             run_directory=making.run_directory,
@@ -198,12 +190,18 @@ class AutoLFADS(Estimator):
         SignalError, TrainingError
             As `fit`, and if rate or preprocessing is not that of the model.
         """
-        trained = adapted(self._require_trained(), emg, session, self.seed, progress or self._progress)
         another = type(self)(config=self.settings, seed=self.seed, progress=self._progress)
-        another._trained = trained
+        another._trained = adapted(self._require_trained(), emg, session, self.seed, progress or self._progress)
         return another
 
-    def estimate(self, emg: xr.DataArray, *, session: str | None = None, correct: bool | None = None) -> xr.Dataset:
+    def estimate(
+        self,
+        emg: xr.DataArray,
+        *,
+        session: str | None = None,
+        correct: bool | None = None,
+        infer_missing: bool = False,
+    ) -> xr.Dataset:
         """Estimate activation, with what the model infers beside it.
 
         Parameters
@@ -215,6 +213,9 @@ class AutoLFADS(Estimator):
         correct : bool, optional
             Whether the prediction of masked blocks is fused with the muscle's own data; unset, as the configuration
             says. What was chosen for each muscle is in the estimate's ``config``.
+        infer_missing : bool
+            Whether muscles that only other sessions have are inferred from those of this one. The coordinate
+            ``inferred`` says which, their ``activation_std`` how far inferring errs of muscles that are recorded here.
 
         Returns
         -------
@@ -240,7 +241,8 @@ class AutoLFADS(Estimator):
         for column in self.history[0] if self.history else ():
             variables[f"search_{column}"] = (("search_row",), np.array([row[column] for row in self.history]))
         of_session = {"session": trained.card.names[0], "muscles": list(trained.card.muscles)}
-        return self._dataset(emg, variables, of_session | (fused.as_config() if fused else {}))
+        estimate = self._dataset(emg, variables, of_session | (fused.as_config() if fused else {}))
+        return with_missing(self._require_trained(), session, emg, estimate, self.seed) if infer_missing else estimate
 
     def predict_hidden(
         self, emg: xr.DataArray, hidden: NDArray[np.bool_], *, session: str | None = None

@@ -122,7 +122,7 @@ def inference_streams(trained: TrainedModel, seed: int) -> tuple[Streams, Stream
 
 
 def posterior_of_recording(
-    trained: TrainedModel, emg: xr.DataArray, masks: Masks, random: Streams
+    trained: TrainedModel, emg: xr.DataArray, masks: Masks, random: Streams, *, unknown: int = 0
 ) -> RecordingPosterior:
     """Infer in overlapping windows and merge them, each gap-free segment apart.
 
@@ -135,6 +135,8 @@ def posterior_of_recording(
         What is masked in each window.
     random : Streams
         One for each model.
+    unknown : int
+        Of so many muscles, the last ones, nothing is known: they are only predicted.
 
     Returns
     -------
@@ -150,7 +152,8 @@ def posterior_of_recording(
     observation = OBSERVATIONS[settings.observation]()
     series: dict[str, NDArray[np.float32]] = {}
     initial_conditions, window_start = [], []
-    for segment in long_segments(emg, window, settings.observation):
+    known = emg[:, : emg.sizes["muscle"] - unknown]
+    for segment in long_segments(known, window, settings.observation):
         data, length = padded(emg[segment.rows], window), segment.n_samples
         starts = window_starts(len(data), window, overlap)
         batches = []

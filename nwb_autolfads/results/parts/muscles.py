@@ -18,6 +18,7 @@ _COLUMNS = {
     "placement": "Where on or in the muscle the electrodes are; '' where it is not known.",
     "source_channel": "Channel of the recording in which the muscle was found.",
     "scale": "Activation multiplied by this number is in the unit of the recording.",
+    "inferred": "Whether the muscle was not recorded, and its activation is inferred from muscles that were.",
     "usable": "Whether the recording of the muscle passed quality control; otherwise its activation is NaN.",
 }
 
