@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from inspect import signature
@@ -64,6 +64,36 @@ class Estimator(ABC):
 
     name: ClassVar[str]
     seed: int = 0
+    _given: dict[str, Any]
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        """Keep the arguments as they were given, for `get_params`."""
+        made = super().__new__(cls)
+        bound = signature(cls).bind_partial(*arguments, **named)
+        bound.apply_defaults()
+        made._given = bound.arguments
+        return made
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments of the class as they were given, by name: what `sklearn.base.clone` asks for.
+
+        ``deep`` is taken because scikit-learn gives it; no argument has parameters of its own.
+        """
+        return dict(self._given)
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments of the class, by name, and forget what was fitted; return itself.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such argument, or it is out of its range. Nothing is changed then.
+        """
+        _require_arguments(type(self), params)
+        made = type(self)(**(self._given | params))
+        vars(self).clear()
+        vars(self).update(vars(made))
+        return self
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], making: Making) -> Self:
@@ -74,12 +104,8 @@ class Estimator(ABC):
         ConfigError
             If there is no such argument, or it is out of its range.
         """
-        known = signature(cls).parameters
-        for key in settings:
-            if key not in known:
-                problem, way_out = unknown(str(key), known)
-                raise ConfigError(problem, way_out=way_out, obj=cls.name)
-        return cls(**{**({"seed": making.seed} if "seed" in known else {}), **settings})
+        _require_arguments(cls, settings)
+        return cls(**{**({"seed": making.seed} if "seed" in signature(cls).parameters else {}), **settings})
 
     @property
     @abstractmethod
@@ -163,6 +189,14 @@ class TakesSessions(Protocol):
 
     def to_bytes(self) -> bytes:
         """Return the trained model."""
+
+
+def _require_arguments(kind: type[Estimator], named: Iterable[str]) -> None:
+    known = signature(kind).parameters
+    for key in named:
+        if key not in known:
+            problem, way_out = unknown(str(key), known)
+            raise ConfigError(problem, way_out=way_out, obj=kind.name)
 
 
 def with_config(estimate: xr.Dataset, **more: Any) -> xr.Dataset:

@@ -10,12 +10,21 @@ from typing import Any
 
 import xarray as xr
 from ndx_muscle_activation import MusclesTable
+from pynwb import NWBFile
 
+from nwb_autolfads.errors import OutputError
 from nwb_autolfads.results.build import build_estimate, check_estimate
-from nwb_autolfads.results.inside import FileState, SourceFacts, look_inside, parse_origin
+from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, look_inside, parse_origin
 from nwb_autolfads.results.parts.alike import same_table
 from nwb_autolfads.results.parts.muscles import build_muscles_table
-from nwb_autolfads.results.versions.version import RESERVED, check_name, check_taken_name, choose_target, write_version
+from nwb_autolfads.results.versions.version import (
+    RESERVED,
+    behavior_module,
+    check_name,
+    check_taken_name,
+    choose_target,
+    write_version,
+)
 
 
 def write_activation(
@@ -134,6 +143,36 @@ def write_activations(
         bare=link,
     )
     return result
+
+
+def add_activation(nwbfile: NWBFile, estimate: xr.Dataset, name: str, *, weights: bytes | None = None) -> None:
+    """Add an estimate to a session in memory that something else is going to write.
+
+    Parameters
+    ----------
+    nwbfile : NWBFile
+        It gets ``processing/behavior`` where it has none.
+    estimate : Dataset
+        See `write_activation`, as for ``weights``. Its times count from the start of this session.
+    name : str
+        Name of the estimate in ``processing/behavior``.
+
+    Raises
+    ------
+    OutputError
+        If the Dataset is no estimate, or the name is taken or unfit.
+    """
+    check_estimate(estimate)
+    check_name(name, Path(nwbfile.identifier))
+    behavior = behavior_module(nwbfile)
+    if name in behavior.data_interfaces:
+        raise OutputError(
+            "the name is in the file already",
+            way_out="Choose another name.",
+            file=nwbfile.identifier,
+            obj=f"{MODULE}/{name}",
+        )
+    behavior.add(build_estimate(estimate, name, _muscles_table(behavior, estimate), weights, nwbfile))
 
 
 def _n_bytes(estimate: xr.Dataset) -> int:

@@ -27,6 +27,7 @@ ALLOWED = {
     "report": {"evaluation", "estimators", "segments", "palette", "errors", "files"},
     "viewer": {"estimators", "results", "report", "emg", "sources", "segments", "palette", "errors", "files"},
     "simulate": {"sources", "errors", "files"},
+    "interfaces": {"estimators", "results", "sources", "errors"},
     "config": {"estimators", "search", "emg", "sources", "errors", "files", "validation"},
     "commands": {
         "sources",

@@ -164,7 +164,7 @@ def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]], source: Path) -
             with border(str(source), "specifications", problem=UNREADABLE):
                 io = closed_at_the_end.enter_context(NWBHDF5IO(file=file, mode="a"))
                 nwbfile = io.read()
-            module = _behavior_module(nwbfile)
+            module = behavior_module(nwbfile)
             for build in builds.values():
                 module.add(build(module))
             io.write(nwbfile)
@@ -178,7 +178,8 @@ def _drop_free_room(path: Path) -> None:
         os.replace(packed, path)
 
 
-def _behavior_module(nwbfile: NWBFile) -> Any:
+def behavior_module(nwbfile: NWBFile) -> Any:
+    """Return ``processing/behavior`` of a session, made where there is none."""
     if "behavior" in nwbfile.processing:
         return nwbfile.processing["behavior"]
     return nwbfile.create_processing_module(name="behavior", description="Behavior, and muscle activation behind it.")

@@ -1,0 +1,1 @@
+"""Ways in for other frameworks: estimates in their pipelines and converters."""
