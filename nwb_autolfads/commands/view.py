@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 from nwb_autolfads.viewer.extra import require_viewer
 
@@ -59,7 +60,7 @@ def view(
             address = f"http://{HOST}:{server.port}/{token}/"
             say(address)
             if browser:
-                webbrowser.open(address)
+                Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some stay until they are closed
             server.serve_forever()
         except KeyboardInterrupt:
             pass  # how it is meant to end

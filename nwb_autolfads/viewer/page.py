@@ -53,7 +53,9 @@ def make_app(session: Session, token: str) -> Dash:
         serve_locally=True,
         suppress_callback_exceptions=True,
     )
-    app.index_string = app.index_string.replace("{%css%}", f"<style>{style()}</style>{{%css%}}")
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">').replace(
+        "{%css%}", f"<style>{style()}</style>{{%css%}}"
+    )
     app.layout = layout(session)
     app.clientside_callback(
         ClientsideFunction("viewer", "show"),
@@ -96,7 +98,7 @@ def layout(session: Session) -> Component:
             dcc.Store(id="chosen"),
             html.Div(
                 [
-                    _choice("Muscles", "muscles", session.muscles),
+                    _choice("Muscles", "muscles", session.muscles, chosen=session.muscles[:MOST_MUSCLES]),
                     _choice("Estimates", "estimates", list(session.estimates), colours(session)),
                     _choice("Layers", "layers", _layers(session)),
                     html.Div(
@@ -133,6 +135,8 @@ def layout(session: Session) -> Component:
     )
 
 
+MOST_MUSCLES = 16
+"""That are drawn before others are chosen."""
 BUTTONS = (
     ("go-first", "|<", "To the start (Home)"),
     ("go-left", "<", "Left (arrow)"),
@@ -176,7 +180,9 @@ def _layers(session: Session) -> list[str]:
     return [*found, "events"]
 
 
-def _choice(label: str, name: str, options: list[str], colour: dict[str, str] | None = None) -> Component:
+def _choice(
+    label: str, name: str, options: list[str], colour: dict[str, str] | None = None, chosen: list[str] | None = None
+) -> Component:
     from dash import dcc, html
 
     shown = [
@@ -184,7 +190,7 @@ def _choice(label: str, name: str, options: list[str], colour: dict[str, str] | 
         for each in options
     ]
     return html.Fieldset(
-        [html.Legend(label), dcc.Checklist(shown, options, id=name, inline=True)],
+        [html.Legend(label), dcc.Checklist(shown, options if chosen is None else chosen, id=name, inline=True)],
         className="choice",
         hidden=not options,
     )

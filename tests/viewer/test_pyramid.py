@@ -1,7 +1,8 @@
 """What is drawn far away is the lowest and highest of all samples under it: against a loop over every sample."""
 
 import math
-from threading import Event
+import time
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -130,6 +131,39 @@ def test_a_raster_counts_every_spike_once(level):
     width = STEP**level / 1000
     for unit, times in enumerate(trains):
         expected = np.zeros(counts.shape[1])
-        for time in times:
-            expected[int((time - 2.0) / width)] += 1
+        for spike in times:
+            expected[int((spike - 2.0) / width)] += 1
         np.testing.assert_array_equal(counts[unit], expected)
+
+
+def test_means_are_those_of_the_samples_that_are_known(example):
+    low, _, lengths, starts = example
+    built = Pyramid(signal_of(low, low, lengths, starts), Turns())
+    built.build(Event())
+    places = np.concatenate(
+        [round((start - starts[0]) * 100) + np.arange(length) for start, length in zip(starts, lengths, strict=True)]
+    )
+    for block in range(len(built.means)):
+        of_block = low[places // built.block == block].astype(np.float64)
+        for column in range(2):
+            known = [value for value in of_block[:, column] if not math.isnan(value)]
+            expected = math.fsum(known) / len(known) if known else math.nan
+            assert built.means[block, column] == pytest.approx(expected, rel=1e-4, abs=1e-5, nan_ok=True)
+
+
+def test_what_somebody_waits_for_is_read_before_what_may_wait():
+    turns, order = Turns(), []
+
+    def look():
+        with turns:
+            order.append("in view")
+
+    with turns:
+        waiting = Thread(target=look)
+        waiting.start()
+        while turns._waiting < 2:
+            time.sleep(0.001)
+    with turns.in_background():
+        order.append("background")
+    waiting.join()
+    assert order == ["in view", "background"]

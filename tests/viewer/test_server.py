@@ -3,13 +3,14 @@
 import json
 import struct
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from messages import assert_refused
 from viewer_examples import HOSTILE, MUSCLES, estimated_session
 
-from nwb_autolfads.errors import ConfigError, OutputError
+from nwb_autolfads.errors import ConfigError, OutputError, SourceError
 from nwb_autolfads.viewer.extra import require_viewer
 from nwb_autolfads.viewer.page import make_app
 from nwb_autolfads.viewer.server import listen, new_token
@@ -150,3 +151,19 @@ def test_without_the_extra_one_message_says_how_to_get_it(monkeypatch):
         'Install them: pip install "nwb-autolfads[viewer]"',
     ):
         require_viewer()
+
+
+def test_what_cannot_be_read_is_said_where_it_is_drawn(session):
+    def broken(start, stop):
+        raise SourceError("samples 0 to 1024 cannot be read", file="result.nwb", way_out="Copy the file again")
+
+    whole = session.signals["emg"].signal
+    session.add("emg", replace(whole, read=broken))
+    try:
+        asking = make_app(session, TOKEN).server.test_client()
+        number = list(session.signals).index("emg")
+        answer = asking.get(f"/{TOKEN}/tiles/{number}.0.0", base_url=f"http://{HERE}")
+        assert (answer.status_code, answer.mimetype) == (422, "text/plain")
+        assert answer.text == "result.nwb: samples 0 to 1024 cannot be read. Copy the file again"
+    finally:
+        session.add("emg", whole)

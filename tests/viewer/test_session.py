@@ -1,7 +1,9 @@
 """What is drawn is what the file holds: EMG as preprocessing leaves it, estimates as read, events as written."""
 
 import hashlib
+import shutil
 
+import h5py
 import numpy as np
 import pytest
 from builders import new_nwbfile, save
@@ -152,3 +154,19 @@ def test_events_that_are_not_there_are_refused(session):
         "Choose other events, or a shorter window",
     ):
         trials_of(session, "activation/LowPass", HOSTILE, "nothing", 0.1, 0.1)
+
+
+def test_an_estimate_that_is_damaged_is_left_out_and_said(result, tmp_path):
+    damaged = tmp_path / "damaged.nwb"
+    shutil.copy(result, damaged)
+    with h5py.File(damaged, "r+") as file:
+        series = file["processing/behavior/AutoLFADS/factors"]
+        del series["data"]
+        series["data"] = np.zeros((10, 2), np.float32)
+        series["data"].attrs["unit"] = "a.u."
+    with opened_session(damaged) as session:
+        assert list(session.estimates) == ["LowPass"]
+        assert session.notes == [
+            "AutoLFADS is not drawn: factors is of 10 times and 2 columns, activation of 15000 times"
+        ]
+        assert "emg" in session.signals

@@ -5,6 +5,7 @@ window.nwb = window.nwb || {};
 nwb.View = class {
   static strip = 256; // pixels of a stretch that is drawn once and then only moved
   static drawMs = 12; // of each frame for new strips
+  static mostNamed = 6; // columns of a row: as many as there are colours
   static refreshMs = 100;
   static firstS = 10;
   static shortestS = 0.02;
@@ -98,6 +99,13 @@ nwb.View = class {
       const unit = document.createElement("small");
       unit.textContent = ` ${row.range.map((value) => Number(value.toPrecision(2))).join(" to ")} ${row.unit}`;
       made.append(row.label, row.group === "spikes" ? "" : unit); // text, whatever a file calls it
+      const columns = row.layers.filter((layer) => layer.name);
+      for (const layer of columns.length <= nwb.View.mostNamed ? columns : []) {
+        const name = document.createElement("span");
+        name.style.borderBottomColor = layer.colour;
+        name.textContent = layer.name;
+        made.append(name);
+      }
       return made;
     }));
   }

@@ -36,7 +36,7 @@ def emg_signal(recording: EmgRecording, config: PreprocessingConfig, factor: flo
     SignalError
         If it is sampled too slowly for the filters.
     """
-    recorded = as_configured(recording, config)
+    recorded, firsts = as_configured(recording, config), recording.segments.firsts
     if not recorded.rectified:
         filter_sections([], recorded, config)
 
@@ -52,7 +52,7 @@ def emg_signal(recording: EmgRecording, config: PreprocessingConfig, factor: flo
 
     def read(start: int, stop: int) -> Limits:
         recording, sections, margin = prepared()
-        segment = recording.segments[int(np.searchsorted(recording.segments.firsts, start, side="right")) - 1]
+        segment = recording.segments[int(np.searchsorted(firsts, start, side="right")) - 1]
         first, last = max(segment.first_sample, start - margin), min(segment.stop, stop + margin)
         raw = recording.read(first, last)
         rectified = _rectified(raw, sections)[start - first : stop - first] * np.float32(factor)

@@ -164,7 +164,7 @@ def _require_shape(series: TimeSeries, wanted: tuple[int, int | None], name: str
     found = _shape(series, name, file)
     if found[0] != wanted[0] or wanted[1] not in (None, found[1]):
         raise SourceError(
-            f"its {series.name} has shape {found}, its activation {wanted}",
+            f"{series.name} is of {found[0]} times and {found[1]} columns, activation of {wanted[0]} times",
             way_out="Make it again",
             file=file,
             obj=name,

@@ -133,7 +133,11 @@ class Pyramid:
     def _read(self, first: int, stop: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return blocks of so many samples, from one bin of the grid to before another."""
         low, high = (np.full((-(-(stop - first) // size), len(self.signal.columns)), np.nan, np.float32) for _ in "lh")
-        for segment, place in zip(self.signal.segments, self.signal.places, strict=True):
+        places = self.signal.places
+        for number in range(max(0, int(np.searchsorted(places, first, side="right")) - 1), len(places)):
+            segment, place = self.signal.segments[number], int(places[number])
+            if place >= stop:
+                break
             begin, end = max(first, place), min(stop, place + segment.n_samples)
             for at in range(begin, end, self._step):
                 sample = segment.first_sample + at - place
@@ -156,7 +160,7 @@ class Pyramid:
 
     def _pieces(self) -> Iterator[tuple[int, int, int]]:
         """Yield what is read at once: its place on the grid, first sample and number of samples."""
-        for segment, place in zip(self.signal.segments, self.signal.places, strict=True):
+        for segment, place in zip(self.signal.segments, self.signal.places.tolist(), strict=True):
             for done in range(0, segment.n_samples, self._step):
                 yield place + done, segment.first_sample + done, min(self._step, segment.n_samples - done)
 

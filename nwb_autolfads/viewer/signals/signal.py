@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,15 +42,15 @@ class Signal:
         """Time of the first sample (s)."""
         return self.segments[0].start_time
 
-    @property
-    def places(self) -> list[int]:
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
         """Where each segment begins on an even grid at the signal's rate that begins with the first sample."""
-        return [round((each.start_time - self.start) * self.segments.rate) for each in self.segments]
+        return np.rint((self.segments.start_times - self.start) * self.segments.rate).astype(np.int64)
 
     @property
     def n_bins(self) -> int:
         """Length of that grid, gaps included."""
-        return self.places[-1] + self.segments[-1].n_samples
+        return int(self.places[-1]) + self.segments[-1].n_samples
 
     @property
     def stop(self) -> float:
