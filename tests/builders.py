@@ -186,7 +186,69 @@ def turner_lab(path: Path, emg: Emg) -> tuple[Path, None]:
     return file_with_loose_series(path, series), None
 
 
-ARCHIVES = [dandi_000941, dandi_001070, dandi_000718, dandi_000473, dandi_000939, dandi_000540, turner_lab]
+def analog_channels(path: Path, emg: Emg) -> tuple[Path, None]:
+    """Analog channels as NeuroConv writes those of a SpikeGLX board: named in the description, EMG among others."""
+    signals = emg(clock(2000.0, (12.34, 60000)))
+    counts = np.rint(np.stack([signals[:, 0], np.ones(60000), signals[:, 1]], axis=1) * 1000).astype(np.int16)
+    channels = np.array(["EMG_TA", "lever", "EMG_SOL"])
+    return file_with_2d_series(
+        path,
+        counts,
+        name="TimeSeriesNIDQ",
+        unit="V",
+        conversion=1e-6,
+        rate=2000.0,
+        starting_time=12.34,
+        description=f"Analog data from the NIDQ board. Channels are {channels} in that order.",
+    ), None
+
+
+def bipolar_pairs(path: Path, emg: Emg) -> tuple[Path, None]:
+    """Two electrodes for each muscle against one reference: what they share is on both, the muscle on one."""
+    signals = emg(clock(2000.0, (12.34, 60000)))
+    shared = np.random.default_rng(0).standard_normal((60000, 1))
+    data = np.stack([signals[:, 0], 0 * signals[:, 0], 0 * signals[:, 1], signals[:, 1]], axis=1) + shared
+    labels = ["TA+", "TA-", "SOL-", "SOL+"]
+    locations = ["tibialis anterior"] * 2 + ["soleus"] * 2
+    return file_with_electrical_series(
+        path, data, locations=locations, labels=labels, rate=2000.0, starting_time=12.34
+    ), None
+
+
+def emg_array_among_probes(path: Path, counts: NDArray[np.int16]) -> Path:
+    """EMG electrodes, last in the table, in a group of their own, recorded with a probe in one ElectricalSeries.
+
+    ``counts`` ``(samples, 4 + muscles)`` at 30 kHz, the first four of the probe; beside it the probe's field potential.
+    """
+    nwbfile = new_nwbfile()
+    device = nwbfile.create_device("acquisition board")
+    probe = nwbfile.create_electrode_group("Probe0", "A probe.", "M1", device)
+    array = nwbfile.create_electrode_group("EMGArray", "Wires in the right forearm.", "right forearm", device)
+    nwbfile.add_electrode_column("label", "name of the channel")
+    n_muscles = counts.shape[1] - 4
+    for at in range(4):
+        nwbfile.add_electrode(group=probe, location="M1", label=f"AP{at}")
+    for at in range(n_muscles):
+        nwbfile.add_electrode(group=array, location="right forearm", label=FALCON_MUSCLES[at])
+    timing = {"starting_time": 2814.0, "rate": 30000.0, "conversion": 1.95e-7}
+    everything = nwbfile.create_electrode_table_region(list(range(4 + n_muscles)), "all channels")
+    cortex = nwbfile.create_electrode_table_region([0, 1, 2, 3], "the probe")
+    nwbfile.add_acquisition(ElectricalSeries(name="ElectricalSeries", data=counts, electrodes=everything, **timing))
+    nwbfile.add_acquisition(ElectricalSeries(name="Probe", data=counts[:, :4], electrodes=cortex, **timing))
+    return save(nwbfile, path)
+
+
+ARCHIVES = [
+    dandi_000941,
+    dandi_001070,
+    dandi_000718,
+    dandi_000473,
+    dandi_000939,
+    dandi_000540,
+    turner_lab,
+    analog_channels,
+    bipolar_pairs,
+]
 
 
 def add_of_extension(path: Path, place: str, kind: dict, *, namespace: str, version: str, fields: dict) -> Path:

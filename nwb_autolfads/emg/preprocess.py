@@ -57,8 +57,9 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     DataArray, (time, muscle), float32
         Named ``emg``, without unit: multiply by the coordinate ``scale`` to get back the unit in attrs ``unit``.
         Coordinates ``time`` (s, session clock), ``muscle``, ``segment`` (along time), ``scale`` and ``usable`` (per
-        muscle), and each mask of the recording (along time), which is carried and not applied. attrs ``rate`` (Hz),
-        ``unit``, ``origin``, and ``preprocessing``: a JSON list of all steps.
+        muscle), what the recording says of each muscle (`EmgRecording.about`), and each mask of it (along time), which
+        is carried and not applied. attrs ``rate`` (Hz), ``unit``, ``origin``, and ``preprocessing``: a JSON list of all
+        steps.
 
     Raises
     ------
@@ -106,6 +107,7 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
             "segment": ("time", segments.numbers),
             "scale": ("muscle", np.where(scale > 0, scale, 1.0)),
             "usable": ("muscle", usable),
+            **{name: ("muscle", list(values)) for name, values in recording.about.items()},
         },
         attrs={"rate": segments.rate, "unit": recording.unit, "origin": recording.origin.to_json()},
     )

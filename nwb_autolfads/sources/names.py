@@ -25,6 +25,7 @@ _ARM = (
 )
 _ABBREVIATIONS = frozenset(f"{_LEG} {_ARM}".split())
 _LISTED = re.compile(r"(?:columns?|channels?|muscles?)\s*(?:names?\s*)?[:=]\s*([^\n]+)", re.IGNORECASE)
+_BRACKETED = re.compile(r"channels are (\[[^\]]*\])", re.IGNORECASE)  # as NeuroConv describes analog channels
 _UNITS = {
     "V": ("v", "volt", "volts"),
     "mV": ("mv", "millivolt", "millivolts"),
@@ -56,15 +57,18 @@ def is_muscle(name: str) -> bool:
     )
 
 
-def names_of_columns(series: TimeSeries, n_columns: int) -> tuple[list[str], str]:
+def names_of_columns(series: TimeSeries, n_columns: int, kept: Sequence[int] | None = None) -> tuple[list[str], str]:
     """Return the names that a series gives its columns and what gave them; empty where nothing does.
 
-    The number of names, and whether they differ, is for the caller to judge.
+    The number of names, and whether they differ, is for the caller to judge. Where only some columns are ``kept``,
+    their electrodes alone can name them.
     """
     if isinstance(series, ElectricalSeries):
-        names, column = _electrode_names(series)
+        names, column = _electrode_names(series, kept)
         if names:
             return names, f"the electrodes' {column}"
+    if kept is not None and len(kept) < n_columns:
+        return [], ""
     for field in ("comments", "description"):
         names = _listed_names(getattr(series, field, "") or "", n_columns)
         if names:
@@ -112,12 +116,13 @@ def _up_to_emg(head: str) -> str:
     return found.group() if found else ""
 
 
-def _electrode_names(series: ElectricalSeries) -> tuple[list[str], str]:
+def _electrode_names(series: ElectricalSeries, kept: Sequence[int] | None) -> tuple[list[str], str]:
     if len(series.electrodes.data) > MAX_OBJECTS:
         return [], ""
     table, rows = series.electrodes.table, [int(row) for row in series.electrodes.data[:]]
     if any(not 0 <= row < len(table) for row in rows):
         return [], ""  # rows that are not in the table name nothing
+    rows = rows if kept is None else [rows[at] for at in kept]
     fallback: tuple[list[str], str] = ([], "")
     for column in _ELECTRODE_COLUMNS:
         if column not in table.colnames:
@@ -133,6 +138,9 @@ def _electrode_names(series: ElectricalSeries) -> tuple[list[str], str]:
 
 
 def _listed_names(text: str, n_columns: int) -> list[str]:
+    if bracketed := _BRACKETED.search(text):
+        names = re.findall(r"[^\s,'\"\[\]]+", bracketed.group(1))
+        return names if len(names) == n_columns else []
     found = _LISTED.search(text)
     listed = found.group(1) if found else text
     names = [name.strip() for name in re.split(r"[,;]", listed.strip().rstrip("."))]

@@ -92,6 +92,10 @@ class EmgRecording:
     masks : mapping of str to callable
         Masks over the samples that the source holds (such as FALCON's ``eval_mask``), by name: called with ``start``
         and ``stop`` each returns that range as booleans. They are carried along and never applied.
+    about : mapping of str to tuple of str
+        What the source says of each muscle besides its name, those it knows: ``full_name`` (anatomical), ``side``
+        (left, right or empty), ``placement``, ``source_channel``; in an NWB file also ``electrodes`` (rows of the
+        table, separated by spaces) and ``source_series`` (object id), where each muscle has a series of its own.
     """
 
     muscles: tuple[str, ...]
@@ -105,6 +109,7 @@ class EmgRecording:
     _close: Callable[[], None] = field(repr=False, default=lambda: None)
     session: Session = field(repr=False, default_factory=Session)
     masks: Mapping[str, Reader] = field(repr=False, default_factory=dict)
+    about: Mapping[str, tuple[str, ...]] = field(repr=False, default_factory=dict)
 
     @property
     def n_samples(self) -> int:

@@ -9,6 +9,8 @@ import quantities as pq
 from builders import (
     ARCHIVES,
     FALCON_MUSCLES,
+    analog_channels,
+    bipolar_pairs,
     clock,
     dandi_000473,
     dandi_000540,
@@ -47,6 +49,8 @@ def bursts(time, *, width: float = 0.05):
         (dandi_000939, ("muscle 1",), 1250.0, "a.u.", False, 1),
         (dandi_000540, tuple(f"muscle {number}" for number in range(1, 37)), 2000.0, "a.u.", False, 1),
         (turner_lab, ("biceps", "triceps"), 1000.0, "a.u.", True, 3),
+        (analog_channels, ("EMG_TA", "EMG_SOL"), 2000.0, "V", False, 1),
+        (bipolar_pairs, ("TA", "SOL"), 2000.0, "V", False, 1),
     ],
 )
 def test_each_archive_is_read_as_what_it_is(tmp_path, build, muscles, rate, unit, rectified, n_segments):

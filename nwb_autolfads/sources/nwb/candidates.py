@@ -18,12 +18,12 @@ from pynwb.misc import AnnotationSeries, IntervalSeries
 
 from nwb_autolfads.sources.names import (
     is_muscle,
-    names_of_columns,
     names_of_series,
     normalise_unit,
     pattern_of_series,
 )
 from nwb_autolfads.sources.nwb.arrays import plain_array
+from nwb_autolfads.sources.nwb.columns import EMG, Columns, Muscles, muscles_of
 from nwb_autolfads.sources.nwb.timebase import glance_rate
 
 MOST_MUSCLES = 128  # more columns than this are a probe, not muscles
@@ -32,7 +32,6 @@ CLEAR_LEAD = 2  # the best candidate must lead the next by this much
 
 _NEVER_EMG = (ImageSeries, SpatialSeries, AnnotationSeries, IntervalSeries)
 OWN_NAMESPACE = "ndx-muscle-activation"  # results written earlier are not recordings
-_EMG = re.compile(r"emg|electromyo", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Candidate:
     kind : str
         How it is stored, in words.
     shape : tuple of int
-        Samples, columns.
+        Samples, muscles.
     rate : float or None
         Hz, from the rate or the first timestamps; None where there is neither.
     unit : str
@@ -59,6 +58,12 @@ class Candidate:
         The higher, the more likely EMG; from `EMG_SCORE` on it is taken for EMG.
     reasons : tuple of str
         What raised (+) or lowered (-) the score.
+    series : tuple of TimeSeries
+        One, or several of one column each.
+    columns : sequence of tuple of int
+        Which columns each muscle is; see `nwb_autolfads.sources.nwb.columns`. Of several series, which of them.
+    notes : tuple of str
+        What of the series was left out, or subtracted.
     """
 
     path: str
@@ -71,6 +76,8 @@ class Candidate:
     score: int
     reasons: tuple[str, ...]
     series: tuple[TimeSeries, ...] = field(repr=False)
+    columns: Columns = field(repr=False, default=())
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rate = f"{self.rate:g} Hz" if self.rate else "no rate"
@@ -113,13 +120,13 @@ def find_emg(nwbfile: NWBFile) -> list[Candidate]:
         else:
             candidates.append(describe(path, [series]))
     for parent, members in groups.items():
-        if not _is_container(parent) or not _EMG.search(parent):
+        if not _is_container(parent) or not EMG.search(parent):
             # What does not belong together by its container belongs together by its names.
-            named = [pair for pair in members if _EMG.search(pair[1].name)]
+            named = [pair for pair in members if EMG.search(pair[1].name)]
             members = named or [pair for pair in members if is_muscle(pair[1].name)]
         if members:
             candidates.append(describe(_group_path(parent, members, groups), [series for _, series in members]))
-    worth_showing = [each for each in candidates if each.score > 0 or _EMG.search(each.path)]
+    worth_showing = [each for each in candidates if each.score > 0 or EMG.search(each.path)]
     return sorted(worth_showing, key=lambda each: -each.score)
 
 
@@ -151,28 +158,30 @@ def resolve(nwbfile: NWBFile, path: str) -> Candidate | None:
 def describe(path: str, series: list[TimeSeries]) -> Candidate:
     """Describe and score one series, or several 1-D series that are one recording."""
     first = series[0]
-    shape = shape_of(first) or (0, 0)
-    if len(series) > 1 or shape[1] == 1:
-        shape = (shape[0], len(series))
+    n_samples, n_columns = shape_of(first) or (0, 0)
     if len(series) > 1:
-        names, named_by = names_of_series([each.name for each in series]), "the names of the series"
+        names = names_of_series([each.name for each in series])
+        muscles = Muscles(tuple(names), "the names of the series", [(at,) for at in range(len(series))])
         kind = f"{len(series)} one-dimensional series"
     else:
-        names, named_by = names_of_columns(first, shape[1])
-        kind = f"{shape[1]} column(s) of one {type(first).__name__}"
+        muscles = muscles_of(first, n_columns)
+        kind = f"{n_columns} column(s) of one {type(first).__name__}"
+    shape = (n_samples, len(muscles.columns))
     rate, unit = glance_rate(first), normalise_unit(first.unit)
-    points = _points(path, series, shape, rate, unit, names)
+    points = _points(path, series, shape, rate, unit, muscles)
     return Candidate(
         path=path,
         kind=kind,
         shape=shape,
         rate=rate,
         unit=unit,
-        muscles=tuple(names),
-        named_by=named_by,
+        muscles=muscles.names,
+        named_by=muscles.named_by,
         score=sum(value for value, _ in points),
         reasons=tuple(f"{value:+d} {reason}" for value, reason in points),
         series=tuple(series),
+        columns=muscles.columns,
+        notes=muscles.notes,
     )
 
 
@@ -193,18 +202,20 @@ def array_of(series: TimeSeries) -> Any:
 
 
 def _points(
-    path: str, series: list[TimeSeries], shape: tuple[int, int], rate: float | None, unit: str, names: list[str]
+    path: str, series: list[TimeSeries], shape: tuple[int, int], rate: float | None, unit: str, found: Muscles
 ) -> list[tuple[int, str]]:
     first = series[0]
     words = f"{first.description or ''} {first.comments or ''}"
     points = []
-    if _EMG.search(path) or any(_EMG.search(each.name) for each in series):
+    if EMG.search(path) or any(EMG.search(each.name) for each in series):
         points.append((4, "named EMG"))
-    if _EMG.search(words) or re.search(r"\bmuscle", words, re.IGNORECASE):
+    elif found.emg:
+        points.append((4, "electrodes or channels of EMG"))
+    if EMG.search(words) or re.search(r"\bmuscle", words, re.IGNORECASE):
         points.append((2, "described as EMG or muscles"))
-    muscles = sum(is_muscle(name) for name in names)
-    if muscles and 2 * muscles >= len(names):
-        points.append((2, f"{muscles} of {len(names)} names are muscles"))
+    muscles = sum(is_muscle(name) for name in found.names)
+    if muscles and 2 * muscles >= len(found.names):
+        points.append((2, f"{muscles} of {len(found.names)} names are muscles"))
     if isinstance(first, ElectricalSeries) and not points:
         points.append((-2, "electrical series without a word on muscles"))
     if unit in ("V", "mV", "uV"):

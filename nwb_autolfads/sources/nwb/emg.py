@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pynwb import NWBFile, TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.limits import MAX_EMG_VALUES
+from nwb_autolfads.sources.about import known
 from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
 from nwb_autolfads.sources.border import border
-from nwb_autolfads.sources.names import VOLTS, normalise_unit
-from nwb_autolfads.sources.nwb.alignment import Alignment, Span, align
-from nwb_autolfads.sources.nwb.arrays import load_numbers, require_stored
+from nwb_autolfads.sources.names import normalise_unit
+from nwb_autolfads.sources.nwb.alignment import Alignment, align
+from nwb_autolfads.sources.nwb.arrays import require_stored
 from nwb_autolfads.sources.nwb.candidates import (
     CLEAR_LEAD,
     EMG_SCORE,
     MOST_MUSCLES,
     Candidate,
-    array_of,
     find_emg,
     resolve,
     shape_of,
     walk_series,
 )
+from nwb_autolfads.sources.nwb.columns import about_muscles
 from nwb_autolfads.sources.nwb.masks import find_masks
+from nwb_autolfads.sources.nwb.samples import sample_reader
 from nwb_autolfads.sources.nwb.timebase import read_time_base
 from nwb_autolfads.sources.opening.nwb import OpenedFile, open_nwb
 from nwb_autolfads.sources.recording import EmgRecording, Origin, Session, guarded
@@ -130,7 +130,9 @@ def _recording(
         object_id=",".join(series.object_id for series in candidate.series),
     )
     _require_bounded(candidate, origin)
+    candidate = _all_columns(candidate, muscles)
     naming = name_muscles(origin, list(candidate.muscles), candidate.named_by, candidate.shape[1], muscles)
+    columns = [candidate.columns[at] for at in naming.columns]
     settled, unit_from = settle_unit(origin, candidate.unit, unit)
     factor = candidate.series[0].conversion
     if factor not in (1.0, None):
@@ -138,7 +140,7 @@ def _recording(
     alignment = _align(opened, candidate)
     base = alignment.base
     masks, mask_notes = find_masks(opened, candidate, base)
-    read = _reader(candidate.series, alignment.spans, naming.columns, origin)
+    read = sample_reader(candidate.series, alignment.spans, columns, origin)
     sign, rectified = judge_sign(guarded(read, origin), base.segments.n_samples, base.rate, _texts(candidate.series))
     return EmgRecording(
         muscles=naming.names,
@@ -149,6 +151,7 @@ def _recording(
         origin=origin,
         assumptions=(
             f"EMG is {candidate.path}",
+            *candidate.notes,
             sign,
             *base.describe(),
             *alignment.notes,
@@ -161,7 +164,21 @@ def _recording(
         _close=opened.close,
         session=_session(opened.nwbfile),
         masks=masks,
+        about=known(about_muscles(candidate.series, _n_columns(candidate), columns, naming.names), naming.names),
     )
+
+
+def _n_columns(candidate: Candidate) -> int:
+    return (shape_of(candidate.series[0]) or (0, 0))[1]
+
+
+def _all_columns(candidate: Candidate, muscles: Sequence[str] | None) -> Candidate:
+    """Take every column for a muscle where as many names are given by hand as there are columns."""
+    n_columns = _n_columns(candidate)
+    if len(candidate.series) > 1 or muscles is None or not len(candidate.columns) < n_columns == len(muscles):
+        return candidate
+    columns = [(at,) for at in range(n_columns)]
+    return replace(candidate, muscles=(), shape=(candidate.shape[0], n_columns), columns=columns, notes=())
 
 
 def _require_bounded(candidate: Candidate, origin: Origin) -> None:
@@ -216,74 +233,3 @@ def _align(opened: OpenedFile, candidate: Candidate) -> Alignment:
         bases.append(read_time_base(series, shape[0], file=opened.name, obj=obj))
     names = [series.name for series in candidate.series]
     return align(names, bases, file=opened.name, obj=candidate.path)
-
-
-def _reader(
-    series: Sequence[TimeSeries], spans: Sequence[Sequence[Span]], columns: NDArray[np.intp], origin: Origin
-) -> Callable[[int, int], NDArray[np.float32]]:
-    """Return a function that reads a range of samples of some columns, converted to the unit of the first series."""
-    arrays = [array_of(each) for each in series]
-    scales = [_conversion(each, series[0], origin) for each in series]
-    picked = slice(None) if np.array_equal(columns, np.arange(columns[-1] + 1)) else columns
-
-    def read(start: int, stop: int) -> NDArray[np.float32]:
-        parts = []
-        for array, of_series, (factor, offset) in zip(arrays, spans, scales, strict=True):
-            samples = _samples(array, of_series, start, stop)
-            with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is judged as missing
-                converted = (samples.reshape(stop - start, -1) * factor + offset).astype(np.float32, copy=False)
-            parts.append(converted)
-        chunk = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        return np.ascontiguousarray(chunk[:, picked])
-
-    return read
-
-
-def _samples(array: Any, spans: Sequence[Span], start: int, stop: int) -> NDArray:
-    """Return samples of the recording from what a series gives to it."""
-    parts = []
-    for span in spans:
-        low, high = max(start, span.in_recording), min(stop, span.in_recording + span.n_samples)
-        if low < high or len(spans) == 1:
-            shift = span.in_series - span.in_recording
-            parts.append(np.asarray(array[low + shift : high + shift]))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts or [np.asarray(array[:0])])
-
-
-def _conversion(series: TimeSeries, first: TimeSeries, origin: Origin) -> tuple[NDArray[np.float32], np.float32]:
-    """Return factor (one, or one per column) and offset that turn what is stored into the unit of the first series."""
-    unit, wanted = normalise_unit(series.unit), normalise_unit(first.unit)
-    if unit != wanted and not (unit in VOLTS and wanted in VOLTS):
-        raise SourceError(
-            f"{first.name} is in {wanted!r} and {series.name} in {unit!r}",
-            file=origin.file,
-            obj=origin.object_path,
-            way_out="Choose series of one unit with --emg PATH",
-        )
-    to_unit = 1.0 if unit == wanted else VOLTS[unit] / VOLTS[wanted]
-    factor = to_unit * np.float64(1.0 if series.conversion is None else series.conversion)
-    per_channel = getattr(series, "channel_conversion", None) if isinstance(series, ElectricalSeries) else None
-    offset = to_unit * float(series.offset or 0.0)
-    factors = np.atleast_1d(factor)
-    if per_channel is not None:
-        place = f"{origin.object_path}/channel_conversion"
-        n_columns = (shape_of(series) or (0, 0))[1]
-        factors = factor * load_numbers(per_channel, file=origin.file, obj=place)
-        if factors.shape != (n_columns,):
-            raise SourceError(
-                f"has {factors.size} conversions for {n_columns} columns",
-                file=origin.file,
-                obj=place,
-                way_out="Write one conversion per column, or none",
-            )
-    for name, values in (("conversion", factors), ("offset", np.array([offset]))):
-        largest = float(np.finfo(np.float32).max)
-        wrong = ~(np.abs(values) <= largest) | ((values == 0) & (name == "conversion"))
-        if wrong.any():
-            raise SourceError(
-                f"its {name} is {values[wrong][0]:g}",
-                file=origin.file,
-                obj=origin.object_path,
-                way_out=f"Set the true {name} in the file",
-            )
-    return np.asarray(factors, dtype=np.float32), np.float32(offset)
