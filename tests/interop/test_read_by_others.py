@@ -16,6 +16,7 @@ from nwb_examples import make_emg, make_estimate, write_session
 
 from nwb_autolfads.results.comparison import write_comparison
 from nwb_autolfads.results.write import write_activation
+from nwb_autolfads.sources.spikeinterface import activation_as_recording
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "result-files.md"
 NAMES = ["TA", "SOL", "VL"]
@@ -122,20 +123,53 @@ def test_pynapple(estimate):
     np.testing.assert_array_equal(found["soleus"].d, estimate["activation"].sel(muscle="SOL"))
 
 
-def test_pynapple_keeps_a_gap_and_tells_estimates_apart(tmp_path, result):
-    pynapple = pytest.importorskip("pynapple", reason="pynapple is in the extra 'interop'")
+@pytest.fixture
+def gapped(tmp_path, result):
+    """A file with a second estimate, of a recording with a gap."""
     gap = make_estimate(make_emg(gap=True), estimator="LowPass")
-    path = write_activation(gap, Path(shutil.copy(result, tmp_path)), in_place=True)
+    return write_activation(gap, Path(shutil.copy(result, tmp_path)), in_place=True), gap
+
+
+def test_pynapple_keeps_a_gap_and_tells_estimates_apart(gapped):
+    pynapple = pytest.importorskip("pynapple", reason="pynapple is in the extra 'interop'")
+    path, gap = gapped
     session = pynapple.load_file(str(path))
     assert {"AutoLFADS/activation", "LowPass/activation"} <= set(session.keys())
     np.testing.assert_allclose(session["LowPass/activation"].t, gap["time"])
+    activation = session.nwb.processing["behavior"]["LowPass"].to_pynapple()
+    assert list(activation.columns) == NAMES
+    np.testing.assert_allclose(activation.t, gap["time"])
+    np.testing.assert_array_equal(activation.d, gap["activation"])
+    np.testing.assert_allclose(activation.time_support.values, [gap["time"][[0, 599]], gap["time"][[600, 1199]]])
 
 
 def test_spikeinterface(estimate):
     found = run("SpikeInterface")
-    np.testing.assert_array_equal(found["traces"], estimate["activation"])
+    np.testing.assert_array_equal(found["traces"][:, 0], estimate["activation"].sel(muscle="VL"))
     assert found["recording"].get_sampling_frequency() == 500.0
+    np.testing.assert_allclose(found["times"], estimate["time"])
+
+
+def test_spikeinterface_without_this_package(estimate):
+    found = run("SpikeInterface without this package")
+    assert found["recording"].channel_ids.tolist() == NAMES
+    np.testing.assert_array_equal(found["recording"].get_traces(), estimate["activation"])
     np.testing.assert_allclose(found["recording"].get_times(), estimate["time"])
+
+
+def test_spikeinterface_has_the_times_after_a_gap_only_where_it_is_asked_for_them(gapped):
+    from spikeinterface.extractors import read_nwb_timeseries
+
+    path, gap = gapped
+    place = "processing/behavior/LowPass/activation"
+    times = gap["time"].values
+    right = read_nwb_timeseries(str(path), timeseries_path=place, load_time_vector=True).get_times()
+    np.testing.assert_allclose(right, times)
+    wrong = read_nwb_timeseries(str(path), timeseries_path=place).get_times()
+    assert abs(wrong[-1] - times[-1]) > 1.0  # as long as the page warns of it
+    named = activation_as_recording(gap)
+    starts = [named.get_times(segment_index=part)[0] for part in (0, 1)]
+    np.testing.assert_allclose(starts, times[[0, 600]])
 
 
 def test_zarr_and_back(estimate):

@@ -18,7 +18,7 @@ Columns = Sequence[tuple[int, ...]]
 """For each muscle its column, or two columns, of which the second is taken from the first."""
 
 _PAIRED = re.compile(r"\bbipolar\W+pairs?\b|\bpairs?\W+of\W+electrodes\b|\bmonopolar\b|\bunipolar\b", re.IGNORECASE)
-_POLES = re.compile(r"[\s_.-]*(\+|-|pos(?:itive)?|neg(?:ative)?|anode|cathode)$", re.IGNORECASE)
+_POLES = re.compile(r"[\s_.-]*(\+|-|pos|positive|neg|negative|anode|cathode)$", re.IGNORECASE)
 
 _COLUMNS = {
     "full_name": ("target_muscle", "muscle_name", "muscle"),

@@ -25,6 +25,7 @@ from ndx_muscle_activation.tables import InitialConditionsTable, values_per_row
 
 if TYPE_CHECKING:
     import xarray as xr
+    from pynapple import TsdFrame
 
 # Of the types, files of 0.1 have MuscleActivationSeries in place of each other MuscleSeries.
 SERIES = {
@@ -142,6 +143,24 @@ class ActivationEstimate(MultiContainerInterface):
     def to_dataframe(self) -> pd.DataFrame:
         """Return the activation, one column per muscle, indexed by time (s)."""
         return self.activation.to_dataframe()
+
+    def to_pynapple(self) -> TsdFrame:
+        """Return the activation with muscles as columns; needs pynapple.
+
+        Returns
+        -------
+        TsdFrame
+            Its `time_support` is the stretches without a gap, so that what pynapple computes does not cross a gap.
+        """
+        from pynapple import IntervalSet, TsdFrame
+
+        times = series_times(self.activation)
+        numbers = np.zeros(len(times), int) if self.segment is None else np.asarray(self.segment[:])
+        first = np.flatnonzero(np.r_[True, np.diff(numbers) != 0])
+        last = np.r_[first[1:], len(times)] - 1
+        support = IntervalSet(times[first], times[last])
+        names = self.activation.muscle_names
+        return TsdFrame(t=times, d=self.activation._values(), columns=names, time_support=support)
 
     def to_xarray(self) -> xr.Dataset:
         """Return all that is of each muscle, factor or input as one Dataset; needs xarray.
