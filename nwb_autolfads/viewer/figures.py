@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.palette import EMG_GREY, FAINT_GREY, LINE_GREY, NIGHT, NIGHT_LINE, PURPLE, TEXT, WHITE
 from nwb_autolfads.viewer.rows import colours, rows
-from nwb_autolfads.viewer.session import EMG, Session
+from nwb_autolfads.viewer.session import EMG, SPIKES, Session
 from nwb_autolfads.viewer.signals.pyramid import STEP, TILE, Pyramid
+from nwb_autolfads.viewer.signals.spikes import Raster
 from nwb_autolfads.viewer.trials import times_of, trials_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def plot_stretch(
     events: str | None = None,
     dark: bool = False,
 ) -> Figure:
-    """Draw a stretch of a session: a row for each muscle, and for movement, factors and inputs.
+    """Draw a stretch of a session: a row for each muscle, and for factors, inputs, spikes and movement.
 
     Parameters
     ----------
@@ -63,11 +64,7 @@ def plot_stretch(
 
     if not start < stop:
         raise SignalError(f"{start:g} to {stop:g} s is no stretch of time", way_out="Give a stop after the start")
-    drawn = [
-        row
-        for row in rows(session)
-        if row["group"] != "spikes" and (row["group"] != "muscle" or muscles is None or row["label"] in muscles)
-    ]
+    drawn = [row for row in rows(session) if row["group"] != "muscle" or muscles is None or row["label"] in muscles]
     if not any(row["group"] == "muscle" for row in drawn):
         raise SignalError(
             f"there is no muscle called {', '.join(muscles or ())}",
@@ -78,9 +75,11 @@ def plot_stretch(
     for number, row in enumerate(drawn, start=1):
         for layer in row["layers"]:
             if estimates is None or layer["estimate"] in ("", *estimates):
-                figure.add_trace(_trace(session, layer, start, stop), row=number, col=1)
+                draw = _raster if layer["kind"] == "raster" else _trace
+                figure.add_trace(draw(session, layer, start, stop, dark), row=number, col=1)
         label = f"{escape(row['label'])}<br>{escape(row['unit'])}"
-        figure.update_yaxes(title={"text": label, "font": {"size": 10}}, range=row["range"], row=number, col=1)
+        limits = [-0.5, len(session.signals[SPIKES].columns) - 0.5] if row["group"] == "spikes" else row["range"]
+        figure.update_yaxes(title={"text": label, "font": {"size": 10}}, range=limits, row=number, col=1)
     for time in _within(times_of(session, events), start, stop) if events else ():
         figure.add_vline(x=time, line={"color": PURPLE, "width": 1}, opacity=0.6)
     figure.update_xaxes(range=[start, stop])
@@ -157,10 +156,20 @@ def plot_around(
     return _styled(figure, 320 * n_rows + _MARGIN, dark)
 
 
-def _trace(session: Session, layer: dict[str, Any], start: float, stop: float) -> Any:
+def _raster(session: Session, layer: dict[str, Any], start: float, stop: float, dark: bool) -> Any:
+    """Return how many spikes of each unit are in each block, the first unit at the bottom."""
+    from plotly.graph_objects import Heatmap
+
+    time, blocks = _blocks(session.signals[layer["signal"]], start, stop)
+    shades = [[0, NIGHT if dark else WHITE], [1, FAINT_GREY if dark else TEXT]]
+    return Heatmap(x=time, z=blocks[0], colorscale=shades, showscale=False, hoverinfo="skip")
+
+
+def _trace(session: Session, layer: dict[str, Any], start: float, stop: float, _dark: bool) -> Any:
     from plotly.graph_objects import Scatter
 
-    time, low, high = _extremes(session.signals[layer["signal"]], layer["column"], start, stop)
+    time, blocks = _blocks(session.signals[layer["signal"]], start, stop)
+    low, high = blocks[:, layer["column"]]
     name = escape(layer["name"] or layer["estimate"] or "EMG")
     if layer["kind"] == "line":
         both = np.stack([low, high], axis=1).ravel()
@@ -182,21 +191,20 @@ def _trace(session: Session, layer: dict[str, Any], start: float, stop: float) -
     )
 
 
-def _extremes(pyramid: Any, column: int, start: float, stop: float) -> tuple[NDArray, NDArray, NDArray]:
-    """Return times (s), lowest and highest values of blocks from start to stop, about `WIDE` of them."""
-    assert isinstance(pyramid, Pyramid)
+def _blocks(signal: Pyramid | Raster, start: float, stop: float) -> tuple[NDArray, NDArray]:
+    """Return times (s) of about `WIDE` blocks from start to stop, and what is in them, (channel, column, block)."""
     level = 0
-    while (stop - start) * pyramid.rate / STEP**level > WIDE and level < pyramid.n_levels - 1:
+    while (stop - start) * signal.rate / STEP**level > WIDE and level < signal.n_levels - 1:
         level += 1
-    width = STEP**level / pyramid.rate
-    first = max(0, int((start - pyramid.start) / width))
-    last = min(-(-pyramid.n_bins // STEP**level), int(np.ceil((stop - pyramid.start) / width)))
+    width = STEP**level / signal.rate
+    first = max(0, int((start - signal.start) / width))
+    last = min(-(-signal.n_bins // STEP**level), int(np.ceil((stop - signal.start) / width)))
     if first >= last:
-        return np.empty(0), np.empty(0), np.empty(0)
-    tiles = [pyramid.tile(level, index)[0][:, column] for index in range(first // TILE, (last - 1) // TILE + 1)]
+        return np.empty(0), np.empty((signal.channels, len(signal.columns), 0))
+    tiles = [signal.tile(level, index)[0] for index in range(first // TILE, (last - 1) // TILE + 1)]
     skipped = first % TILE
-    low, high = np.concatenate(tiles, axis=1)[:, skipped : skipped + last - first]
-    return pyramid.start + (np.arange(first, last) + 0.5) * width, low, high
+    blocks = np.concatenate(tiles, axis=2)[:, :, skipped : skipped + last - first]
+    return signal.start + (np.arange(first, last) + 0.5) * width, blocks
 
 
 def _within(times: NDArray[np.float64], start: float, stop: float) -> list[float]:

@@ -14,6 +14,7 @@ RECIPES = (
     "A masking",
     "A score",
     "A section of the report",
+    "A signal of the viewer",
     "A layout of NWB files",
 )
 

@@ -11,6 +11,7 @@ from messages import assert_refused
 from viewer_examples import HOSTILE, MUSCLES, TRIALS, estimated_session, recorded_session
 
 import nwb_autolfads as nal
+from nwb_autolfads.cli import main
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
@@ -74,7 +75,19 @@ def test_events_and_trials_are_those_of_the_file(session):
     np.testing.assert_array_equal(session.intervals["trials"], np.stack([TRIALS, TRIALS + 2], axis=1))
 
 
-def test_a_recording_alone_and_one_beside_its_result_are_drawn(tmp_path):
+def test_a_recording_beside_its_result_is_drawn_with_it(tmp_path):
+    recorded = recorded_session(tmp_path / "session.nwb")
+    linked = tmp_path / "linked.nwb"
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(recorded), "--estimator", "lowpass", "--link", "--out", str(linked), "--muscles", "TA,B,C"])
+    assert not ended.value.code
+    with opened_session(linked) as session:
+        assert set(session.signals) >= {"emg", "spikes", "activation/LowPass"}
+        assert session.muscles == ["TA", "B", "C"]
+        assert session.notes == []
+
+
+def test_a_recording_alone_is_drawn(tmp_path):
     recorded = recorded_session(tmp_path / "session.nwb")
     with opened_session(recorded) as alone:
         assert list(alone.signals) == ["emg", "movement/processing/behavior/angles/joint_angles", "spikes"]

@@ -43,6 +43,14 @@ def test_a_long_stretch_keeps_the_lowest_and_highest(views, result):
     assert len(line.x) < 3000
 
 
+def test_a_stretch_shows_every_spike(views):
+    figure = views.stretch(3.0, 4.0)
+    (raster,) = (trace for trace in figure.data if trace.type == "heatmap")
+    trains = views.session.signals["spikes"].trains.times
+    expected = [np.count_nonzero((times >= 3.0) & (times < 4.0)) for times in trains]
+    np.testing.assert_array_equal(np.asarray(raster.z).sum(axis=1), expected)
+
+
 def test_trials_are_drawn_beside_their_average(views):
     figure = views.around("trials", "TA", before=0.5, after=1.0)
     (mean,) = traces(figure, "AutoLFADS")
