@@ -12,6 +12,7 @@ from tiny_autolfads import RATE, TINY, rectified
 from nwb_autolfads.emg.trials import cut_trials
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators import registry
+from nwb_autolfads.estimators.autolfads import prepared
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
 
 CONFIG = TINY.model_copy(update={"masking": "blocks", "input_transform": "logarithmic", "ensemble_margin": 10.0})
@@ -187,6 +188,37 @@ def test_a_session_too_short_is_named(days):
 def test_sessions_without_a_name_are_refused(days, sessions):
     with assert_refused(ConfigError, "AutoLFADS.fit: sessions need names", 'Give {"monday": emg1, "tuesday": emg2}'):
         AutoLFADS(config=CONFIG).fit({name: days["monday"] for name in sessions})
+
+
+def test_sessions_of_which_some_are_cut_into_trials_are_refused(days):
+    cut = cut_trials(days["monday"], np.arange(0.2, 2.8, 0.15), from_ms=0, to_ms=100)
+    with assert_refused(
+        SignalError,
+        "the EMG of some sessions is cut into trials, that of tuesday is not",
+        "Cut all of them, or none",
+    ):
+        AutoLFADS(config=CONFIG).fit({"monday": cut, "tuesday": days["tuesday"]})
+
+
+def test_a_session_in_short_pieces_beside_a_long_one_is_named(days):
+    pieces, _ = day("pieces", MONDAY, seed=5)
+    numbers = np.arange(1500) // 40
+    pieces = pieces.assign_coords(time=pieces["time"] + 0.1 * numbers, segment=("time", numbers))
+    with pytest.raises(SignalError, match=r"session 'pieces': the longest segment without a gap is 0\.080 s"):
+        AutoLFADS(config=CONFIG).fit({"monday": days["monday"], "pieces": pieces})
+
+
+def test_more_sessions_than_a_card_holds_are_refused_before_training(days, monkeypatch):
+    monkeypatch.setattr(prepared, "MOST_SESSIONS", 1)
+    with assert_refused(ConfigError, "AutoLFADS.fit: 2 sessions", "Give at most 1"):
+        AutoLFADS(config=CONFIG).fit(days)
+
+
+def test_a_card_keeps_how_emg_was_preprocessed_and_not_what_was_missing_of_it(days):
+    quick = CONFIG.model_copy(update={"training": CONFIG.training.model_copy(update={"max_epochs": 1})})
+    steps = [*STEPS, {"step": "missing", "samples": {"M0": 3}}, {"step": "quality", "unusable": {}}]
+    model = AutoLFADS(config=quick).fit(days["monday"].assign_attrs(preprocessing=json.dumps(steps)))
+    assert json.loads(model.card.sessions[0].preprocessing) == STEPS
 
 
 STEPS = [

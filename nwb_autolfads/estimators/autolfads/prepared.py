@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from nwb_autolfads.errors import ConfigError, SignalError
-from nwb_autolfads.estimators.autolfads.card import SessionCard
+from nwb_autolfads.estimators.autolfads.card import MOST_SESSIONS, SessionCard
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.masking import block_length, masking_of
 from nwb_autolfads.estimators.autolfads.windows import bins, long_segments, padded
@@ -73,7 +73,9 @@ class Prepared:
         for name, emg in given.items():
             with naming(name, several):
                 check_rectified(emg)
-                emgs[name] = _short_segments_as_trials(emg[:, usable_muscles(emg)], settings)
+                emgs[name] = emg[:, usable_muscles(emg)]
+        as_trials = {name: _short_segments_as_trials(emg, settings) for name, emg in emgs.items()}
+        emgs = as_trials if all(map(_are_trials, as_trials.values())) else emgs
         _check_together(emgs)
         settings = _with_windows_of(emgs, settings)
         rate = float(next(iter(emgs.values())).attrs["rate"])
@@ -120,12 +122,14 @@ class Prepared:
 
 
 def card_of(name: str, emg: xr.DataArray, **more: Any) -> SessionCard:
-    """Return what a model says of a session that it was trained on."""
+    """Return what a model says of a session that it was trained on; what was missing there is no step to do again."""
+    steps = json.loads(emg.attrs.get("preprocessing") or "null")
+    kept = [step for step in steps or [] if step.get("step") not in ("missing", "quality")]
     return SessionCard(
         name=name,
         muscles=tuple(str(muscle) for muscle in emg["muscle"].values),
         rate=float(emg.attrs["rate"]),
-        preprocessing=str(emg.attrs.get("preprocessing", "")),
+        preprocessing="" if steps is None else json.dumps(kept),
         trained_on=str(emg.attrs.get("origin", "")),
         **more,
     )
@@ -146,6 +150,8 @@ def _check_together(emgs: Mapping[str, xr.DataArray]) -> None:
     """Refuse sessions that cannot be learnt from together."""
     if not emgs or not all(isinstance(name, str) and name for name in emgs):
         raise ConfigError("sessions need names", obj="AutoLFADS.fit", way_out='Give {"monday": emg1, "tuesday": emg2}')
+    if len(emgs) > MOST_SESSIONS:
+        raise ConfigError(f"{len(emgs)} sessions", obj="AutoLFADS.fit", way_out=f"Give at most {MOST_SESSIONS}")
     rates = {name: float(emg.attrs["rate"]) for name, emg in emgs.items()}
     if not np.allclose(list(rates.values()), next(iter(rates.values()))):
         said, lowest = ", ".join(f"{name} {rate:g} Hz" for name, rate in rates.items()), min(rates.values())
