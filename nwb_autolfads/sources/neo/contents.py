@@ -7,7 +7,8 @@ from pathlib import Path
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources.found import Contents, FoundEmg, FoundSeries
 from nwb_autolfads.sources.neo.emg import choose_channels, unit_of
-from nwb_autolfads.sources.neo.streams import Channel, open_file
+from nwb_autolfads.sources.neo.opening import open_channels
+from nwb_autolfads.sources.neo.streams import Channel
 from nwb_autolfads.sources.nwb.candidates import EMG_SCORE, Candidate
 from nwb_autolfads.sources.segments import lay_out
 
@@ -22,10 +23,10 @@ def list_channels(path: Path, io: str | None) -> Contents:
     """
     if not path.exists():
         raise SourceError("there is no such file", file=str(path), way_out="Check the path")
-    channels, chosen, notes = open_file(path, io)
+    channels, reader, notes = open_channels(path, io)
     if not channels:
         way_out = "Check that the file is complete and, if it is of another type, name its reader with --io"
-        raise SourceError(f"Neo's {chosen} finds no signals in it", file=str(path), way_out=way_out)
+        raise SourceError(f"{reader} finds no signals in it", file=str(path), way_out=way_out)
     try:
         emg = choose_channels(channels, None, str(path))
     except SourceError:
@@ -36,9 +37,7 @@ def list_channels(path: Path, io: str | None) -> Contents:
         for each in channels
         if each not in emg
     )
-    return Contents(
-        str(path), "", "", found, (), tuple(others), (), 0, note="; ".join((f"read by Neo's {chosen}", *notes))
-    )
+    return Contents(str(path), "", "", found, (), tuple(others), (), 0, note="; ".join((f"read by {reader}", *notes)))
 
 
 def _found_channel(channel: Channel) -> FoundEmg:
@@ -49,7 +48,7 @@ def _found_channel(channel: Channel) -> FoundEmg:
         shape=shape,
         rate=channel.rate,
         unit=unit,
-        muscles=(channel.name,),
+        muscles=(channel.muscle or channel.name,),
         named_by="the channel",
         score=EMG_SCORE,
         reasons=("named EMG or as a muscle",),

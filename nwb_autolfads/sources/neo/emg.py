@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import MissingFileError, SourceError
+from nwb_autolfads.sources.about import known
 from nwb_autolfads.sources.assumptions import name_muscles, settle_unit
 from nwb_autolfads.sources.border import border
 from nwb_autolfads.sources.names import VOLTS, is_muscle, normalise_unit
-from nwb_autolfads.sources.neo.streams import Channel, channels_of_objects, open_file
+from nwb_autolfads.sources.neo.opening import open_channels
+from nwb_autolfads.sources.neo.streams import Channel, channels_of_objects
 from nwb_autolfads.sources.nwb.candidates import MOST_MUSCLES
 from nwb_autolfads.sources.recording import EmgRecording, Origin, guarded
 from nwb_autolfads.sources.segments import lay_out
@@ -56,8 +59,8 @@ def open_neo_emg(
         return _recording(channels, file, ("given as Neo objects", *notes), path, muscles, unit)
     if not Path(source).exists():
         raise MissingFileError("there is no such file", file=str(source), way_out="Check the path")
-    channels, chosen, warned = open_file(Path(source), io)
-    how = f"read by Neo's {chosen}" + ("" if io else ", chosen by the file type")
+    channels, reader, warned = open_channels(Path(source), io)
+    how = f"read by {reader}" + ("" if io else ", chosen by the file type")
     return _recording(channels, str(source), (how, *warned), path, muscles, unit)
 
 
@@ -75,7 +78,9 @@ def _recording(
     origin = Origin(file, "", obj, "")
     require_together(chosen, file)
     segments = lay_out(first.starts, _common_counts(chosen), first.rate, file=file, obj=obj)
-    naming = name_muscles(origin, [channel.name for channel in chosen], "the channels", len(chosen), muscles)
+    names, by = [channel.muscle or channel.name for channel in chosen], "the channels"
+    by = "the table of channels" if any(channel.muscle for channel in chosen) else by
+    naming = name_muscles(origin, names, by, len(chosen), muscles)
     in_file, factors = _common_unit(chosen)
     settled, unit_from = settle_unit(origin, in_file, unit)
     kept = [chosen[column] for column in naming.columns]
@@ -102,7 +107,14 @@ def _recording(
             *how[1:],
         ),
         _read=read,
+        about=known(_about(kept), naming.names),
     )
+
+
+def _about(channels: list[Channel]) -> dict[str, list[str]]:
+    keys = dict.fromkeys(key for channel in channels for key in channel.about)
+    found = {key: [channel.about.get(key, "") for channel in channels] for key in keys}
+    return found | {"source_channel": [channel.name for channel in channels]}
 
 
 def choose_channels(channels: list[Channel], path: str | None, file: str) -> list[Channel]:
@@ -175,8 +187,10 @@ def unit_of(channel: Channel) -> tuple[str, float]:
 
 
 def _is_emg(channel: Channel) -> bool:
-    known = unit_of(channel)[0] in (*VOLTS, "a.u.")
-    return known and bool(re.search("emg", channel.name, re.IGNORECASE) or is_muscle(channel.name))
+    in_unit = unit_of(channel)[0] in (*VOLTS, "a.u.")
+    if channel.emg is not None:
+        return in_unit and channel.emg
+    return in_unit and bool(re.search("emg", channel.name, re.IGNORECASE) or is_muscle(channel.name))
 
 
 def _one_segment(channel: Channel, number: int, file: str) -> Channel:
@@ -187,14 +201,11 @@ def _one_segment(channel: Channel, number: int, file: str) -> Channel:
             way_out=f"Give 0 to {len(channel.counts) - 1}: they count from 0",
         )
     read = channel.read
-    return Channel(
-        channel.name,
-        channel.stream,
-        channel.unit,
-        channel.rate,
-        channel.starts[number : number + 1],
-        channel.counts[number : number + 1],
-        lambda _, start, stop: read(number, start, stop),
+    return replace(
+        channel,
+        starts=channel.starts[number : number + 1],
+        counts=channel.counts[number : number + 1],
+        read=lambda _, start, stop: read(number, start, stop),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,12 @@ class Channel:
         Samples in each segment.
     read : callable
         Called with segment, start and stop returns samples, float64, in ``unit``.
+    emg : bool or None
+        Whether a table beside the file says that it is EMG; None where there is none.
+    muscle : str
+        What to call its muscle, where such a table says it.
+    about : mapping of str to str
+        What else it says of the muscle; see `nwb_autolfads.sources.recording.EmgRecording`.
     """
 
     name: str
@@ -55,6 +61,9 @@ class Channel:
     starts: tuple[float, ...]
     counts: tuple[int, ...]
     read: Callable[[int, int, int], NDArray[np.float64]] = field(repr=False)
+    emg: bool | None = None
+    muscle: str = ""
+    about: Mapping[str, str] = field(repr=False, default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({sum(self.counts)} samples, {self.unit or 'no unit'}, {self.rate:g} Hz)"
