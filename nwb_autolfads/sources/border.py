@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -43,8 +44,7 @@ def border(file: str, obj: str = "", *, problem: str = "cannot be read", way_out
         For every exception that is not one of this package.
     """
     notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught, _silent(READERS), redirect_stdout(StringIO()):
-        warnings.simplefilter("always")
+    with _quietly() as caught:
         try:
             yield notes
         except NwbAutolfadsError:
@@ -76,6 +76,20 @@ def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     kept = [each for each in sentences if not each.lower().startswith(_HARMLESS)]
     more = [f"the reader of the file warns of {len(kept) - _MOST_NOTES} more things"] if len(kept) > _MOST_NOTES else []
     return [f"the reader of the file warns: {each}" for each in kept[:_MOST_NOTES]] + more
+
+
+@contextmanager
+def _quietly() -> Iterator[Sequence[warnings.WarningMessage]]:
+    """Keep what is warned of and printed off the terminal, and give the warnings.
+
+    Both belong to the whole process: another thread than the main one would take from it what it prints meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield ()
+        return
+    with warnings.catch_warnings(record=True) as caught, _silent(READERS), redirect_stdout(StringIO()):
+        warnings.simplefilter("always")
+        yield caught
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def layout(session: Session) -> Component:
                 id="controls",
             ),
             html.Div(
-                [html.Button(text, id=name, title=hint) for name, text, hint in BUTTONS],
+                [html.Button(text, id=name, title=hint, **{"aria-label": hint}) for name, text, hint in BUTTONS],
                 id="buttons",
                 role="toolbar",
                 **{"aria-label": "Move in time"},
