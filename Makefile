@@ -1,11 +1,11 @@
 # Two commands from a fresh clone: `make demo` and `make test`. Each makes the virtual environment it needs.
 PYTHON ?= python3
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 EXTENSION := extensions/ndx-muscle-activation
 # Small models and short signals: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all environments interop faults mutants picture clean
+.PHONY: demo test test-all environments interop faults mutants picture site distributions nightly clean
 
 demo: .venv/ready
 	$(BIN)/nwb-autolfads demo --out demo --overwrite
@@ -40,6 +40,26 @@ mutants: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,mutants]"
 	$(BIN)/python tests/mutants.py $(MUTANTS)
 
+# The site, into site/: every link is checked, and what the tutorials show is run.
+site: .venv/ready
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/pytest tests/docs/test_site.py
+
+# What is released: a source distribution and a wheel of each of the two packages.
+distributions: .venv/ready
+	$(BIN)/pip install --disable-pip-version-check --quiet build
+	$(BIN)/python -m build --outdir dist/package .
+	$(BIN)/python -m build --outdir dist/extension $(EXTENSION)
+
+# The fast tests with the development branches of what we build on, in an environment of their own.
+UPSTREAM := NeurodataWithoutBorders/pynwb hdmf-dev/hdmf NeuralEnsemble/python-neo SpikeInterface/spikeinterface
+nightly:
+	$(PYTHON) -m venv .venv-nightly
+	.venv-nightly/bin/pip install --disable-pip-version-check --quiet ./$(EXTENSION) -e ".[test]"
+	.venv-nightly/bin/pip install --disable-pip-version-check --upgrade $(UPSTREAM:%=git+https://github.com/%)
+	.venv-nightly/bin/pytest --numprocesses 2 --dist loadfile -m "not slow"
+
 # The picture in README.md.
 picture: demo
 	cp demo/activation.png docs/activation.png
@@ -51,4 +71,4 @@ picture: demo
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .venv-nightly demo site dist

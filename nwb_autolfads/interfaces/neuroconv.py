@@ -40,7 +40,7 @@ class AutoLFADSActivationInterface(BaseDataInterface):
     """
 
     display_name = "Muscle activation (nwb-autolfads)"
-    keywords = ("EMG", "electromyography", "muscle activation", "AutoLFADS")
+    keywords = ("EMG", "electromyography", "muscle activation", "LFADS")
     associated_suffixes = (".nwb",)
     info = "Interface for muscle activation that nwb-autolfads estimated from EMG."
 
