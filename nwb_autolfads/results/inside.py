@@ -160,7 +160,8 @@ def look_inside(path: Path) -> SourceFacts:
     not_nwb = OutputError("is not an NWB file in HDF5 form", way_out="Give an NWB file.", file=str(path))
     try:
         with h5py.File(path, "r") as file:
-            if as_text(file.attrs.get("neurodata_type", "")) != "NWBFile" or "identifier" not in file:
+            root = as_text(file.attrs.get("neurodata_type", ""))
+            if not root.endswith("NWBFile") or "identifier" not in file:  # ndx-events 0.4 has a type of its own
                 raise not_nwb
             found = file.get(MODULE, {})
             behavior = {name: as_text(found[name].attrs.get("neurodata_type", "")) for name in found}

@@ -127,7 +127,7 @@ def write_activations(
 
     def builder(name: str, estimate: xr.Dataset) -> Callable[[Any], Any]:
         def build(module: Any) -> Any:
-            muscles, nwbfile = _muscles_table(module, estimate), module.get_ancestor("NWBFile")
+            muscles, nwbfile = _muscles_table(module, estimate), module.parent
             return build_estimate(estimate, name, muscles, weights.get(name), nwbfile)
 
         return build
@@ -199,7 +199,7 @@ def _muscles_table(module: Any, estimate: xr.Dataset) -> MusclesTable:
     taken = module.data_interfaces
     names = [RESERVED, *(f"{RESERVED}_{number}" for number in range(2, len(taken) + 3))]
     name = next(name for name in names if name not in taken)
-    table = build_muscles_table(estimate, name, module.get_ancestor("NWBFile"))
+    table = build_muscles_table(estimate, name, module.parent)
     for other in taken.values():
         if isinstance(other, MusclesTable) and same_table(other, table):
             return other

@@ -347,3 +347,13 @@ def test_a_result_is_copied_with_its_link(session, tmp_path):
     copied = shutil.copy(path, tmp_path / "copied.nwb")
     write_activation(made_from(copied, "acquisition/EMG"), copied, in_place=True, overwrite=True)
     assert linked_object(copied) == "EMG"
+
+
+def test_a_result_can_be_made_of_a_file_of_ndx_events_0_4(tmp_path):
+    source = tmp_path / "events.nwb"
+    kept = Path(__file__).parents[1] / "sources" / "ndx_events" / "0.4.0.nwb.gz"
+    source.write_bytes(gzip.decompress(kept.read_bytes()))
+    estimate = make_estimate(make_emg(identifier="events"))
+    xr.testing.assert_identical(read_activation(write_activation(estimate, source)), estimate)
+    small = write_activation(estimate, source, tmp_path / "small.nwb", link=True)
+    xr.testing.assert_equal(read_activation(small), estimate)

@@ -1,5 +1,8 @@
 """Events in every form that files have them in: the same times, by table, series, label or edge."""
 
+import gzip
+from pathlib import Path
+
 import numpy as np
 import pytest
 from builders import add_of_extension, new_nwbfile, save
@@ -149,3 +152,12 @@ def test_a_file_without_events_says_so(tmp_path):
         "The file has neither a table of intervals or events nor a series of them",
     ):
         read_events(bare, "licks")
+
+
+def test_events_that_ndx_events_0_4_wrote_are_read_without_it(tmp_path):
+    written = tmp_path / "events.nwb"
+    kept = Path(__file__).parent / "ndx_events" / "0.4.0.nwb.gz"
+    written.write_bytes(gzip.decompress(kept.read_bytes()))
+    for place in (None, "foot_strikes:timestamp", "foot_strikes"):
+        np.testing.assert_array_equal(read_events(written, place).times, [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert [each.path for each in list_contents(written).intervals] == ["events/foot_strikes"]
