@@ -113,7 +113,7 @@ def start_maps(model: LFADS, data: Sequence[Standardised], weights: Sequence[Ten
     scores = [y.values @ W for y, W in zip(data, weights, strict=True)]
     loadings = [_ridge(p.T @ p / len(p), p.T @ y.values / len(p), RIDGE) for y, p in zip(data, scores, strict=True)]
     most = max(range(len(data)), key=lambda session: data[session].values.shape[1])
-    drawn = model.of_session(most).readout.weight.clone()
+    drawn = model.of_session(most).readout.weight.detach().cpu().clone()  # the data are there
     for session, (y, W, loading) in enumerate(zip(data, weights, loadings, strict=True)):
         maps = model.of_session(session)
         if maps.read_in is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from tiny_autolfads import TINY
 
 import nwb_autolfads as nal
 from nwb_autolfads.simulate import SimulationConfig, read_true_activation
@@ -32,6 +33,15 @@ def agreement(monkeypatch):
     import agreement
 
     return agreement
+
+
+@pytest.fixture
+def of_sessions(monkeypatch):
+    """The benchmark of several sessions, as a module."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import sessions
+
+    return sessions
 
 
 def series(values, rate=500.0):
@@ -176,3 +186,23 @@ def test_the_benchmark_of_the_viewer_measures_in_a_browser(tmp_path):
     assert all(f"| {name} |" in done.stdout for name in rows)
     assert 0 < rows["until the address is there (s)"] < rows["until all in view is drawn (s)"]
     assert rows["frames per second, 2 s in view"] > 5
+
+
+@pytest.mark.slow
+def test_sessions_of_one_body_are_compared_line_by_line(of_sessions, monkeypatch, capsys):
+    monkeypatch.setattr(of_sessions, "settings_of", lambda steps: TINY.model_copy(update={"masking": "blocks"}))
+    of_sessions.main(["together", "--sessions", "2", "--seconds", "8", "--steps", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:-1]]
+    assert [row[1] for row in rows] == ["session 1", "session 2"]
+    gains = [float(row[5]) - float(row[3]) for row in rows]
+    assert lines[-1].startswith(f"together more than own, mean: {sum(gains) / 2:+.1f} points")
+
+
+def test_canonical_correlations_see_through_a_mixture_and_the_correlation_of_factor_with_factor_does_not(of_sessions):
+    random = np.random.default_rng(0)
+    factors = random.standard_normal((2000, 4))
+    mixed = factors @ random.standard_normal((4, 4))
+    np.testing.assert_allclose(of_sessions.canonical(factors, mixed), 1.0)
+    assert of_sessions.aligned(factors, factors) == pytest.approx(1.0)
+    assert abs(of_sessions.aligned(factors, factors[:, ::-1])) < 0.1
