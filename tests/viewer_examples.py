@@ -50,6 +50,7 @@ def estimated_session(folder: Path) -> Path:
         activation_std=xr.full_like(activation, 0.1),
         factors=(("time", "factor"), factors),
         inputs=(("time", "input"), factors[:, :2]),
+        inputs_std=(("time", "input"), np.abs(factors[:, 2:4])),
     ).assign_attrs(estimator="AutoLFADS")
     result = folder / "result.nwb"
     nal.write_activation(lowpass, source, result)

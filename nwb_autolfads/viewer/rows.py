@@ -104,6 +104,8 @@ def _latents(session: Session) -> Iterator[Row]:
             key = f"{kind}/{name}"
             if key in session.signals:
                 layers = _columns(session, key, estimate=name)
+                if (band := f"{kind}_band/{name}") in session.signals:
+                    layers = [{**layer, "signal": band, "kind": "band", "name": ""} for layer in layers] + layers
                 label = f"{'inferred inputs' if kind == 'inputs' else kind} of {name}"
                 yield _row(key, kind, label, _signal(session, key).unit, _span_of(session, key), layers)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from nwb_autolfads.results.inside import parse_origin
 from nwb_autolfads.results.recorded_in import recording_of
 from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.opening.nwb import open_nwb
-from nwb_autolfads.sources.recording import EmgRecording
+from nwb_autolfads.sources.recording import EmgRecording, Origin, guarded
 from nwb_autolfads.sources.spikes.trains import SpikeTrains, read_spikes
 from nwb_autolfads.viewer.signals.emg import emg_signal
 from nwb_autolfads.viewer.signals.estimates import LazyEstimate, estimates_in
@@ -48,8 +49,8 @@ class Session:
     unit : str
         Of activation and EMG, as they are drawn.
     signals : dict of str to Pyramid or Raster
-        ``emg``, ``activation/NAME``, ``band/NAME``, ``factors/NAME`` and ``inputs/NAME`` of each estimate, ``spikes``,
-        and ``movement/PATH``.
+        ``emg``, ``activation/NAME``, ``band/NAME``, ``factors/NAME``, ``inputs/NAME`` and ``inputs_band/NAME`` of each
+        estimate, ``spikes``, and ``movement/PATH``.
     estimates : dict of str to LazyEstimate
         By their names.
     recording : EmgRecording or None
@@ -104,8 +105,9 @@ class Session:
             self.builder.join(0.1)
 
     def add(self, key: str, signal: Signal) -> None:
-        """Add a signal."""
-        self.signals[key] = Pyramid(signal, self.turns)
+        """Add a signal; what cannot be read of it is a `SourceError` that names the samples."""
+        read = guarded(cast("Any", signal.read), Origin(self.title, "", key, ""))
+        self.signals[key] = Pyramid(replace(signal, read=cast("Any", read)), self.turns)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from messages import assert_refused
 from viewer_examples import HOSTILE, MUSCLES, estimated_session
 
-from nwb_autolfads.errors import ConfigError, OutputError, SourceError
+from nwb_autolfads.errors import ConfigError, OutputError
 from nwb_autolfads.viewer.extra import require_viewer
 from nwb_autolfads.viewer.page import make_app
 from nwb_autolfads.viewer.server import listen, new_token
@@ -155,7 +155,7 @@ def test_without_the_extra_one_message_says_how_to_get_it(monkeypatch):
 
 def test_what_cannot_be_read_is_said_where_it_is_drawn(session):
     def broken(start, stop):
-        raise SourceError("samples 0 to 1024 cannot be read", file="result.nwb", way_out="Copy the file again")
+        raise OSError("wrong checksum")
 
     whole = session.signals["emg"].signal
     session.add("emg", replace(whole, read=broken))
@@ -164,6 +164,9 @@ def test_what_cannot_be_read_is_said_where_it_is_drawn(session):
         number = list(session.signals).index("emg")
         answer = asking.get(f"/{TOKEN}/tiles/{number}.0.0", base_url=f"http://{HERE}")
         assert (answer.status_code, answer.mimetype) == (422, "text/plain")
-        assert answer.text == "result.nwb: samples 0 to 1024 cannot be read. Copy the file again"
+        assert answer.text == (
+            "result.nwb, emg: samples 0 to 1024 cannot be read: the file is damaged or the connection was lost "
+            "(OSError: wrong checksum). Try again; if it stays, copy or download the file again"
+        )
     finally:
         session.add("emg", whole)

@@ -34,7 +34,7 @@ def session(result):
 def test_all_that_a_result_holds_is_drawn_and_nothing_is_left_out(session):
     assert set(session.signals) == {
         "emg",
-        *(f"{kind}/AutoLFADS" for kind in ("activation", "band", "factors", "inputs")),
+        *(f"{kind}/AutoLFADS" for kind in ("activation", "band", "factors", "inputs", "inputs_band")),
         "activation/LowPass",
         "spikes",
         "movement/processing/behavior/angles/joint_angles",
@@ -56,6 +56,18 @@ def test_an_estimate_is_drawn_as_it_is_read_in_microvolts(session, result):
     spread = (estimate["activation_std"] * estimate["scale"]).values[:1000] * 1e6
     np.testing.assert_allclose(high, expected[:1000] + 1.645 * spread, rtol=1e-5)
     np.testing.assert_allclose(low, np.maximum(expected[:1000] - 1.645 * spread, 0), rtol=1e-4, atol=1e-3)
+
+
+def test_factors_and_inputs_are_drawn_as_they_are_read_with_their_uncertainty(session, result):
+    estimate = nal.read_activation(result, "AutoLFADS").isel(time=slice(100, 300))
+    factors, _ = session.signals["factors/AutoLFADS"].signal.read(100, 300)
+    np.testing.assert_array_equal(factors, estimate["factors"].values)
+    low, high = session.signals["inputs_band/AutoLFADS"].signal.read(100, 300)
+    for edge, sign in ((low, -1), (high, 1)):
+        expected = estimate["inputs"].values + sign * 1.645 * estimate["inputs_std"].values
+        np.testing.assert_allclose(edge, expected, rtol=1e-5, atol=1e-6)
+    (row,) = (row for row in described(session)["rows"] if row["group"] == "inputs")
+    assert [layer["kind"] for layer in row["layers"]] == ["band", "band", "line", "line"]
 
 
 def test_emg_is_drawn_as_preprocessing_rectifies_it_whatever_stretch_is_asked_for(session, result):

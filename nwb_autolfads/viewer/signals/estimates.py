@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from nwb_autolfads.sources.nwb.candidates import array_of, shape_of
 from nwb_autolfads.sources.nwb.timebase import read_time_base
 from nwb_autolfads.viewer.signals.signal import Limits, Signal
 
-MOST_LATENTS = 128
-"""Factors, or inputs, that are drawn."""
+MOST_COLUMNS = 128
+"""That are drawn of a signal: no recording that is read has more muscles."""
+Scale = NDArray[np.float32] | float
 _EXCERPT = 1000  # bins that tell whether it is an estimate at all
 
 
@@ -39,7 +40,8 @@ class LazyEstimate:
         Its first bins, with all that it says of muscles and of how it was made; see
         `nwb_autolfads.results.read.read_activation`.
     signals : dict of str to Signal
-        ``activation``, and where it has them ``band``, which holds 90 % of the belief, ``factors`` and ``inputs``.
+        ``activation``, and where it has them ``band``, which holds 90 % of the belief, ``factors``, ``inputs``
+        and ``inputs_band``.
     """
 
     excerpt: xr.Dataset
@@ -73,49 +75,52 @@ def estimates_in(nwbfile: NWBFile, file: Path, factor: Callable[[str], float]) -
 
 def _lazy(estimate: ActivationEstimate, file: str, factor: Callable[[str], float]) -> LazyEstimate:
     n_bins, n_muscles = _shape(estimate.activation, estimate.name, file)
+    if n_muscles > MOST_COLUMNS:
+        problem = f"has {n_muscles} muscles, more than {MOST_COLUMNS}"
+        raise SourceError(problem, way_out="Estimate fewer", file=file, obj=estimate.name)
     base = read_time_base(estimate.activation, n_bins, file=file, obj=estimate.name)
     excerpt = _excerpt(estimate, base.segments)
     require_sound(excerpt, file, estimate.name)
     given = excerpt["scale"].values if "scale" in excerpt.coords else np.ones(n_muscles)
     scale: NDArray[np.float32] = (given * factor(str(excerpt.attrs.get("unit", "")))).astype(np.float32)
-    activation = array_of(estimate.activation)
-
-    def read(start: int, stop: int) -> Limits:
-        values = _values(activation, start, stop) * scale
-        return values, values
-
     muscles = tuple(str(each) for each in excerpt["muscle"].values)
-    signals = {"activation": Signal(muscles, base.segments, read, "")}
-    if estimate.activation_std is not None:
-        _require_shape(estimate.activation_std, (n_bins, n_muscles), estimate.name, file)
-        spread = array_of(estimate.activation_std)
-
-        def read_band(start: int, stop: int) -> Limits:
-            middle = _values(activation, start, stop) * scale
-            half = _values(spread, start, stop) * scale * np.float32(NINETY_PERCENT)
-            return np.maximum(middle - half, np.float32(0)), middle + half
-
-        signals["band"] = Signal(muscles, base.segments, read_band, "")
+    signals = {"activation": Signal(muscles, base.segments, _line(estimate.activation, scale))}
+    if (spread := estimate.activation_std) is not None:
+        _require_shape(spread, (n_bins, n_muscles), estimate.name, file)
+        signals["band"] = Signal(muscles, base.segments, _band(estimate.activation, spread, scale, lowest=0.0))
     for name in ("factors", "inputs"):
         if (series := getattr(estimate, name)) is not None:
             _require_shape(series, (n_bins, None), estimate.name, file)
-            columns = tuple(f"{name[:-1]} {index}" for index in range(min(series.data.shape[1], MOST_LATENTS)))
-            signals[name] = Signal(columns, base.segments, _reader(series), str(series.unit))
+            columns = tuple(f"{name[:-1]} {index}" for index in range(min(series.data.shape[1], MOST_COLUMNS)))
+            signals[name] = Signal(columns, base.segments, _line(series), str(series.unit))
+    if "inputs" in signals and (spread := estimate.inputs_std) is not None:
+        _require_shape(spread, estimate.inputs.data.shape, estimate.name, file)
+        signals["inputs_band"] = replace(signals["inputs"], read=_band(estimate.inputs, spread))
     return LazyEstimate(excerpt, signals)
 
 
-def _reader(series: TimeSeries) -> Callable[[int, int], Limits]:
-    array = array_of(series)
-
+def _line(series: TimeSeries, scale: Scale = 1.0) -> Callable[[int, int], Limits]:
     def read(start: int, stop: int) -> Limits:
-        values = _values(array, start, stop)[:, :MOST_LATENTS]
+        values = _values(series, start, stop) * scale
         return values, values
 
     return read
 
 
-def _values(array: Any, start: int, stop: int) -> NDArray[np.float32]:
-    return np.asarray(array[start:stop], dtype=np.float32)
+def _band(
+    series: TimeSeries, spread: TimeSeries, scale: Scale = 1.0, lowest: float = -np.inf
+) -> Callable[[int, int], Limits]:
+    def read(start: int, stop: int) -> Limits:
+        middle = _values(series, start, stop) * scale
+        half = _values(spread, start, stop) * scale * np.float32(NINETY_PERCENT)
+        return np.maximum(middle - half, np.float32(lowest)), middle + half
+
+    return read
+
+
+def _values(series: TimeSeries, start: int, stop: int) -> NDArray[np.float32]:
+    values = np.asarray(array_of(series)[start:stop, :MOST_COLUMNS], dtype=np.float32)
+    return values * np.float32(series.conversion) + np.float32(series.offset)
 
 
 def _excerpt(estimate: ActivationEstimate, segments: Segments) -> xr.Dataset:
@@ -145,7 +150,7 @@ def _excerpt(estimate: ActivationEstimate, segments: Segments) -> xr.Dataset:
     }
     origin = {key: value for key, value in origin.items() if value is not None}
     attrs = {**texts, "origin": json.dumps(origin) if origin else None}
-    values = _values(array_of(estimate.activation), 0, n_bins)
+    values = _values(estimate.activation, 0, n_bins)
     return xr.Dataset(
         {"activation": (("time", "muscle"), values)},
         coords=coords,
