@@ -22,6 +22,7 @@ from pynwb.image import GrayscaleImage
 from pynwb.spec import NWBAttributeSpec, NWBDatasetSpec, NWBGroupSpec, NWBNamespaceBuilder
 
 from nwb_autolfads.estimators.base import estimate_dataset
+from nwb_autolfads.labels import labelled
 
 IDENTIFIER = "a-session"
 RATE = 500.0
@@ -247,4 +248,4 @@ def make_estimate(emg: xr.DataArray, *, seed: int = 0, everything: bool = True, 
         }
     arguments = {"estimator": "AutoLFADS", "config": {"factors": 5, "note": "µ"}} | attrs
     estimate = estimate_dataset(emg, variables, seed=seed, **arguments)
-    return estimate.assign_coords(window_start=("window", np.arange(9) * 0.15)) if everything else estimate
+    return labelled(estimate.assign_coords(window_start=("window", np.arange(9) * 0.15))) if everything else estimate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -30,11 +31,25 @@ app = typer.Typer(
     name="nwb-autolfads",
     help="Muscle activation from the EMG in NWB files, by AutoLFADS and the estimators it must beat.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _about(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"nwb-autolfads {installed('nwb-autolfads')}")
+        raise typer.Exit
+
+
 for command in (inspect, run, apply, compare, report, view, simulate, demo, doctor):
     app.command()(command)
 

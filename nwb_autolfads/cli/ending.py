@@ -129,7 +129,7 @@ def _send(number: int) -> None:
 
 def show_usage(error: Any) -> int:
     """Say what is wrong with a command line, never longer than it may be; return the exit code."""
-    if isinstance(error.message, str):
+    if isinstance(error.message, str) and type(error).__name__ != "NoArgsIsHelpError":  # which is the help as a whole
         error.message = printable(error.message, 250).replace("\n", "\\n")
     error.show()
     return error.exit_code

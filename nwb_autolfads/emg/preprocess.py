@@ -28,6 +28,7 @@ from nwb_autolfads.emg.steps.done import (
     why_nothing_is_left,
 )
 from nwb_autolfads.errors import SignalError, shown
+from nwb_autolfads.labels import labelled
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -111,7 +112,8 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
         },
         attrs={"rate": segments.rate, "unit": recording.unit, "origin": recording.origin.to_json()},
     )
-    return array.assign_coords(_masks(recording, segments, ratio)).assign_attrs(preprocessing=json.dumps(steps))
+    array = array.assign_coords(_masks(recording, segments, ratio)).assign_attrs(preprocessing=json.dumps(steps))
+    return labelled(array)
 
 
 def _require_some_length(recording: EmgRecording) -> None:

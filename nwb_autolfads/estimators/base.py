@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.errors import ConfigError, shown
+from nwb_autolfads.labels import labelled
 from nwb_autolfads.validation import unknown
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Estimator(ABC):
         What the estimate is called in the NWB file unless the user names it.
     seed : int
         Seed of everything random in `fit` and `estimate`.
+
+    Notes
+    -----
+    What `fit` finds is kept in attributes whose names end with ``_``, None before; see `is_fitted`.
     """
 
     name: ClassVar[str]
@@ -119,6 +124,16 @@ class Estimator(ABC):
     @abstractmethod
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
         """Estimate activation for rectified EMG ``(time, muscle)``; see `estimate_dataset` for what comes back."""
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it can estimate: `fit` was called, or there is nothing to fit."""
+        return all(value is not None for name, value in vars(self).items() if name.endswith("_"))
+
+    def __repr__(self) -> str:
+        defaults = {name: each.default for name, each in signature(type(self)).parameters.items()}
+        given = [f"{name}={shown(value)}" for name, value in self._given.items() if value is not defaults[name]]
+        return f"<{type(self).__name__}({', '.join(given)}): {'fitted' if self.is_fitted else 'not fitted'}>"
 
     @property
     def predicts_masked(self) -> bool:
@@ -241,4 +256,4 @@ def estimate_dataset(
         "seed": int(seed),
         **{key: emg.attrs[key] for key in ("origin", "preprocessing", "rate", "unit") if key in emg.attrs},
     }
-    return xr.Dataset(pairs, coords=emg.coords, attrs=attrs)
+    return labelled(xr.Dataset(pairs, coords=emg.coords, attrs=attrs))

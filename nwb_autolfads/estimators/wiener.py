@@ -83,22 +83,22 @@ class WienerSmoother(Estimator):
         given = {"window_ms": window_ms, "highest_hz": highest_hz, "noise": noise}
         settings = checked(WienerSmootherSettings, given)
         self.window_ms, self.highest_hz, self.noise = settings.window_ms, settings.highest_hz, settings.noise
-        self._fitted: _Fitted | None = None
+        self.fitted_: _Fitted | None = None
 
     @property
     def config(self) -> dict[str, Any]:
         """The settings; after `fit` with the window in force and the share of noise in each muscle's variance."""
         given = {"window_ms": self.window_ms, "highest_hz": self.highest_hz, "noise": self.noise}
-        if self._fitted is None:
+        if self.fitted_ is None:
             return given
-        shares = dict(zip(self._fitted.muscles, self._fitted.noise_share.round(4).tolist(), strict=True))
-        window_ms = 1e3 * self._fitted.window / self._fitted.rate
+        shares = dict(zip(self.fitted_.muscles, self.fitted_.noise_share.round(4).tolist(), strict=True))
+        window_ms = 1e3 * self.fitted_.window / self.fitted_.rate
         return given | {"fitted_window_ms": window_ms, "noise_share": shares, "shared_noise": self.shared_noise}
 
     @property
     def shared_noise(self) -> dict[str, float]:
         """How much of each muscle's noise other muscles have too, after `fit`: mean coherence with them, 0 to 1."""
-        fitted = self._fitted
+        fitted = self.fitted_
         if fitted is None:
             return {}
         return dict(zip(fitted.muscles, fitted.shared_noise.round(4).tolist(), strict=True))
@@ -116,7 +116,7 @@ class WienerSmoother(Estimator):
         noise = np.minimum(self.noise * noise_spectra(found), found.power)
         slow = (found.frequencies > 0) & (found.frequencies <= self.highest_hz)
         gains, lost, passed = _least_error(found, noise, self.highest_hz)
-        self._fitted = _Fitted(
+        self.fitted_ = _Fitted(
             gains=gains,
             lost=lost,
             passed=passed,
@@ -142,9 +142,9 @@ class WienerSmoother(Estimator):
             seen = observed.seen[segment.rows]
             near = uniform_filter1d(seen.astype(np.float64), width, axis=0)
             smooth[segment.rows][~seen & (near < LEAST_KNOWN)] = np.nan
-        assert self._fitted is not None  # or nothing would have been smoothed
+        assert self.fitted_ is not None  # or nothing would have been smoothed
         power = smooth**2 / np.nanmean(smooth**2, axis=0)
-        std = np.sqrt(self._fitted.lost + self._fitted.passed * power)
+        std = np.sqrt(self.fitted_.lost + self.fitted_.passed * power)
         return self._dataset(emg, {"activation": observed.spread(smooth), "activation_std": observed.spread(std)})
 
     def predict_hidden(self, emg: xr.DataArray, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -163,7 +163,7 @@ class WienerSmoother(Estimator):
 
     def _smooth(self, observed: ObservedEmg, known: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Smooth what is known, (time, usable muscle)."""
-        fitted = self._fitted
+        fitted = self.fitted_
         if fitted is None:
             raise ConfigError("the smoother has not been fitted yet", way_out="Call fit(emg) first")
         if (fitted.muscles, fitted.rate) != (observed.muscles, observed.rate):

@@ -23,12 +23,13 @@ from ndx_muscle_activation import (
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
-from nwb_autolfads.errors import OutputError, printable
+from nwb_autolfads.errors import OutputError, printable, shown
 from nwb_autolfads.files.address import without_folder
 from nwb_autolfads.results.inside import parse_origin
 from nwb_autolfads.results.parts.model import SOFTWARE, build_model
 from nwb_autolfads.results.parts.muscles import as_column, text
 from nwb_autolfads.results.parts.recording import recording_in
+from nwb_autolfads.results.soundness import unsound
 
 SEARCH_PREFIX = "search_"
 
@@ -101,12 +102,18 @@ def check_estimate(estimate: xr.Dataset) -> None:
     Raises
     ------
     OutputError
-        If ``activation`` or its coordinates are missing, or a variable has unknown name or dimensions.
+        If it is no Dataset, ``activation`` or its coordinates are missing, a variable has unknown name or dimensions,
+        or values, times, names or scales cannot be those of an estimate.
     """
     way_out = "Write what an estimator of this package returned."
+    if not isinstance(estimate, xr.Dataset):
+        raise OutputError(f"an estimate is an xarray Dataset, not {shown(type(estimate).__name__)}", way_out=way_out)
     for key in ("activation", "time", "muscle"):
         if key not in estimate.variables:
             raise OutputError(f"the estimate has no '{key}'", way_out=way_out, obj="estimate")
+    if "scale" not in estimate.coords:
+        give = "Give one for each muscle: assign_coords(scale=('muscle', [...])), 1.0 where values are in that unit."
+        raise OutputError("the estimate has no 'scale' to the unit of the recording", way_out=give, obj="estimate")
     if "estimator" not in estimate.attrs:
         raise OutputError("the estimate does not name its estimator in attrs", way_out=way_out, obj="estimate")
     expected: dict[str, tuple[str, ...]] = {name: ("time", row[1]) for name, row in _SERIES.items()}
@@ -123,6 +130,9 @@ def check_estimate(estimate: xr.Dataset) -> None:
             )
     if "initial_condition" in estimate and "window_start" not in estimate.variables:
         raise OutputError("'initial_condition' has no 'window_start'", way_out=way_out, obj="estimate")
+    if found := unsound(estimate):
+        part, problem = found
+        raise OutputError(problem, way_out=way_out, obj=f"estimate, {part}")
 
 
 def build_estimate(

@@ -1,4 +1,4 @@
-"""Whether an estimate that was read can be one: its clock, names, scales and texts, looked at once for every reader."""
+"""Whether an estimate can be one: its clock, names, scales and texts, looked at when it is written and read."""
 
 from __future__ import annotations
 
@@ -32,8 +32,20 @@ def require_sound(estimate: xr.Dataset, file: str, name: str) -> None:
         rate, a muscle's name is missing, too long or there twice, a scale is no positive number, or its configuration
         or preprocessing is not the JSON that it should be.
     """
+    if found := unsound(estimate):
+        part, problem = found
+        raise SourceError(
+            problem,
+            file=file,
+            obj=f"{name}, {part}",
+            way_out="The file is damaged or was not made by this package: make the estimate again",
+        )
+
+
+def unsound(estimate: xr.Dataset) -> tuple[str, str] | None:
+    """Return which part of an estimate is not what it must be, and why; None where all is well."""
     config, steps = estimate.attrs.get("config"), estimate.attrs.get("preprocessing")
-    for what, check in (
+    for part, check in (
         ("activation", lambda: _of_activation(estimate)),
         ("time", lambda: _of_times(estimate)),
         ("muscles", lambda: _of_muscles(estimate)),
@@ -41,12 +53,8 @@ def require_sound(estimate: xr.Dataset, file: str, name: str) -> None:
         ("preprocessing", lambda: _of_json(steps, _are_steps)),
     ):
         if problem := check():
-            raise SourceError(
-                problem,
-                file=file,
-                obj=f"{name}, {what}",
-                way_out="The file is damaged or was not made by this package: make the estimate again",
-            )
+            return part, problem
+    return None
 
 
 def _of_activation(estimate: xr.Dataset) -> str:
@@ -62,6 +70,8 @@ def _of_activation(estimate: xr.Dataset) -> str:
 
 def _of_times(estimate: xr.Dataset) -> str:
     times, rate = estimate["time"].values, estimate.attrs.get("rate")
+    if times.dtype.kind not in "fiu":
+        return f"times are of type {times.dtype}, not numbers (s)"
     if rate is not None and not (_is_number(rate) and rate > 0):
         return f"the rate is {shown(rate)} Hz"
     unfit = ~(np.abs(times) <= MAX_TIME_S)

@@ -74,7 +74,7 @@ def write_activation(
         If the place cannot take the file, ``source`` is not an NWB file, not the one the estimate was made from or
         changed since, the name is taken or unfit, or the result does not validate. Nothing is left behind then.
     """
-    name = estimate.attrs.get("estimator", "") if name is None else name
+    name = str(getattr(estimate, "attrs", {}).get("estimator", "")) if name is None else name
     return write_activations(
         {name: estimate},
         source,

@@ -2,6 +2,7 @@
 
 import pytest
 
+import nwb_autolfads as nal
 from nwb_autolfads.cli import main
 
 
@@ -39,3 +40,17 @@ def test_help_ends_with_0(capsys, arguments):
         main(list(arguments))
     assert not ended.value.code
     assert "Usage: " in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"nwb-autolfads {nal.__version__}\n"
+
+
+def test_no_command_shows_the_help_as_a_whole(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "  simulate  Write a session with known activation." in capsys.readouterr().err.splitlines()

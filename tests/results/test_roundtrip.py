@@ -237,3 +237,49 @@ def test_a_dataset_the_file_has_no_place_for_is_refused(session):
         OutputError, "estimate: the estimate has no 'activation'", "Write what an estimator of this package returned."
     ):
         write_activation(estimate.drop_vars("activation"), session)
+
+
+RETURNED = "Write what an estimator of this package returned."
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem", "way_out"),
+    [
+        (lambda found: found["activation"], "an estimate is an xarray Dataset, not 'DataArray'", RETURNED),
+        (
+            lambda found: found.drop_vars("scale"),
+            "estimate: the estimate has no 'scale' to the unit of the recording",
+            "Give one for each muscle: assign_coords(scale=('muscle', [...])), 1.0 where values are in that unit.",
+        ),
+        (
+            lambda found: found.assign(activation=found["activation"].astype(str)),
+            "estimate, activation: it is <U32 of shape (20, 3), not numbers of time and muscle",
+            RETURNED,
+        ),
+        (
+            lambda found: found.assign(activation=found["activation"].astype(complex)),
+            "estimate, activation: it is complex128 of shape (20, 3), not numbers of time and muscle",
+            RETURNED,
+        ),
+        (
+            lambda found: found.isel(time=slice(None, None, -1)),
+            "estimate, time: it does not ascend: a step of -0.002 s",
+            RETURNED,
+        ),
+        (
+            lambda found: found.assign_coords(time=np.zeros(20)),
+            "estimate, time: it does not ascend: a step of 0 s",
+            RETURNED,
+        ),
+        (
+            lambda found: found.assign_coords(time=[str(at) for at in range(20)]),
+            "estimate, time: times are of type <U2, not numbers (s)",
+            RETURNED,
+        ),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(session, broken, problem, way_out):
+    estimate = make_estimate(make_emg(n_bins=20), everything=False)
+    with assert_refused(OutputError, problem, way_out):
+        write_activation(broken(estimate), session)
+    assert not session.with_name(f"{session.stem}_activation.nwb").exists()

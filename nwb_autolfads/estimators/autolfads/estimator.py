@@ -84,7 +84,7 @@ class AutoLFADS(Estimator):
         self.seed = seed
         self.history: list[dict[str, float]] = []
         self._progress, self._run_directory = progress, run_directory
-        self._trained: TrainedModel | None = None
+        self.trained_: TrainedModel | None = None
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], making: Making) -> Self:
@@ -108,11 +108,11 @@ class AutoLFADS(Estimator):
     def config(self) -> dict[str, Any]:
         """Every number of the configuration; after `fit` with the steps of its training, the muscles and the score."""
         fitted: dict[str, Any] = {}
-        if self._trained is not None:
-            card = self._trained.card
+        if self.trained_ is not None:
+            card = self.trained_.card
             fitted = card.config.model_dump(include={"training", "window_ms", "window_overlap_ms"})  # as they were used
             fitted |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
-            fitted |= {"model_id": self._trained.id, "sessions": list(card.names)}
+            fitted |= {"model_id": self.trained_.id, "sessions": list(card.names)}
             fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
         return self.settings.model_dump() | fitted
 
@@ -162,7 +162,7 @@ class AutoLFADS(Estimator):
         sessions = emg if isinstance(emg, Mapping) else {name_of(str(attrs.get("origin", ""))): emg}
         training = Training.prepare(self.settings, sessions, self.seed)
         training.run(self._progress, self._run_directory)
-        self._trained, self.history = training.best(), training.engine.history
+        self.trained_, self.history = training.best(), training.engine.history
         return self
 
     def adapt(self, emg: xr.DataArray, session: str, *, progress: ProgressCallback | None = None) -> Self:
@@ -191,7 +191,7 @@ class AutoLFADS(Estimator):
             As `fit`, and if rate or preprocessing is not that of the model.
         """
         another = type(self)(config=self.settings, seed=self.seed, progress=self._progress)
-        another._trained = adapted(self._require_trained(), emg, session, self.seed, progress or self._progress)
+        another.trained_ = adapted(self._require_trained(), emg, session, self.seed, progress or self._progress)
         return another
 
     def estimate(
@@ -280,7 +280,7 @@ class AutoLFADS(Estimator):
         """Return the estimator that `to_bytes` gave; ``file`` is named in errors (SourceError)."""
         trained = unpack(data, file)
         estimator = cls(config=trained.card.config, seed=trained.card.seed)
-        estimator._trained = trained
+        estimator.trained_ = trained
         return estimator
 
     @classmethod
@@ -295,6 +295,6 @@ class AutoLFADS(Estimator):
         return cls.from_bytes(read_model(path), file=str(path))
 
     def _require_trained(self) -> TrainedModel:
-        if self._trained is None:
+        if self.trained_ is None:
             raise ConfigError("there is no trained model yet", obj="AutoLFADS", way_out="Call fit or load first.")
-        return self._trained
+        return self.trained_
