@@ -36,7 +36,7 @@ def labelled(data: Labelled) -> Labelled:
     """
     data = data.copy(deep=False)
     unit = str(data.attrs.get("unit", ""))
-    inside = list(data.data_vars.values()) if isinstance(data, xr.Dataset) else [data]
+    inside: list[xr.DataArray] = list(data.data_vars.values()) if isinstance(data, xr.Dataset) else [data]
     for variable in (*inside, *data.coords.values()):
         if variable.name in LABELS:
             name, units = LABELS[str(variable.name)]

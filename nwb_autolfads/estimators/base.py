@@ -131,9 +131,10 @@ class Estimator(ABC):
         return all(value is not None for name, value in vars(self).items() if name.endswith("_"))
 
     def __repr__(self) -> str:
-        defaults = {name: each.default for name, each in signature(type(self)).parameters.items()}
-        given = [f"{name}={shown(value)}" for name, value in self._given.items() if value is not defaults[name]]
-        return f"<{type(self).__name__}({', '.join(given)}): {'fitted' if self.is_fitted else 'not fitted'}>"
+        defaults = {name: shown(each.default) for name, each in signature(type(self)).parameters.items()}
+        given = {name: shown(value) for name, value in self._given.items()}
+        changed = [f"{name}={value}" for name, value in given.items() if value != defaults[name]]
+        return f"<{type(self).__name__}({', '.join(changed)}): {'fitted' if self.is_fitted else 'not fitted'}>"
 
     @property
     def predicts_masked(self) -> bool:
