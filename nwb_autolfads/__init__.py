@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import nwb_autolfads.report
 
 if TYPE_CHECKING:
+    from nwb_autolfads.bursts.epochs import cut_epochs
+    from nwb_autolfads.bursts.find import find_onsets
     from nwb_autolfads.commands.python.calls import apply, inspect, report, run, run_many
     from nwb_autolfads.commands.python.result import Result
     from nwb_autolfads.emg.preprocess import preprocess
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         plot_latents,
     )
     from nwb_autolfads.report.figures import plot_activation, plot_search
+    from nwb_autolfads.results.intervals import write_bursts
     from nwb_autolfads.results.read import read_activation
     from nwb_autolfads.results.write import write_activation
     from nwb_autolfads.simulate import simulate_session
@@ -71,6 +74,9 @@ _HOME = {
     "run_many": "nwb_autolfads.commands.python.calls",
     "apply": "nwb_autolfads.commands.python.calls",
     "inspect": "nwb_autolfads.commands.python.calls",
+    "find_onsets": "nwb_autolfads.bursts.find",
+    "cut_epochs": "nwb_autolfads.bursts.epochs",
+    "write_bursts": "nwb_autolfads.results.intervals",
     "open_emg": "nwb_autolfads.sources",
     "preprocess": "nwb_autolfads.emg.preprocess",
     "cut_trials": "nwb_autolfads.emg.trials",
@@ -120,7 +126,9 @@ __all__ = [
     "compare_with_behavior",
     "compare_with_cortex",
     "count_spikes",
+    "cut_epochs",
     "cut_trials",
+    "find_onsets",
     "force_coherence",
     "frequency_response",
     "inspect",
@@ -141,6 +149,7 @@ __all__ = [
     "simulate_session",
     "view",
     "write_activation",
+    "write_bursts",
 ]
 
 
