@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,16 +15,14 @@ from nwb_autolfads.segments import Segments
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Held = TypeVar("Held", xr.DataArray, xr.Dataset)
-
 SCALED = ("activation", "activation_std", "emg")
 """Variables that `scale` brings into the unit of the recording."""
 
 
-class _Accessor(Generic[Held]):
+class _Accessor:
     """What an estimate, its ``activation``, or rectified EMG can be turned into."""
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: xr.DataArray | xr.Dataset) -> None:
         self._held = held
 
     def _series(self, variable: str) -> xr.DataArray:
@@ -64,7 +62,7 @@ class _Accessor(Generic[Held]):
         values = np.asarray(series.values, np.float64)
         return pynapple.TsdFrame(t=time, d=values, columns=columns, time_support=support)
 
-    def in_units(self) -> Held:
+    def in_units(self) -> Any:
         """Return the same with activation, its standard deviation, or EMG in the unit of the recording.
 
         Raises
@@ -110,10 +108,10 @@ def _scaled(values: xr.DataArray, unit: str) -> xr.DataArray:
 
 
 @xr.register_dataarray_accessor("nal")
-class OfDataArray(_Accessor[xr.DataArray]):
+class OfDataArray(_Accessor):
     """`.nal` of activation or rectified EMG ``(time, muscle)``."""
 
 
 @xr.register_dataset_accessor("nal")
-class OfDataset(_Accessor[xr.Dataset]):
+class OfDataset(_Accessor):
     """`.nal` of an estimate."""

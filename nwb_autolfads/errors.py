@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 LONGEST_VALUE = 120
 LONGEST_PART = 900  # letters of one part of a message; a list of what is in a file is the longest
@@ -52,6 +55,10 @@ class NwbAutolfadsError(Exception):
         names = (printable(part, 2 * LONGEST_VALUE).replace("\n", "\\n") for part in (self.file, self.obj) if part)
         where = ", ".join(names)
         super().__init__(f"{where + ': ' if where else ''}{printable(problem).rstrip('.')}. {printable(way_out)}")
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        named = {"way_out": self.way_out, "file": self.file, "obj": self.obj}
+        return partial(type(self), self.problem, **named), ()  # pickle knows of no keywords
 
 
 class SourceError(NwbAutolfadsError):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, shown
 from nwb_autolfads.labels import labelled
+from nwb_autolfads.search.progress import silent
 from nwb_autolfads.validation import unknown
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ class Estimator(ABC):
         bound.apply_defaults()
         made._given = bound.arguments
         return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process can take over: what shows progress stays in this one."""
+        given = {name: silent if name == "progress" else value for name, value in self._given.items()}
+        kept = {name: silent if name == "_progress" else value for name, value in vars(self).items()}
+        return {**kept, "_given": given}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the arguments of the class as they were given, by name: what `sklearn.base.clone` asks for.

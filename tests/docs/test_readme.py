@@ -152,3 +152,15 @@ def test_the_commands_of_the_page_on_many_files_run_from_top_to_bottom(tmp_path,
         "overview.csv",
         "monday_activation.html",
     }
+
+
+def test_the_python_of_its_own_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys, undrawn):
+    monkeypatch.chdir(tmp_path)
+    simulate_session("session.nwb", duration=5.0)
+    names = {}
+    for code in blocks("docs/python.md", "python"):
+        if "basicConfig" not in code:  # which would stay for the other tests
+            exec(compile(code, "docs/python.md", "exec"), names)
+    assert Path("session_bayes.html").is_file()
+    assert names["bursts"].sizes["burst"] > 0
+    assert names["average"].dims == ("from_event", "muscle")
