@@ -29,7 +29,7 @@ environments: .venv/ready
 # Results read by programs that are too large to be needed by every test, and files that others write.
 interop: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,interop]"
-	$(BIN)/pytest tests/interop/test_read_by_others.py tests/sources/test_binned.py tests/interfaces
+	$(BIN)/pytest tests/interop/test_read_by_others.py tests/sources/test_binned.py tests/sources/test_dandi_client.py tests/interfaces
 
 # Of each kind of output, a hundred writers killed at random moments, thirty stopped by Ctrl-C and thirty by SIGTERM.
 faults: .venv/ready
@@ -44,7 +44,7 @@ mutants: .venv/ready
 site: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	$(BIN)/pytest tests/docs/test_site.py
+	SITE=site $(BIN)/pytest tests/docs/test_site.py tests/docs/test_tutorials.py
 
 # What is released: a source distribution and a wheel of each of the two packages.
 distributions: .venv/ready
