@@ -10,7 +10,7 @@ from nwb_autolfads.viewer.moments import MOST_MOMENTS, WINDOW_S, disagreements, 
 from nwb_autolfads.viewer.session import Session
 from nwb_autolfads.viewer.signals.signal import Signal
 
-RATE, SECONDS = 500.0, 60
+RATE, SECONDS = 500.0, 120  # more windows than moments are looked at
 
 
 def session_of(signals, muscles=("TA", "SOL")):

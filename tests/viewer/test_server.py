@@ -13,7 +13,7 @@ from viewer_examples import HOSTILE, MUSCLES, estimated_session
 from nwb_autolfads.errors import ConfigError, OutputError
 from nwb_autolfads.viewer.extra import require_viewer
 from nwb_autolfads.viewer.page import make_app
-from nwb_autolfads.viewer.server import listen, new_token
+from nwb_autolfads.viewer.server import MOST_TILES, listen, new_token
 from nwb_autolfads.viewer.session import opened_session
 
 pytest.importorskip("dash", reason="the extra `viewer` is not installed")
@@ -170,3 +170,8 @@ def test_what_cannot_be_read_is_said_where_it_is_drawn(session):
         )
     finally:
         session.add("emg", whole)
+
+
+@pytest.mark.parametrize(("count", "status"), [(MOST_TILES, 200), (MOST_TILES + 1, 404)])
+def test_not_more_than_some_tiles_are_in_one_answer(ask, count, status):
+    assert ask(f"/{TOKEN}/tiles/{','.join(['0.0.0'] * count)}").status_code == status

@@ -15,8 +15,10 @@ from nwb_autolfads.cli import main
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
+from nwb_autolfads.segments import Segments
 from nwb_autolfads.viewer.rows import described
-from nwb_autolfads.viewer.session import opened_session
+from nwb_autolfads.viewer.session import Session, opened_session
+from nwb_autolfads.viewer.signals.signal import Signal
 from nwb_autolfads.viewer.trials import MOST_TRIALS, trials_of
 
 
@@ -195,3 +197,21 @@ def test_an_estimate_that_is_damaged_is_left_out_and_said(result, tmp_path):
             "AutoLFADS is not drawn: factors is of 10 times and 2 columns, activation of 15000 times"
         ]
         assert "emg" in session.signals
+
+
+def test_trials_are_read_from_the_segment_that_they_are_in():
+    session = Session("gaps")
+    segments = Segments.of_lengths([300, 500], 100.0, [0.0, 5.0])
+    time = segments.times.astype(np.float32)[:, None]
+    session.add("activation/A", Signal(("TA",), segments, lambda start, stop: (time[start:stop], time[start:stop])))
+    session.events["steps"] = np.array([0.1, 1.0, 2.9, 4.0, 5.1, 5.5, 9.0, 9.9])
+    found = trials_of(session, "activation/A", "TA", "steps", 0.3, 0.2)
+    assert found.times.tolist() == [1.0, 5.5, 9.0]
+    np.testing.assert_allclose(found.values, found.times[:, None] + found.from_event, atol=1e-5)
+
+
+def test_a_row_is_as_high_as_its_estimates_with_room_for_the_emg(session, result):
+    rows = {row["label"]: row for row in described(session)["rows"]}
+    estimate = nal.read_activation(result, "AutoLFADS")
+    largest = (estimate["activation"] * estimate["scale"]).sel(muscle="TA").values * 1e6
+    assert 1.3 * np.quantile(largest, 0.99) < rows["TA"]["range"][1] <= 1.6 * largest.max()

@@ -68,6 +68,16 @@ def test_names_of_a_file_are_no_markup_in_a_figure(views):
     assert "&lt;img" in text
 
 
+def test_names_of_estimates_are_no_markup_in_a_figure(views, monkeypatch):
+    session = views.session
+    monkeypatch.setitem(session.estimates, "<b>bold</b>", session.estimates["LowPass"])
+    monkeypatch.setitem(session.signals, "activation/<b>bold</b>", session.signals["activation/LowPass"])
+    figure = views.around("trials", "TA", estimates=["<b>bold</b>"])
+    assert figure.layout.annotations[0].text == "&lt;b&gt;bold&lt;/b&gt;, 5 trials"
+    assert [trace.name for trace in figure.data if trace.name] == ["&lt;b&gt;bold&lt;/b&gt;"]
+    assert "<b>" not in views.stretch(0.0, 1.0, estimates=["<b>bold</b>"]).to_json().replace("<br>", "")
+
+
 def test_moments_come_as_a_table(views):
     # AutoLFADS was made 1.2 times LowPass, everywhere: they differ by 0.2 of 1.1 on average.
     table = views.moments()
