@@ -16,6 +16,7 @@ import pytest
 from builders import file_with_2d_series, raw_emg
 from messages import assert_refused
 
+from nwb_autolfads import compare_with_behavior, simulate_session
 from nwb_autolfads.cli import main
 from nwb_autolfads.commands.many.item import Plan
 from nwb_autolfads.commands.many.row import DONE, Row
@@ -209,6 +210,16 @@ def test_several_at_a_time_give_the_same_as_one_after_another(tmp_path):
     for row in (found[1].rows[0], found[1].rows[2]):
         one, other = (read_activation(tmp_path / f"out{jobs}" / row.result) for jobs in (1, 2))
         np.testing.assert_array_equal(one["activation"].values, other["activation"].values)
+
+
+@pytest.mark.slow
+def test_r2_to_movement_is_that_of_the_comparison(tmp_path, undrawn):
+    session = simulate_session(tmp_path / "session.nwb", duration=10.0, seed=0)
+    (row,) = estimate([session], tmp_path / "out").rows
+    scores = compare_with_behavior(tmp_path / "out" / row.result)
+    assert row.judged == "LowPass"
+    assert row.r2_movement == pytest.approx(float(scores["r2"].sel(estimator="LowPass").mean()), abs=1e-9)
+    assert row.cells()[3] == f"{row.r2_movement:.3f}"
 
 
 TRAINING = "autolfads: {training: {members: 2, max_epochs: 12, ramp_epochs: 2, decay_epochs: 2}}\n"
