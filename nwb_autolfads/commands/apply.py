@@ -88,7 +88,8 @@ def apply(
     check_target(source, target, [name], also=also, read=[model, settings.file])
     asked = Asked.of_apply(model, use.trained_as, source, settings, trained, **_given(use))
     if use.reprocess:
-        known = estimator.card.sessions[0].preprocessing
+        sessions = {session.name: session.preprocessing for session in estimator.card.sessions}
+        known = sessions.get(use.session or "", estimator.card.sessions[0].preprocessing)
         settings = settings.model_copy(update={"preprocessing": config_of(known)})
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
