@@ -49,6 +49,15 @@ class Overview:
     problem: str
     trials: tuple[TrialTable, ...] = ()
 
+    def __repr__(self) -> str:
+        found = ", ".join(each.candidate.path for each in self.contents.emg if each.likely) or "none for sure"
+        lines = [f"EMG: {found}"]
+        if self.quality is not None:
+            usable = self.quality["usable"]
+            lines.append(f"{int(usable.sum())} of {usable.size} muscles are usable")
+        lines += [self.problem] if self.problem else []
+        return f"<Overview of {self.contents.file}\n  " + "\n  ".join(lines) + ">"
+
     def muscle_rows(self) -> list[tuple[str, ...]]:
         """Return what `QUALITY_COLUMNS` names for each muscle, as text."""
         if self.quality is None:

@@ -110,6 +110,8 @@ def test_inspect_and_report_answer_like_their_commands(recording, result, tmp_pa
     overview = nal.inspect(recording)
     assert overview.contents.emg[0].candidate.path == "acquisition/EMG"
     assert overview.quality.sizes == {"muscle": 3}
+    said = f"<Overview of {overview.contents.file}\n  EMG: acquisition/EMG\n  3 of 3 muscles are usable>"
+    assert repr(overview) == said
     page = nal.report(result.file)
     assert page == result.file.with_suffix(".html")
     assert "LowPass" in page.read_text(encoding="utf-8")
