@@ -166,12 +166,11 @@ def test_sessions_without_a_muscle_in_common_are_taken_and_that_is_said(days, ca
 
 
 @pytest.fixture(scope="module")
-def model(folder):
-    path = folder / "model.safetensors"
-    well(*together(folder, "monday", "tuesday"), "--save-model", path)
-    for name in ("monday", "tuesday"):
-        (folder / f"{name}_activation.nwb").unlink()
-    return path
+def model(folder, tmp_path_factory):
+    made = tmp_path_factory.mktemp("model")
+    keep = ("--save-model", made / "model.safetensors", "--out-dir", made)
+    well(*together(folder, "monday", "tuesday"), *keep)
+    return made / "model.safetensors"
 
 
 @pytest.mark.slow
