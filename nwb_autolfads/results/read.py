@@ -18,6 +18,7 @@ from nwb_autolfads.errors import SourceError, shown
 from nwb_autolfads.files.limits import MAX_WEIGHTS_BYTES
 from nwb_autolfads.labels import labelled
 from nwb_autolfads.results.inside import require_plain_storage
+from nwb_autolfads.results.parts.model import without_repetition
 from nwb_autolfads.results.soundness import require_sound
 from nwb_autolfads.sources.opening.nwb import open_hdf5
 
@@ -94,6 +95,7 @@ def _read(path: str | os.PathLike[str], found: Mapping[str, ActivationEstimate],
             obj=name,
         ) from error
     require_sound(estimate, str(path), name)
+    estimate = without_repetition(estimate)
     return labelled(estimate).drop_dims([dim for dim in ("search_row", "window") if estimate.sizes.get(dim) == 0])
 
 

@@ -243,6 +243,27 @@ def test_weights_that_are_kept_say_what_the_model_was_trained_on(session):
         }
 
 
+def test_the_sessions_of_a_model_of_several_are_in_its_table(session):
+    cards = [
+        {"name": "monday", "muscles": ["TA", "SOL"], "rate": 500.0, "preprocessing": "[]", "trained_on": ""},
+        {"name": "tuesday", "muscles": ["TA"], "rate": 500.0, "preprocessing": "[]", "trained_on": ""},
+    ]
+    card = {"sessions": cards, "config": {"factors": 5}}
+    header = json.dumps({"__metadata__": {"card": json.dumps(card), "version": "0.2.0"}}).encode()
+    weights = len(header).to_bytes(8, "little") + header
+    config = {"model_id": "0b5c", "sessions": ["monday", "tuesday"]}
+    estimate = make_estimate(make_emg(), config=config)
+    for kept in (None, weights):
+        path = write_activation(estimate, session, overwrite=True, weights=kept)
+        xr.testing.assert_identical(read_activation(path), estimate)
+        with NWBHDF5IO(path, "r") as io:
+            model = io.read().processing["behavior"]["AutoLFADS"].model
+            assert model.model_id == "0b5c"
+            assert model.sessions["session"][:].tolist() == ["monday", "tuesday"]
+            if kept:
+                assert [list(each) for each in model.sessions["muscles"][:]] == [["TA", "SOL"], ["TA"]]
+
+
 def test_an_estimate_of_a_model_from_elsewhere_says_which_it_was(session):
     asked = {"command": "apply", "trained": {"sha256": "cd" * 32, "on": {"file": "other.nwb"}}}
     estimate = made_from(session, "acquisition/EMG").assign_attrs(options=json.dumps(asked))

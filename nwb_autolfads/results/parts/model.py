@@ -2,8 +2,9 @@
 
 An estimate names its model in attrs ``model``, a JSON object with ``model_id`` and, where they are known, what an
 `ActivationModel` has besides: ``sha256``, ``configuration``, ``software_version``, and ``sessions``, a list of objects
-with ``session`` (its name) and what a `ModelSessionsTable` has besides. Where it does not, the bytes of a model that
-are kept with it, or the command that used a model, say which one it was.
+with ``session`` (its name) and what a `ModelSessionsTable` has besides. Where it does not, its configuration
+(``model_id``, ``sessions``), the bytes of a model that are kept with it, and the command that used a model say which
+one it was.
 """
 
 from __future__ import annotations
@@ -56,8 +57,13 @@ def build_model(estimate: xr.Dataset, weights: bytes | None) -> ActivationModel 
     ActivationModel or None
         None where nothing says that there was a model.
     """
-    named = _object(estimate.attrs.get("model"))
-    facts = named or (_of_bytes(weights) if weights is not None else _of_command(estimate.attrs.get("options")))
+    facts = _object(estimate.attrs.get("model"))
+    if not facts:
+        facts = _of_config(estimate.attrs.get("config"))
+        more = _of_command(estimate.attrs.get("options")) if weights is None else _of_bytes(weights)
+        if len(facts.get("sessions", ())) > len(more.get("sessions", ())):
+            more.pop("sessions", None)
+        facts |= more
     if weights is not None:
         facts["sha256"] = hashlib.sha256(weights).hexdigest()
     if not facts:
@@ -86,12 +92,43 @@ def _of_bytes(weights: bytes) -> dict[str, Any]:
     card = _object(metadata.get("card"))
     if not card:
         return {}
-    session = {"muscles": card.get("muscles"), "sampling_rate": card.get("rate"), **_of(card.get("trained_on"))}
+    sessions = card["sessions"] if isinstance(card.get("sessions"), list) else [card]  # models of 0.1 know one
     return {
         "software_version": metadata.get("version"),
         "configuration": card.get("config"),
-        "sessions": [{"session": session.get("source_file", "") or "session", **session}],
+        "sessions": [_of_session(_object(each)) for each in sessions],
     }
+
+
+def _of_session(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row for the table of sessions of what a model says of one."""
+    origin = _of(card.get("trained_on"))
+    found = {
+        "session": card.get("name") or origin.get("source_file") or "session",
+        "muscles": card.get("muscles"),
+        "sampling_rate": card.get("rate"),
+        "preprocessing": card.get("preprocessing"),
+        **origin,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _of_config(config: str | None) -> dict[str, Any]:
+    """Return the model that the configuration of an estimate names; nothing where it names none."""
+    found = _object(config)
+    if not isinstance(found.get("model_id"), str):
+        return {}
+    names = found["sessions"] if isinstance(found.get("sessions"), list) else []
+    return {"model_id": found["model_id"], "sessions": [{"session": str(name)} for name in names]}
+
+
+def without_repetition(estimate: xr.Dataset) -> xr.Dataset:
+    """Leave attrs ``model`` out of an estimate that was read where its configuration names the same model."""
+    in_config = _of_config(estimate.attrs.get("config")).get("model_id")
+    if in_config is None or _object(estimate.attrs.get("model")).get("model_id") != in_config:
+        return estimate
+    kept = {key: value for key, value in estimate.attrs.items() if key != "model"}
+    return estimate.drop_attrs(deep=False).assign_attrs(kept)
 
 
 def _of_command(options: str | None) -> dict[str, Any]:
@@ -118,7 +155,7 @@ def _sessions_table(sessions: Sequence[Mapping[str, Any]]) -> ModelSessionsTable
             as_text = [value if isinstance(value, str) else json.dumps(value) for value in values]
             data = np.asarray(values, dtype=np.float64) if name == "sampling_rate" else as_text
             columns.append(VectorData(name=name, description=description, data=data))
-    if all(each.get("muscles") for each in sessions):
+    if all(isinstance(each.get("muscles"), list) for each in sessions):
         flat = [str(muscle) for each in sessions for muscle in each["muscles"]]
         names = VectorData(name="muscles", description="Its muscles, in the order of the model.", data=flat)
         ends = np.cumsum([len(each["muscles"]) for each in sessions]).astype(np.uint32)
