@@ -20,7 +20,7 @@ session = nal.simulate_session(folder / "session.nwb", seed=1, duration=30.0)
 with nal.open_emg(session) as recording:
     emg = nal.preprocess(recording)
 counts = nal.count_spikes(session, bin_ms=20.0)
-counts
+print(counts.sizes["time"], "bins of", counts.sizes["muscle"], "units")
 
 # %%
 estimators = {

@@ -36,7 +36,7 @@ nal.inspect(session).quality[["usable", "snr_db", "mains_share", "missing_share"
 # %%
 with nal.open_emg(session) as recording:
     emg = nal.preprocess(recording)
-emg
+print(dict(emg.sizes), emg.attrs["rate"], "Hz, recorded in", emg.attrs["unit"])
 
 # %% [markdown]
 # ## Estimate
@@ -82,4 +82,4 @@ score_against_truth(estimates, truth)["r2"].mean("muscle").to_series().round(3)
 # %%
 result = nal.write_activation(estimates["AutoLFADS"], session)
 nal.write_activation(estimates["Wiener smoother"], result, in_place=True)
-nal.read_activation(result, name="WienerSmoother")
+dict(nal.read_activation(result, name="WienerSmoother").sizes)

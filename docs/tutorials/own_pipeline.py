@@ -36,7 +36,7 @@ activation.sel(time=slice(5, 10)).groupby_bins("time", np.arange(5, 10.5, 0.5)).
 # In the unit of the recording:
 
 # %%
-(activation * activation["scale"]).assign_attrs(unit=emg.attrs["unit"])[:3]
+(activation * activation["scale"]).sel(time=slice(5, 5.004)).to_pandas()
 
 # %% [markdown]
 # ## pynapple
