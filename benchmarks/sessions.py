@@ -152,7 +152,12 @@ def factors(options: argparse.Namespace) -> None:
             ("together", [many.estimate(emg, session=name) for name, emg in sessions.items()]),
         ):
             a, b = (each["factors"].values for each in estimates)
-            line(options.first_body + body, title, f"{aligned(a, b):.2f}", *[np.round(canonical(a, b)[:4], 2).tolist()])
+            line(
+                options.first_body + body,
+                title,
+                f"{aligned(a, b):.2f}",
+                ", ".join(f"{each:.2f}" for each in canonical(a, b)[:4]),
+            )
 
 
 def hidden(options: argparse.Namespace) -> None:
