@@ -34,6 +34,13 @@ def test_every_page_is_in_the_navigation():
     assert set(pages_in(site["nav"])) - {"changelog.md", "contributing.md"} == there | tutorials
 
 
+def test_what_the_page_on_trust_names_is_there():
+    page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests|benchmarks)/[\w/.]+)`", page)
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_the_reference_has_every_public_name():
     described = set()
     for where in re.findall(r"^::: ([\w.]+)$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE):
