@@ -29,7 +29,8 @@ environments: .venv/ready
 # Results read by programs that are too large to be needed by every test, and files that others write.
 interop: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,interop]"
-	$(BIN)/pytest tests/interop/test_read_by_others.py tests/sources/test_binned.py tests/sources/test_dandi_client.py tests/interfaces
+	$(BIN)/pytest tests/interop/test_read_by_others.py tests/sources/test_binned.py tests/sources/test_dandi_client.py tests/interfaces \
+		tests/search/test_ray.py
 
 # Of each kind of output, a hundred writers killed at random moments, thirty stopped by Ctrl-C and thirty by SIGTERM.
 faults: .venv/ready

@@ -22,9 +22,11 @@ from accuracy import GENERATORS, put_tables, simulated_sessions
 
 import nwb_autolfads as nal
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.estimators.autolfads.prepared import Prepared
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import pack
 from nwb_autolfads.evaluation.truth import score_against_truth
+from nwb_autolfads.search.engines.placement import Placement
 from nwb_autolfads.search.progress import Progress
 
 
@@ -35,7 +37,6 @@ def r2(estimate: xr.Dataset, truth: xr.DataArray) -> float:
 
 def look_along(settings: AutoLFADSConfig, emg: xr.DataArray, truth: xr.DataArray, seed: int, every: int) -> list[Any]:
     """Train to the end; after some epochs, estimate with what is best by then. One row each."""
-    training = Training.prepare(settings, {"session": emg}, seed)
     looks: list[dict[str, float]] = []
     spent, began = 0.0, time.process_time()
 
@@ -50,7 +51,8 @@ def look_along(settings: AutoLFADSConfig, emg: xr.DataArray, truth: xr.DataArray
             print(looks[-1], flush=True)
         began = time.process_time()
 
-    training.run(look)
+    with Training.of(Prepared.of(settings, {"session": emg}), seed, Placement()) as training:
+        training.run(look)
     return looks
 
 

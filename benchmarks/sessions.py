@@ -31,8 +31,10 @@ import xarray as xr
 
 import nwb_autolfads as nal
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
+from nwb_autolfads.estimators.autolfads.prepared import Prepared
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.evaluation.truth import score_against_truth
+from nwb_autolfads.search.engines.placement import Placement
 from nwb_autolfads.simulate import read_true_activation
 from nwb_autolfads.simulate.siblings import Sibling, draw_siblings
 
@@ -213,11 +215,12 @@ def cost(options: argparse.Namespace) -> None:
     for count in (1, 2, 4, 8, 16):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         sessions = {str(n): emg.copy(data=rng.permutation(emg.values)) for n in range(count)}
-        training = Training.prepare(settings_of(10, validation_windows=16), sessions, 0)
-        training.engine.train(1)
-        engine, taken = training.engine, []
-        for _ in range(options.repeats):
-            taken.append(timed(engine._train_epoch)[1] / 10)
+        prepared = Prepared.of(settings_of(10, validation_windows=16), sessions)
+        with Training.of(prepared, 0, Placement()) as training:
+            engine, taken = training.engine, []
+            engine.train(1)
+            for _ in range(options.repeats):
+                taken.append(timed(engine._train_epoch)[1] / 10)
         step = 1e3 * statistics.median(taken)
         first = first or step
         data = sum(e.values.nbytes for e in sessions.values()) / 2**20

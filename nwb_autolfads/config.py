@@ -53,6 +53,9 @@ class Source:
         return Path(self.file)
 
 
+PLACEMENT = ("device", "engine", "workers", "address")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What the command line says to `run` besides where the EMG is and where the result goes.
@@ -84,6 +87,8 @@ class RunOptions:
         Whether AutoLFADS fuses its prediction with each muscle's own data; unset, as its settings say.
     infer_missing : bool
         Whether muscles that a session lacks and others have are inferred, where several are taken together.
+    device, engine, workers, address
+        Where AutoLFADS trains, see `nwb_autolfads.AutoLFADS`; unset, on this machine.
     """
 
     estimator: str = "autolfads"
@@ -99,6 +104,15 @@ class RunOptions:
     minutes: float | None = None
     correct: bool | None = None
     infer_missing: bool = False
+    device: str | None = None
+    engine: str | None = None
+    workers: int | None = None
+    address: str | None = None
+
+    @property
+    def placement(self) -> dict[str, Any]:
+        """Where a model is trained, as far as it was said; the estimate is the same wherever that is."""
+        return {name: getattr(self, name) for name in PLACEMENT if getattr(self, name) is not None}
 
 
 def given(options: Source | RunOptions) -> dict[str, Any]:

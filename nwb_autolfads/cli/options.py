@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,21 @@ from nwb_autolfads.estimators import registry
 if TYPE_CHECKING:
     from nwb_autolfads.config import RunSettings, Source
     from nwb_autolfads.results.outputs import Target
+
+
+class DeviceChoice(StrEnum):
+    """What `run --device` takes."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class EngineChoice(StrEnum):
+    """What `run --engine` takes."""
+
+    local = "local"
+    ray = "ray"
 
 
 def number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
@@ -110,6 +126,19 @@ Correct = Annotated[
         help="Fuse what AutoLFADS predicts with each muscle's own data, or not; by default as the settings say.",
         show_default=False,
     ),
+]
+Device = Annotated[
+    DeviceChoice | None, typer.Option(help="Where AutoLFADS trains: a GPU where there is one, or as said.")
+]
+Engine = Annotated[
+    EngineChoice | None, typer.Option(help="Who trains AutoLFADS: this process, or a Ray cluster (docs/cluster.md).")
+]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", help="Of the Ray cluster; by default all it has room for.", min=1)
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="auto|HOST:PORT", help="Of a Ray cluster; without, one of this machine is started."),
 ]
 InferMissing = Annotated[
     bool, typer.Option("--infer-missing", help="Infer muscles that FILE lacks and other sessions of the model have.")

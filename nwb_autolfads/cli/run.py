@@ -103,6 +103,10 @@ def run(
     ] = None,
     correct: options.Correct = None,
     infer_missing: options.InferMissing = False,
+    device: options.Device = None,
+    engine: options.Engine = None,
+    workers: options.Workers = None,
+    address: options.Address = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
@@ -138,6 +142,10 @@ def run(
         minutes=minutes,
         correct=correct,
         infer_missing=infer_missing,
+        device=device and device.value,
+        engine=engine and engine.value,
+        workers=workers,
+        address=address,
     )
     console = Console(as_json=as_json)
     if out_dir is not None and not together:

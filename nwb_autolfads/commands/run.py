@@ -171,7 +171,9 @@ def make_estimators(
         If a setting does not exist or is out of its range, or no estimator can do what an option asks for.
     """
     _require_abilities(entries, options)
-    making = Making(options.seed, options.preset, options.minutes, options.resume, progress, options.correct)
+    making = Making(
+        options.seed, options.preset, options.minutes, options.resume, progress, options.correct, options.placement
+    )
     return [_made(entry, settings, making) for entry in entries]
 
 
@@ -195,6 +197,7 @@ def _require_abilities(entries: Sequence[registry.Entry], options: RunOptions) -
         "--weights": (options.weights or None, "saves_model", "no model that could be kept"),
         "--resume": (options.resume, "trains", "no training"),
         "--minutes": (options.minutes, "trains", "no training"),
+        **{f"--{name}": (value, "trains", "no training") for name, value in options.placement.items()},
         "--correct": (options.correct, "trains", "no prediction to correct"),
         "--trials": (options.trials, "takes_trials", "no use for trials"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
@@ -43,6 +43,8 @@ class Making:
     correct : bool or None
         Whether predictions are fused with each muscle's own data, by an estimator that predicts; unset, as its settings
         say.
+    placement : mapping of str to Any
+        Where it trains: ``device``, ``engine``, ``workers`` and ``address`` of `AutoLFADS`, as far as they were given.
     """
 
     seed: int = 0
@@ -51,6 +53,7 @@ class Making:
     run_directory: Path | None = None
     progress: ProgressCallback | None = None
     correct: bool | None = None
+    placement: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Estimator(ABC):

@@ -10,13 +10,13 @@ from typing import Any
 
 import xarray as xr
 
-from nwb_autolfads.config import RunOptions, RunSettings, Source, given
+from nwb_autolfads.config import PLACEMENT, RunOptions, RunSettings, Source, given
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.address import is_address
 from nwb_autolfads.results.inside import parse_origin
 
-_OF_THAT_DAY = ("save_model", "resume", "weights")
-"""Options of `run` that say what is kept where, and do not change the estimate."""
+_OF_THAT_DAY = ("save_model", "resume", "weights", *PLACEMENT)
+"""Options of `run` that say what is kept where, or who trains, and do not change the estimate."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
+from nwb_autolfads.errors import TrainingError
 from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.engines.base import Engine
 from nwb_autolfads.search.progress import Progress, ProgressCallback, silent
@@ -45,9 +47,9 @@ class PopulationBasedTraining:
         Parameters
         ----------
         progress : callable
-            Called after every epoch.
+            Called after every epoch, or as many as the engine trains at once; with several shards also meanwhile.
         keep : callable
-            Called after every epoch, when the search can go on from what it is then.
+            Called as often, when the search can go on from what it is then.
 
         Returns
         -------
@@ -60,25 +62,30 @@ class PopulationBasedTraining:
             If every member failed.
         """
         began, before = time.monotonic(), self.engine.epoch
+        said = Progress(before, self.config.max_epochs, math.inf, math.inf, 0.0, math.inf)
+
+        def watch(shards: str) -> None:
+            progress(replace(said, elapsed_s=time.monotonic() - began, shards=shards, message=""))
+
         while not self.finished:
-            messages = self.engine.train(1)
+            messages = self.engine.train(self._epochs_until_looked_at(), watch)
+            self._require_a_model()
             if self._generation_ends():
                 self._note_improvement()
                 if not self.finished:
                     self.exploit_and_explore()
             keep()
             elapsed, scores = time.monotonic() - began, self.engine.score
-            progress(
-                Progress(
-                    epoch=self.engine.epoch,
-                    n_epochs=self.config.max_epochs,
-                    best=float(self.engine.best_score.min()),
-                    median=float(scores[scores.isfinite()].median()),
-                    elapsed_s=elapsed,
-                    left_s=elapsed / (self.engine.epoch - before) * (self.config.max_epochs - self.engine.epoch),
-                    message=" ".join(messages),
-                )
+            said = Progress(
+                epoch=self.engine.epoch,
+                n_epochs=self.config.max_epochs,
+                best=float(self.engine.best_score.min()),
+                median=float(scores[scores.isfinite()].median()),
+                elapsed_s=elapsed,
+                left_s=elapsed / (self.engine.epoch - before) * (self.config.max_epochs - self.engine.epoch),
+                message=" ".join(messages),
             )
+            progress(said)
         return int(self.engine.best_score.argmin())
 
     def exploit_and_explore(self) -> list[tuple[int, int]]:
@@ -101,6 +108,20 @@ class PopulationBasedTraining:
             self.engine.explore(loser)
             changed.append((loser, winner))
         return changed
+
+    def _epochs_until_looked_at(self) -> int:
+        """As many as the engine trains at once, up to the next comparison."""
+        since = self.engine.epoch - self.config.burn_in_epochs
+        until = -since if since < 0 else self.config.generation_epochs - since % self.config.generation_epochs
+        return min(until, self.engine.epochs_at_once, self.config.max_epochs - self.engine.epoch)
+
+    def _require_a_model(self) -> None:
+        if not self.engine.alive.any():
+            raise TrainingError(
+                f"no model is left after epoch {self.engine.epoch}: each of the {len(self.engine.alive)} failed "
+                f"{self.config.max_restarts + 1} times with a loss or gradient that is not finite",
+                way_out="Look at the EMG for extreme values (`inspect`), or lower `learning_rate`.",
+            )
 
     def _generation_ends(self) -> bool:
         since = self.engine.epoch - self.config.burn_in_epochs

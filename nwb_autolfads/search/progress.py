@@ -17,6 +17,7 @@ class Progress:
     elapsed_s: float
     left_s: float
     message: str = ""
+    shards: str = ""  # what each does at the moment, where there are several
 
 
 ProgressCallback = Callable[[Progress], None]

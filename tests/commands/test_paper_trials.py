@@ -6,7 +6,7 @@ import yaml
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
-from nwb_autolfads.estimators.autolfads.training import Training
+from nwb_autolfads.estimators.autolfads.prepared import Prepared
 from nwb_autolfads.simulate import SimulationConfig, simulate_session
 
 TINY = {
@@ -51,8 +51,8 @@ def test_the_shift_finds_nothing_known_beyond_a_trial(session):
     emg = nal.preprocess(nal.open_emg(session, path="acquisition/EMG"))
     trials = nal.cut_trials(emg, np.arange(0.5, 11, 0.5), from_ms=0, to_ms=224)
     settings = nal.AutoLFADS("paper").settings.with_changes(TINY)
-    training = Training.prepare(settings, {"session": trials}, 0)
-    parts = training.prepared.sessions[0].data.numpy().reshape(-1, 6 + 112 + 6, 4)
+    prepared = Prepared.of(settings, {"session": trials})
+    parts = prepared.sessions[0].data.numpy().reshape(-1, 6 + 112 + 6, 4)
     assert np.isnan(parts[:, :6]).all()
     assert np.isnan(parts[:, -6:]).all()
     np.testing.assert_array_equal(parts[:, 6:-6].reshape(-1, 4), trials.values)

@@ -144,7 +144,7 @@ def test_failing_member_is_reported_restarted_with_half_the_rate_and_then_droppe
     said = []
     train = trained.train
 
-    def with_a_bad_member(epochs):
+    def with_a_bad_member(epochs, watch):
         with torch.no_grad():
             trained.model.readout.weight[1] = torch.nan
         return train(epochs)
@@ -167,10 +167,7 @@ def test_run_ends_with_an_error_when_every_member_fails():
         trained.model.readout.weight[:] = torch.nan
     with assert_refused(
         TrainingError,
-        (
-            "no model is left: each of the 2 failed 1 times with a loss or gradient that is not finite, the "
-            "last in epoch 1"
-        ),
+        ("no model is left after epoch 1: each of the 2 failed 1 times with a loss or gradient that is not finite"),
         "Look at the EMG for extreme values (`inspect`), or lower `learning_rate`.",
     ):
         fit(trained)
@@ -178,15 +175,24 @@ def test_run_ends_with_an_error_when_every_member_fails():
 
 @pytest.mark.parametrize(("budget_s", "steps"), [(100, 16), (1e6, 40), (5, 1)])
 def test_steps_are_those_that_fit_into_the_time_beside_the_scoring(monkeypatch, budget_s, steps):
-    trained, probe, now = small_engine(max_epochs=10, steps_per_epoch=40), small_engine(), [0.0]
+    trained, now = small_engine(max_epochs=10, steps_per_epoch=40), [0.0]
 
     def train(epochs):
-        now[0] += epochs * (2.0 + 0.5 * probe.steps_per_epoch)  # 2 s for scoring, half a second for a step
+        now[0] += epochs * (2.0 + 0.5 * trained.steps_per_epoch)  # 2 s for scoring, half a second for a step
 
-    monkeypatch.setattr(probe, "train", train)
+    monkeypatch.setattr(trained, "train", train)
     monkeypatch.setattr("nwb_autolfads.search.budget.time.perf_counter", lambda: now[0])
-    assert keep_to_budget(trained, probe, 10, budget_s) == pytest.approx(10 * (2.0 + 0.5 * steps))
+    assert keep_to_budget(trained, 10, budget_s) == pytest.approx(10 * (2.0 + 0.5 * steps))
     assert trained.steps_per_epoch == steps
+
+
+def test_what_was_trained_to_see_how_long_it_takes_leaves_no_trace():
+    measured, fresh = small_engine(), small_engine()
+    keep_to_budget(measured, 3, 1e6)
+    assert measured.history == []
+    measured.train(1)
+    fresh.train(1)
+    assert measured.history == fresh.history
 
 
 def test_ramp_grows_from_its_start_to_one():

@@ -67,6 +67,7 @@ class _Lines:
 
 def _scores(progress: Progress) -> str:
     left = f", about {progress.left_s:.0f} s left" if math.isfinite(progress.left_s) else ""
+    left += f"; {progress.shards}" if progress.shards else ""
     if not progress.epoch:
         return f"no score yet{left}"
     return f"held-out NLL best {progress.best:.4f}, median {progress.median:.4f}{left}"

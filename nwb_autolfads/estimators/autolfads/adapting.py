@@ -20,6 +20,7 @@ from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.networks.session import OF_A_SESSION
 from nwb_autolfads.search.adam import PopulationAdam
 from nwb_autolfads.search.config import SearchRange, SearchSpace, TrainingConfig
+from nwb_autolfads.search.engines.placement import Placement
 from nwb_autolfads.search.progress import ProgressCallback
 
 EPOCHS, STEPS, DECAY = 15, 10, 8
@@ -50,12 +51,12 @@ def adapted(
             f"{card.config.window_ms:g} ms",
             "Cut trials of that length",
         )
-    search = Training.of(prepared, seed)
-    _keep_what_is_shared(search, trained)
-    _start_from_known_muscles(search.engine.model, trained, prepared.sessions[0].channels)
-    search.engine.best_state = {name: value.clone() for name, value in search.engine.model.state_dict().items()}
-    search.run(progress)
-    learnt = search.engine.best_models(range(len(card.scores)))
+    with Training.of(prepared, seed, Placement(device="cpu")) as search:
+        _keep_what_is_shared(search, trained)
+        _start_from_known_muscles(search.engine.model, trained, prepared.sessions[0].channels)
+        search.engine.best_state = {name: value.clone() for name, value in search.engine.model.state_dict().items()}
+        search.run(progress)
+        learnt = search.engine.best_models(range(len(card.scores)))
     return with_session(trained, card_of(session, prepared.emgs[session], adapted=True), learnt)
 
 

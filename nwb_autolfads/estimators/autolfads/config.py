@@ -125,6 +125,21 @@ class AutoLFADSConfig(RenamedSettings):
         warn_of_old_names(changes)
         return AutoLFADSConfig.model_validate(_merged(self.model_dump(), with_names_of_today(changes)))
 
+    def observing(self, name: str) -> AutoLFADSConfig:
+        """Return the same but for the observation model.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such model.
+        """
+        from nwb_autolfads.lfads.observations import OBSERVATIONS  # torch takes its time
+
+        if name not in OBSERVATIONS:
+            way_out = f"Use one of {', '.join(OBSERVATIONS)}."
+            raise ConfigError(f"observation is {name!r}", obj="AutoLFADS", way_out=way_out)
+        return self.model_copy(update={"observation": name})
+
     def lasting(self, minutes: float) -> AutoLFADSConfig:
         """Return the same but for the length of its training, which fills so many minutes.
 

@@ -18,13 +18,15 @@ from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.autolfads.inferred import with_missing
 from nwb_autolfads.estimators.autolfads.masking import predicts_masked
 from nwb_autolfads.estimators.autolfads.posterior import by_muscle, infer_recording
+from nwb_autolfads.estimators.autolfads.prepared import Prepared
 from nwb_autolfads.estimators.autolfads.second_step import second_step
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel, pack, read_model, unpack
 from nwb_autolfads.estimators.autolfads.windows import muscles_of_model
 from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.files.atomic import write_bytes
-from nwb_autolfads.lfads.observations import OBSERVATIONS, Name
+from nwb_autolfads.lfads.observations import Name
+from nwb_autolfads.search.engines.placement import DeviceName, EngineName, Placement, device_of
 from nwb_autolfads.search.progress import ProgressCallback, silent
 
 
@@ -36,20 +38,23 @@ class AutoLFADS(Estimator):
     preset : {"quick", "paper"}
         Where the configuration starts from.
     seed : int
-        Seed of initial weights, of masks, of noise and of posterior samples; the same seed gives the same
-        result on the same CPU, unless a time budget takes steps off the training of one.
+        Of all that is random; it gives the same result on the same CPU, but where a time budget takes steps off.
     config : AutoLFADSConfig, optional
         A configuration of your own; ``preset`` is not used then.
     observation : {"gamma", "zero_inflated_gamma", "lognormal", "poisson"}, optional
         Observation model in place of that of the configuration; "poisson" is for counts of spikes.
     minutes : float, optional
-        Time for training, in place of the length that the configuration gives it: epochs get as many steps as fit. How
-        many those were is in the estimate's configuration, with which the same numbers come again on any day.
+        Time for training, in place of the configuration's length: epochs get as many steps as fit. How many those were
+        is in the estimate's configuration, with which the same numbers come again on any day.
     progress : callable, optional
         Called with a `Progress` after every epoch.
     run_directory : path, optional
-        Where `fit` keeps its state after every epoch. When it holds the same run already, `fit` goes on from there,
-        and ends with the numbers of an unbroken one.
+        Where `fit` keeps its state. When it holds the same run already, `fit` goes on from there, and ends with the
+        numbers of an unbroken one.
+    device : {"auto", "cpu", "cuda"}
+        Where it trains and infers; auto: a GPU where there is one.
+    engine : {"local", "ray"}
+        Who trains, with the same numbers: this process, or ``workers`` of the cluster at ``address``; see `Placement`.
 
     Attributes
     ----------
@@ -73,15 +78,15 @@ class AutoLFADS(Estimator):
         minutes: float | None = None,
         progress: ProgressCallback = silent,
         run_directory: str | os.PathLike[str] | None = None,
+        device: DeviceName = "auto",
+        engine: EngineName = "local",
+        workers: int | None = None,
+        address: str | None = None,
     ) -> None:
-        if observation is not None and observation not in OBSERVATIONS:
-            raise ConfigError(
-                f"observation is {observation!r}", obj="AutoLFADS", way_out=f"Use one of {', '.join(OBSERVATIONS)}."
-            )
         settings = config or AutoLFADSConfig.preset(preset)
-        settings = settings.model_copy(update={"observation": observation}) if observation else settings
+        settings = settings if observation is None else settings.observing(observation)
         self.settings = settings if minutes is None else settings.lasting(minutes)
-        self.seed = seed
+        self.seed, self.placement = seed, Placement(engine, device, workers, address)
         self.history: list[dict[str, float]] = []
         self._progress, self._run_directory = progress, run_directory
         self.trained_: TrainedModel | None = None
@@ -102,19 +107,13 @@ class AutoLFADS(Estimator):
             minutes=making.minutes,
             progress=making.progress or silent,
             run_directory=making.run_directory,
+            **making.placement,
         )
 
     @property
     def config(self) -> dict[str, Any]:
         """Every number of the configuration; after `fit` with the steps of its training, the muscles and the score."""
-        fitted: dict[str, Any] = {}
-        if self.trained_ is not None:
-            card = self.trained_.card
-            fitted = card.config.model_dump(include={"training", "window_ms", "window_overlap_ms"})  # as they were used
-            fitted |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
-            fitted |= {"model_id": self.trained_.id, "sessions": list(card.names)}
-            fitted |= {"hidden_block_ms": card.block_ms} if card.block_ms else {}
-        return self.settings.model_dump() | fitted
+        return self.settings.model_dump() | (self.trained_.as_config() if self.trained_ is not None else {})
 
     @property
     def card(self) -> ModelCard:
@@ -157,12 +156,14 @@ class AutoLFADS(Estimator):
             If every model failed.
         SourceError, OutputError
             If the run directory holds another run, or cannot be written.
+        ConfigError
+            If there is no such device, or Ray is missing or not reached.
         """
         attrs = getattr(emg, "attrs", {})  # what is no EMG is refused below
         sessions = emg if isinstance(emg, Mapping) else {name_of(str(attrs.get("origin", ""))): emg}
-        training = Training.prepare(self.settings, sessions, self.seed)
-        training.run(self._progress, self._run_directory)
-        self.trained_, self.history = training.best(), training.engine.history
+        with Training.of(Prepared.of(self.settings, sessions), self.seed, self.placement) as training:
+            training.run(self._progress, self._run_directory)
+            self.trained_, self.history = training.best(), training.engine.history
         return self
 
     def adapt(self, emg: xr.DataArray, session: str, *, progress: ProgressCallback | None = None) -> Self:
@@ -234,13 +235,14 @@ class AutoLFADS(Estimator):
             If muscles, rate or preprocessing are not those of the model, a value is infinite or not positive, or no
             segment is long enough.
         """
-        trained = self._require_trained().of_session(session)
+        trained = self._in_place(session)
         inferred = infer_recording(trained, emg, self.seed)
         fused = second_step(trained, muscles_of_model(trained.card, emg), inferred.series["mean"], correct=correct)
         variables = inferred.variables(trained.card, emg, fused[:2] if fused else None)
         for column in self.history[0] if self.history else ():
             variables[f"search_{column}"] = (("search_row",), np.array([row[column] for row in self.history]))
         of_session = {"session": trained.card.names[0], "muscles": list(trained.card.muscles)}
+        of_session["device"] = trained.device.type
         estimate = self._dataset(emg, variables, of_session | (fused.as_config() if fused else {}))
         return with_missing(self._require_trained(), session, emg, estimate, self.seed) if infer_missing else estimate
 
@@ -262,7 +264,7 @@ class AutoLFADS(Estimator):
         ndarray, (time, muscle)
             NaN as in `estimate`.
         """
-        trained, hidden = self._require_trained().of_session(session), np.asarray(hidden)
+        trained, hidden = self._in_place(session), np.asarray(hidden)
         predicted = infer_recording(trained, emg, self.seed, hidden).series["mean"]
         fused = second_step(trained, muscles_of_model(trained.card, emg), predicted, hidden=hidden)
         return by_muscle(trained.card, emg, fused.activation if fused else predicted)
@@ -272,7 +274,7 @@ class AutoLFADS(Estimator):
         return pack(self._require_trained())
 
     def save(self, path: str | Path) -> None:
-        """Write the trained model to a safetensors file, configuration included: whole, or not at all (OutputError)."""
+        """Write the trained model to a safetensors file: whole, or not at all (OutputError)."""
         write_bytes(Path(path), self.to_bytes())
 
     @classmethod
@@ -285,14 +287,11 @@ class AutoLFADS(Estimator):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a trained model from a safetensors file.
-
-        Raises
-        ------
-        SourceError
-            If the file is missing or is not such a model.
-        """
+        """Read a trained model from a safetensors file; SourceError if it is missing or is not such a model."""
         return cls.from_bytes(read_model(path), file=str(path))
+
+    def _in_place(self, session: str | None) -> TrainedModel:
+        return self._require_trained().of_session(session).on(device_of(self.placement.device))
 
     def _require_trained(self) -> TrainedModel:
         if self.trained_ is None:

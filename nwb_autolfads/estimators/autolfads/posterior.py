@@ -104,7 +104,7 @@ def infer_recording(
     used = muscles_of_model(trained.card, emg)
     if hidden is None:
         return posterior_of_recording(trained, used, lambda x, _: masking.masks(x, random), noise)
-    masked = torch.from_numpy(hidden).float().unsqueeze(1)
+    masked = torch.from_numpy(hidden).float().unsqueeze(1).to(random.device)
 
     def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
         beyond = nn.functional.pad(masked, (0, 0, 0, len(windows)))  # the last window may reach past the end
@@ -118,7 +118,11 @@ def infer_recording(
 
 def inference_streams(trained: TrainedModel, seed: int) -> tuple[Streams, Streams]:
     """Give the stream that masks are drawn from, and those of the models' noise."""
-    return Streams.of([0], seed, MASKS), Streams.of(range(trained.model.members), seed, NOISE)
+    device = trained.device
+    return (
+        Streams.of([0], seed, MASKS, device=device),
+        Streams.of(range(trained.model.members), seed, NOISE, device=device),
+    )
 
 
 def posterior_of_recording(
@@ -159,10 +163,11 @@ def posterior_of_recording(
         batches = []
         for i in range(0, len(starts), settings.inference_windows):
             some = starts[i : i + settings.inference_windows]
-            windows = chop(data, some, window)
+            windows = chop(data, some, window).to(trained.device)
             seen = masks(windows, [segment.first_sample + start for start in some])
             samples = settings.posterior_samples
-            batches.append(infer(trained.model, observation, windows, seen, samples=samples, random=random))
+            inferred = infer(trained.model, observation, windows, seen, samples=samples, random=random)
+            batches.append([part.cpu() for part in inferred])
         # windows are the last axis but one everywhere
         posterior = Posterior(*(torch.cat(parts, dim=-2) for parts in zip(*batches, strict=True)))._asdict()
         initial_conditions.append(posterior.pop("initial_condition"))

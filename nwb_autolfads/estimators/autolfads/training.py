@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import xarray as xr
 
 from nwb_autolfads.estimators.autolfads.card import ModelCard
-from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.prepared import Prepared
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel, sizes_of
 from nwb_autolfads.estimators.autolfads.windows import bins
 from nwb_autolfads.lfads.observations import OBSERVATIONS
 from nwb_autolfads.search.budget import keep_to_budget
 from nwb_autolfads.search.checkpoint import CONFIG, HISTORY, STATE, RunDirectory, fingerprint
-from nwb_autolfads.search.engines.local import LocalEngine
+from nwb_autolfads.search.engines.placement import Placement
+from nwb_autolfads.search.engines.population import Population
 from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.progress import Progress, ProgressCallback
 
@@ -35,35 +35,32 @@ class Training:
     ----------
     prepared : Prepared
     seed : int
-    engine : LocalEngine
+    engine : Population
     search : PopulationBasedTraining
     """
 
     prepared: Prepared
     seed: int
-    engine: LocalEngine
+    engine: Population
     search: PopulationBasedTraining
 
     @classmethod
-    def prepare(cls, settings: AutoLFADSConfig, emgs: Mapping[str, xr.DataArray], seed: int) -> Training:
-        """Make a population that has learnt nothing yet; see `AutoLFADS.fit` for what is raised."""
-        return cls.of(Prepared.of(settings, emgs), seed)
-
-    @classmethod
-    def of(cls, prepared: Prepared, seed: int) -> Training:
-        """Make a population that has learnt nothing yet of what is prepared."""
+    @contextmanager
+    def of(cls, prepared: Prepared, seed: int, placement: Placement) -> Iterator[Training]:
+        """Yield a population that has learnt nothing yet of what is prepared; what trains it is let go at the end."""
         settings = prepared.settings
-        engine = LocalEngine(
-            sessions=prepared.sessions,
-            window=bins(settings.window_ms, prepared.rate),
-            sizes=sizes_of(settings, [len(s.channels) for s in prepared.sessions], prepared.components),
-            observation=OBSERVATIONS[settings.observation](),
-            masking=prepared.masking,
-            config=settings.training,
-            seed=seed,
+        learning = (
+            prepared.sessions,
+            bins(settings.window_ms, prepared.rate),
+            sizes_of(settings, [len(s.channels) for s in prepared.sessions], prepared.components),
+            OBSERVATIONS[settings.observation](),
+            prepared.masking,
+            settings.training,
+            seed,
         )
-        search = PopulationBasedTraining(engine, settings.training, torch.Generator().manual_seed(seed))
-        return cls(prepared, seed, engine, search)
+        with placement.engine_for(*learning) as engine:
+            search = PopulationBasedTraining(engine, settings.training, torch.Generator().manual_seed(seed))
+            yield cls(prepared, seed, engine, search)
 
     def run(self, progress: ProgressCallback, run_directory: str | os.PathLike[str] | None = None) -> None:
         """Train to the end, from where the run directory is if it holds this run."""
@@ -73,8 +70,7 @@ class Training:
         if self.prepared.are_trials:
             progress(_told(self.engine, self.prepared.windows_of_trials()))
         if training.budget_s is not None and not resumed:
-            probe = Training.of(self.prepared, self.seed).engine
-            seconds = keep_to_budget(self.engine, probe, training.max_epochs, training.budget_s)
+            seconds = keep_to_budget(self.engine, training.max_epochs, training.budget_s)
             progress(_plan(self.engine, seconds, training.budget_s))
         if directory is None:
             self.search.run(progress)
@@ -107,7 +103,7 @@ class Training:
         return json.dumps(run, indent=1)
 
 
-def _plan(engine: LocalEngine, seconds: float, budget_s: float) -> Progress:
+def _plan(engine: Population, seconds: float, budget_s: float) -> Progress:
     config, steps = engine.config, engine.steps_per_epoch
     models = "1 model" if config.members == 1 else f"{config.members} models"
     message = f"Training {models} for {config.max_epochs} epochs of {steps} steps, "
@@ -115,5 +111,5 @@ def _plan(engine: LocalEngine, seconds: float, budget_s: float) -> Progress:
     return _told(engine, message, seconds)
 
 
-def _told(engine: LocalEngine, message: str, left_s: float = torch.inf) -> Progress:
+def _told(engine: Population, message: str, left_s: float = torch.inf) -> Progress:
     return Progress(0, engine.config.max_epochs, torch.inf, torch.inf, elapsed_s=0.0, left_s=left_s, message=message)

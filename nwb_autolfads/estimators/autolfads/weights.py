@@ -6,6 +6,7 @@ compared by name, shape and type with those of the model that the settings descr
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -47,6 +49,23 @@ class TrainedModel:
         number = self.card.number_of(name)
         card = self.card.model_copy(update={"sessions": (self.card.sessions[number],)})
         return TrainedModel(card, self.model.of_session(number))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it infers."""
+        return self.model.factors.device
+
+    def on(self, device: torch.device) -> TrainedModel:
+        """Return it where it is to infer."""
+        return self if device == self.device else TrainedModel(self.card, copy.deepcopy(self.model).to(device))
+
+    def as_config(self) -> dict[str, Any]:
+        """Return what it adds to the configuration of an estimate: lengths as they were used, muscles, score, name."""
+        card = self.card
+        found: dict[str, Any] = card.config.model_dump(include={"training", "window_ms", "window_overlap_ms"})
+        found |= {"muscles": list(card.muscles), "validation_nll": card.scores[0], "models": len(card.scores)}
+        found |= {"model_id": self.id, "sessions": list(card.names)}
+        return found | ({"hidden_block_ms": card.block_ms} if card.block_ms else {})
 
     @property
     def id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -16,6 +17,14 @@ class EngineState(NamedTuple):
     history: list[dict[str, float]]
 
 
+Watch = Callable[[str], None]
+"""Called now and then while members are trained, with what each shard of the population does."""
+
+
+def unwatched(shards: str) -> None:
+    """Do nothing with it."""
+
+
 class Engine(Protocol):
     """Where the members of a population live and are trained.
 
@@ -23,9 +32,12 @@ class Engine(Protocol):
     ----------
     steps_per_epoch : int
         Gradient steps in an epoch; what a time budget lowers.
+    epochs_at_once : int
+        Epochs that are best trained without looking at the members between.
     """
 
     steps_per_epoch: int
+    epochs_at_once: int
 
     @property
     def epoch(self) -> int:
@@ -39,7 +51,11 @@ class Engine(Protocol):
     def best_score(self) -> Tensor:
         """Lowest score of each member along its way (P,)."""
 
-    def train(self, epochs: int) -> list[str]:
+    @property
+    def alive(self) -> Tensor:
+        """Members that were not dropped after too many failures, bool (P,)."""
+
+    def train(self, epochs: int, watch: Watch = unwatched) -> list[str]:
         """Train all members for so many epochs and score them after each; give what a user must know."""
 
     def copy_member(self, winner: int, loser: int) -> None:
@@ -53,3 +69,6 @@ class Engine(Protocol):
 
     def load_state(self, state: EngineState) -> None:
         """Go on from where another engine of the same population was."""
+
+    def close(self) -> None:
+        """Let go of what trains the members; what they are can still be asked for."""

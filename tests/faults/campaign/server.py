@@ -22,6 +22,7 @@ import traceback
 from typing import Any
 
 MEMORY_BYTES = 3_000_000_000  # beside what the imports take
+OF_EXTRAS = ("nwb_autolfads.interfaces.", "nwb_autolfads.search.engines.ray.")  # which no command here asks for
 LAZY = ("matplotlib.pyplot", "matplotlib.backends.backend_agg", "hdmf_zarr", "spikeinterface.core", "neo")
 
 
@@ -30,7 +31,7 @@ def import_everything() -> int:
     import nwb_autolfads
 
     for module in pkgutil.walk_packages(nwb_autolfads.__path__, "nwb_autolfads."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and not module.name.startswith(OF_EXTRAS):
             importlib.import_module(module.name)
     for name in LAZY:
         importlib.import_module(name)

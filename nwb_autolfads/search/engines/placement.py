@@ -1,0 +1,101 @@
+"""Where a population is trained: on which device, in this process or on a Ray cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import torch
+
+from nwb_autolfads.errors import ConfigError, shown
+from nwb_autolfads.search.engines.local import LocalEngine
+from nwb_autolfads.search.engines.population import Population
+
+EngineName = Literal["local", "ray"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+ADDRESS = re.compile(r"auto|[A-Za-z0-9_.\-]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5}")
+MOST_WORKERS = 1024
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a population is trained.
+
+    Attributes
+    ----------
+    engine : {"local", "ray"}
+        In this process, or by workers of a Ray cluster.
+    device : {"auto", "cpu", "cuda"}
+        Where tensors live; auto: a GPU where there is one.
+    workers : int, optional
+        Of the cluster; unset, as many as it has room for.
+    address : str, optional
+        Of the cluster, HOST:PORT, or auto: the one of this machine. Unset, that of the variable RAY_ADDRESS; without
+        it, a cluster of this machine alone is started, and stopped at the end.
+    """
+
+    engine: EngineName = "local"
+    device: DeviceName = "auto"
+    workers: int | None = None
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("engine", self.engine, EngineName), ("device", self.device, DeviceName)):
+            if value not in get_args(known):
+                choices = ", ".join(get_args(known))
+                raise ConfigError(f"{name} is {shown(value)}", obj="AutoLFADS", way_out=f"Use one of {choices}.")
+        for name in ("workers", "address"):
+            if getattr(self, name) is not None and self.engine != "ray":
+                raise ConfigError(
+                    f"{name} is {shown(getattr(self, name))}, and nothing but the engine ray has {name}",
+                    obj="AutoLFADS",
+                    way_out=f"Add --engine ray, or leave --{name} out.",
+                )
+        if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
+            raise ConfigError(f"workers is {self.workers}", obj="AutoLFADS", way_out=f"Give 1 to {MOST_WORKERS}.")
+        if self.address is not None and not ADDRESS.fullmatch(self.address):
+            raise ConfigError(f"address is {shown(self.address)}", obj="AutoLFADS", way_out="Give HOST:PORT, or auto.")
+
+    @contextmanager
+    def engine_for(self, *learning: Any) -> Iterator[Population]:
+        """Yield an engine that learns as `Population` says, from its arguments in order, and close it at the end.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such device, or Ray is missing or not reached.
+        """
+        if self.engine == "ray":
+            from nwb_autolfads.search.engines.ray import cluster, engine  # Ray is an extra, and takes its time
+
+            threads = learning[5].threads or 1
+            with cluster.joined(self.address, self.device, self.workers, threads) as found:
+                there = engine.RayEngine(*learning, cluster=found)
+                try:
+                    yield there
+                finally:
+                    there.close()
+            return
+        device = device_of(self.device)
+        sessions = [replace(session, data=session.data.to(device)) for session in learning[0]]
+        yield LocalEngine(sessions, *learning[1:])
+
+
+def device_of(name: DeviceName) -> torch.device:
+    """Return the device that is meant.
+
+    Raises
+    ------
+    ConfigError
+        If it is a GPU, and torch sees none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"a GPU was asked for (cuda), and torch {torch.__version__} sees none",
+            obj="AutoLFADS",
+            way_out="Leave --device out to train on the processor; `nwb-autolfads doctor` says what torch sees.",
+        )
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")

@@ -1,0 +1,102 @@
+"""Where a population is trained: what is asked for is there, or refused with the way out."""
+
+import pytest
+import torch
+from messages import assert_refused
+from populations import small_engine
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import nwb_autolfads as nal
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.lfads.loss import terms, total
+from nwb_autolfads.lfads.masking import BlockMasking, CoordinatedDropout, TemporalShift
+from nwb_autolfads.lfads.model import LFADS
+from nwb_autolfads.lfads.noise import draw_noise
+from nwb_autolfads.lfads.streams import Streams
+from nwb_autolfads.search.engines.placement import Placement, device_of
+
+LEAVE = "Add --engine ray, or leave --{} out."
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem", "way_out"),
+    [
+        ({"engine": "slurm"}, "AutoLFADS: engine is 'slurm'", "Use one of local, ray."),
+        ({"device": "tpu"}, "AutoLFADS: device is 'tpu'", "Use one of auto, cpu, cuda."),
+        (
+            {"workers": 2},
+            "AutoLFADS: workers is 2, and nothing but the engine ray has workers",
+            LEAVE.format("workers"),
+        ),
+        (
+            {"address": "auto"},
+            "AutoLFADS: address is 'auto', and nothing but the engine ray has address",
+            LEAVE.format("address"),
+        ),
+        ({"engine": "ray", "workers": 0}, "AutoLFADS: workers is 0", "Give 1 to 1024."),
+        ({"engine": "ray", "address": "file:///x"}, "AutoLFADS: address is 'file:///x'", "Give HOST:PORT, or auto."),
+    ],
+)
+def test_what_cannot_be_is_refused(asked, problem, way_out):
+    with assert_refused(ConfigError, problem, way_out):
+        nal.AutoLFADS(**asked)
+    assert Placement(engine="ray", address="head-node:6379", workers=3).workers == 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_refused():
+    assert device_of("auto") == torch.device("cpu")
+    with assert_refused(
+        ConfigError,
+        f"AutoLFADS: a GPU was asked for (cuda), and torch {torch.__version__} sees none",
+        "Leave --device out to train on the processor; `nwb-autolfads doctor` says what torch sees.",
+    ):
+        device_of("cuda")
+
+
+class Watch(TorchDispatchMode):
+    """Notes where every tensor is made."""
+
+    def __init__(self):
+        super().__init__()
+        self.devices = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        tensors = [each for each in tree_leaves(made) if isinstance(each, torch.Tensor)]
+        self.devices |= {each.device.type for each in tensors if each.dim()}  # a number may come from anywhere
+        return made
+
+
+def step(masking, device):
+    """Compute the gradients of a step with data on a device; return where its tensors were made."""
+    here = small_engine(masking=masking)
+    members, sizes = len(here.members), here.model.sizes
+    with torch.device(device):
+        model = LFADS(sizes, members, here.observation.parameters, None)
+    random = Streams(torch.zeros(members, dtype=torch.int64, device=device))
+    hyperparameters = here.hyperparameters.to(torch.device(device))
+    windows = torch.empty(here.window, 8, sizes.channels, device=device)
+    with Watch() as watch:
+        batch = masking.draw(windows, hyperparameters.mask_rate, random)
+        bins = here.window - 2 * masking.margin
+        noise = draw_noise(sizes, bins, 8, hyperparameters.dropout, random, dropout=True)
+        parts = terms(model, here.observation, batch, noise, hyperparameters.penalties)
+        total(parts, hyperparameters.penalties, 1.0).sum().backward()
+        assert {parameter.grad.device.type for parameter in model.parameters()} == {device}
+    return watch.devices
+
+
+MASKINGS = [CoordinatedDropout(TemporalShift(1.0, 2)), BlockMasking(8)]
+
+
+@pytest.mark.parametrize("masking", MASKINGS, ids=["elements", "blocks"])
+def test_no_tensor_of_a_step_is_made_on_another_device_than_the_data(masking):
+    assert step(masking, "meta") == {"meta"}
+
+
+def test_a_tensor_on_another_device_would_be_seen(monkeypatch):
+    uniform = Streams.uniform
+    monkeypatch.setattr(Streams, "uniform", lambda *a, **k: uniform(*a, **k) + torch.zeros(1).sum())
+    assert step(MASKINGS[0], "meta") == {"meta", "cpu"}
