@@ -7,6 +7,8 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from nwb_autolfads.errors import printable
+
 CORE = ("pynwb", "hdmf", "h5py", "numpy", "scipy", "xarray", "torch", "neo", "spikeinterface")
 EXTRAS = {
     "ray": ("ray", "training spread over machines"),
@@ -58,6 +60,7 @@ def examine() -> list[Fact]:
         *(_package(name) for name in ("ndx-muscle-activation", *CORE)),
         _accelerator(),
         _kernel(),
+        _cluster(),
         *(
             Fact(
                 f"{package} (optional: {purpose})",
@@ -81,11 +84,12 @@ def _accelerator() -> Fact:
     except (ImportError, OSError) as error:  # a broken build fails with either
         return Fact("accelerator", "", f"torch cannot be imported: {error}")
     if torch.cuda.is_available():
-        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        return Fact("accelerator", "CUDA: " + ", ".join(names))
+        cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+        return Fact("accelerator", "CUDA: " + ", ".join(f"{c.name} ({c.total_memory / 2**30:.0f} GiB)" for c in cards))
+    on_processor = f"training runs on {torch.get_num_threads()} processor threads"
     if torch.backends.mps.is_available():
-        return Fact("accelerator", "Apple MPS")
-    return Fact("accelerator", f"none; training runs on {torch.get_num_threads()} processor threads")
+        return Fact("accelerator", f"Apple MPS, which is not used; {on_processor}")
+    return Fact("accelerator", f"none; {on_processor}")
 
 
 def _kernel() -> Fact:
@@ -99,6 +103,16 @@ def _kernel() -> Fact:
     advice = "training is slower without; install a C++ compiler (g++ or clang++) to have it built"
     found = f"none, torch operations take its place: {kernel.status}"
     return Fact("compiled kernel", found, advice, required=False)
+
+
+def _cluster() -> Fact:
+    """Say what `--engine ray` would do; Ray is not imported, and no cluster is asked, which would take seconds."""
+    ray, address = _version("ray"), os.environ.get("RAY_ADDRESS", "")
+    if not ray:
+        return Fact("Ray cluster", "", "pip install 'nwb-autolfads[ray]'", required=False)
+    joins = f"RAY_ADDRESS is {printable(address)}: --engine ray joins that cluster"
+    starts = "RAY_ADDRESS is not set: --engine ray starts a cluster of this machine, unless --address names another"
+    return Fact("Ray cluster", f"Ray {ray}; {joins if address else starts}")
 
 
 def _version(package: str) -> str:
