@@ -185,7 +185,7 @@ def overhead(options: argparse.Namespace) -> None:
     here, with_ray = (statistics.median(column) for column in zip(*pairs, strict=True))
     pairwise = statistics.median(b / a for a, b in pairs)
     head("local (s)", "Ray, one worker (s)", "median of the ratios", "of which not training (s)")
-    line(here, with_ray, pairwise, nothing)
+    line(here, with_ray, f"{pairwise:.3f}", nothing)
 
 
 def traffic(options: argparse.Namespace) -> None:
@@ -243,7 +243,12 @@ def measured(options: argparse.Namespace) -> Costs:
     states = engine.state().members
     pack = median_of(5 * options.repeats, lambda: packed(states)) / sizes[-1]
     search = search_of(engine)
-    meet = median_of(5 * options.repeats, search.exploit_and_explore) / sizes[-1]
+
+    def tournament() -> None:
+        engine.score.uniform_()  # who became a copy has the other's score, and nothing to do the next time
+        search.exploit_and_explore()
+
+    meet = median_of(5 * options.repeats, tournament) / sizes[-1]
     for members in (1, options.members):
         with on_ray(options, members, 1) as there:
             nothing.append(median_of(5 * options.repeats, lambda e=there: e.train(0)))
@@ -265,7 +270,7 @@ def simulate(options: argparse.Namespace) -> None:
     head("members", *(f"{nodes} nodes" if nodes > 1 else "1 node" for nodes in NODES))
     for members in MEMBERS:
         times, trained = simulated(costs, members, NODES, options.per_node, options.generation_steps)
-        line(members, *(f"{t:.3g} ({100 * w / t:.0f} %)" for t, w in zip(times, trained, strict=True)))
+        line(members, *(f"{t:,.0f} ({100 * w / t:.0f} %)" for t, w in zip(times, trained, strict=True)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
