@@ -106,8 +106,7 @@ def simulated(costs: Costs, members: ArrayLike, nodes: ArrayLike, per_node: int,
     def ready(size: NDArray[Any]) -> NDArray[Any]:
         return steps * (costs.step + costs.step_each * size) + costs.pack * size
 
-    last = np.where(more > 0, more, few) * larger * take
-    answered = np.maximum(ready(smaller) + members * take, ready(larger) + last)
+    answered = np.maximum(ready(smaller) + members * take, ready(larger) + more * larger * take)
     copies = np.minimum(per_node * larger, members) / 2 * costs.size / costs.link
     spread = np.minimum(members, nodes * per_node) > per_node  # on one node nothing goes over a network
     trained = steps * (costs.step + costs.step_each * larger)
