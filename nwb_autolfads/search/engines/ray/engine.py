@@ -35,11 +35,10 @@ Running = dict[Any, tuple[Hand, Members]]
 
 @dataclass
 class Traffic:
-    """Bytes that went from here to workers, from workers to here, and from worker to worker."""
+    """Bytes of members that went from here to workers, and back; copies go from worker to worker besides."""
 
     sent: int = 0
     returned: int = 0
-    copied: int = 0
 
 
 class RayEngine(Population):
