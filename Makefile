@@ -30,7 +30,7 @@ environments: .venv/ready
 interop: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,interop]"
 	$(BIN)/pytest tests/interop/test_read_by_others.py tests/sources/test_binned.py tests/sources/test_dandi_client.py tests/interfaces \
-		tests/search/test_ray.py
+		tests/search/test_ray.py tests/test_accessor.py
 
 # Of each kind of output, a hundred writers killed at random moments, thirty stopped by Ctrl-C and thirty by SIGTERM.
 faults: .venv/ready

@@ -43,4 +43,4 @@ def test_what_has_no_activation_is_refused():
     with assert_refused(
         nal.SignalError, "there is no activation (time, muscle)", "Use .nal on an estimate, its activation, or EMG"
     ):
-        rectified_emg(np.ones((10, 2)))["time"].nal.to_pynapple()
+        rectified_emg(np.ones((10, 2)))["time"].nal.plot()

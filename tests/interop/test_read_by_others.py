@@ -93,7 +93,8 @@ def test_pynwb_with_the_extension(estimate):
     assert found["names"] == NAMES
     np.testing.assert_array_equal(found["table"], estimate["activation"])
     np.testing.assert_allclose(found["table"].index, estimate["time"])
-    xr.testing.assert_identical(found["dataset"], estimate)
+    xr.testing.assert_equal(found["dataset"], estimate)
+    assert found["dataset"].attrs == estimate.attrs
     assert found["first_second"].sizes["time"] == 501
     np.testing.assert_allclose(found["in_unit"], estimate["activation"] * estimate["scale"], rtol=1e-6)
     assert found["emg"].name == "EMG"

@@ -16,6 +16,8 @@ from nwb_autolfads.search.pbt import PopulationBasedTraining
 class Scores:
     """An engine that only has scores: from a table by epoch, or constant."""
 
+    epochs_at_once = 1
+
     def __init__(self, scores):
         self.scores, self.epoch, self.copied, self.explored = scores, 0, [], []
 
@@ -29,7 +31,11 @@ class Scores:
         rows = torch.tensor(self.scores[: self.epoch + 1], dtype=torch.float64)
         return rows.nan_to_num(nan=math.inf).amin(0)
 
-    def train(self, epochs):
+    @property
+    def alive(self):
+        return self.score.isfinite() | True
+
+    def train(self, epochs, watch):
         self.epoch += epochs
         return []
 
@@ -99,7 +105,7 @@ def test_progress_says_where_the_search_is_and_how_long_it_takes(monkeypatch):
     engine.epoch = 1  # as after a run that was resumed
     train = engine.train
 
-    def train_for_two_seconds(epochs):
+    def train_for_two_seconds(epochs, watch):
         now[0] += 2.0
         train(epochs)
         return ["member 2", "failed"]

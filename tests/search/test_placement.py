@@ -22,20 +22,20 @@ LEAVE = "Add --engine ray, or leave --{} out."
 @pytest.mark.parametrize(
     ("asked", "problem", "way_out"),
     [
-        ({"engine": "slurm"}, "AutoLFADS: engine is 'slurm'", "Use one of local, ray."),
-        ({"device": "tpu"}, "AutoLFADS: device is 'tpu'", "Use one of auto, cpu, cuda."),
+        ({"engine": "slurm"}, "training: engine is 'slurm'", "Use one of local, ray."),
+        ({"device": "tpu"}, "training: device is 'tpu'", "Use one of auto, cpu, cuda."),
         (
             {"workers": 2},
-            "AutoLFADS: workers is 2, and nothing but the engine ray has workers",
+            "training: workers is 2, and nothing but the engine ray has workers",
             LEAVE.format("workers"),
         ),
         (
             {"address": "auto"},
-            "AutoLFADS: address is 'auto', and nothing but the engine ray has address",
+            "training: address is 'auto', and nothing but the engine ray has address",
             LEAVE.format("address"),
         ),
-        ({"engine": "ray", "workers": 0}, "AutoLFADS: workers is 0", "Give 1 to 1024."),
-        ({"engine": "ray", "address": "file:///x"}, "AutoLFADS: address is 'file:///x'", "Give HOST:PORT, or auto."),
+        ({"engine": "ray", "workers": 0}, "training: workers is 0", "Give 1 to 1024."),
+        ({"engine": "ray", "address": "file:///x"}, "training: address is 'file:///x'", "Give HOST:PORT, or auto."),
     ],
 )
 def test_what_cannot_be_is_refused(asked, problem, way_out):
@@ -49,7 +49,7 @@ def test_a_gpu_that_is_not_there_is_refused():
     assert device_of("auto") == torch.device("cpu")
     with assert_refused(
         ConfigError,
-        f"AutoLFADS: a GPU was asked for (cuda), and torch {torch.__version__} sees none",
+        f"training: a GPU was asked for (cuda), and torch {torch.__version__} sees none",
         "Leave --device out to train on the processor; `nwb-autolfads doctor` says what torch sees.",
     ):
         device_of("cuda")

@@ -19,7 +19,9 @@ MAX_LIST_BYTES, MAX_RECORDINGS = 1 << 22, 20_000
 
 def means_several(given: Sequence[str]) -> bool:
     """Return whether what was given may be more than one recording."""
-    return len(given) != 1 or given[0].startswith(LIST) or dandiset_of(given[0]) is not None or _is_pattern(given[0])
+    if len(given) != 1 or given[0].startswith(LIST) or dandiset_of(given[0]) is not None:
+        return True
+    return _is_pattern(given[0]) and bool(glob.glob(given[0]))  # what is nowhere is one file that is missing
 
 
 def recordings(given: Sequence[str]) -> list[str]:

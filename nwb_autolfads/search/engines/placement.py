@@ -46,18 +46,18 @@ class Placement:
         for name, value, known in (("engine", self.engine, EngineName), ("device", self.device, DeviceName)):
             if value not in get_args(known):
                 choices = ", ".join(get_args(known))
-                raise ConfigError(f"{name} is {shown(value)}", obj="AutoLFADS", way_out=f"Use one of {choices}.")
+                raise ConfigError(f"{name} is {shown(value)}", obj="training", way_out=f"Use one of {choices}.")
         for name in ("workers", "address"):
             if getattr(self, name) is not None and self.engine != "ray":
                 raise ConfigError(
                     f"{name} is {shown(getattr(self, name))}, and nothing but the engine ray has {name}",
-                    obj="AutoLFADS",
+                    obj="training",
                     way_out=f"Add --engine ray, or leave --{name} out.",
                 )
         if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
-            raise ConfigError(f"workers is {self.workers}", obj="AutoLFADS", way_out=f"Give 1 to {MOST_WORKERS}.")
+            raise ConfigError(f"workers is {self.workers}", obj="training", way_out=f"Give 1 to {MOST_WORKERS}.")
         if self.address is not None and not ADDRESS.fullmatch(self.address):
-            raise ConfigError(f"address is {shown(self.address)}", obj="AutoLFADS", way_out="Give HOST:PORT, or auto.")
+            raise ConfigError(f"address is {shown(self.address)}", obj="training", way_out="Give HOST:PORT, or auto.")
 
     @contextmanager
     def engine_for(self, *learning: Any) -> Iterator[Population]:
@@ -95,7 +95,7 @@ def device_of(name: DeviceName) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             f"a GPU was asked for (cuda), and torch {torch.__version__} sees none",
-            obj="AutoLFADS",
+            obj="training",
             way_out="Leave --device out to train on the processor; `nwb-autolfads doctor` says what torch sees.",
         )
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")

@@ -16,7 +16,7 @@ try:
 except ImportError as missing:
     raise ConfigError(
         "the engine ray needs Ray, which is not installed",
-        obj="AutoLFADS",
+        obj="training",
         way_out="pip install 'nwb-autolfads[ray]', or use --engine local.",
     ) from missing
 
@@ -90,7 +90,7 @@ def _join(address: str | None, workers: int | None, threads: int) -> None:
         problem = f"no Ray cluster answers at {address}" if address else "Ray could not be started on this machine"
         raise ConfigError(
             f"{problem} ({printable(str(error).strip())})",
-            obj="AutoLFADS",
+            obj="training",
             way_out="Look at `ray status` there, or leave --address out to use this machine alone."
             if address
             else "Use --engine local.",
@@ -110,7 +110,7 @@ def _device(wanted: str) -> Literal["cpu", "cuda"]:
     if wanted == "cuda" and not gpus:
         raise ConfigError(
             "a GPU was asked for (cuda), and the Ray cluster has none",
-            obj="AutoLFADS",
+            obj="training",
             way_out="Leave --device out to train on processors, or start its nodes with `ray start --num-gpus`.",
         )
     return "cuda" if gpus and wanted != "cpu" else "cpu"
