@@ -107,7 +107,7 @@ def test_progress_says_where_the_search_is_and_how_long_it_takes(monkeypatch):
 
     def train_for_two_seconds(epochs, watch):
         now[0] += 2.0
-        train(epochs)
+        train(epochs, watch)
         return ["member 2", "failed"]
 
     engine.train = train_for_two_seconds
