@@ -32,15 +32,16 @@ def known(about: Mapping[str, Sequence[str]], names: Sequence[str]) -> dict[str,
     """
     texts = {key: tuple(_clean(value) for value in values) for key, values in about.items()}
     said = [texts[key] for key in ("side", "full_name", "placement") if key in texts]
-    texts["side"] = tuple(_side(each) for each in zip(*said[:1], names, *said[1:], strict=True))
+    short = [name[:LONGEST] for name in names]
+    texts["side"] = tuple(_side(each) for each in zip(*said[:1], short, *said[1:], strict=True))
     if not any(texts["side"]) and all(_LETTER.match(name) for name in names):
         texts["side"] = tuple(_LETTERS[name[0].lower()] for name in names)
     return {key: values for key, values in texts.items() if any(values) and values != tuple(names)}
 
 
 def _clean(text: str) -> str:
-    shown = "".join(character if character.isprintable() else " " for character in str(text)).strip()
-    return "" if shown.lower() in _NOTHING else shown[:LONGEST]
+    shown = "".join(character if character.isprintable() else " " for character in str(text)[:LONGEST]).strip()
+    return "" if shown.lower() in _NOTHING else shown
 
 
 def _side(texts: Sequence[str]) -> str:

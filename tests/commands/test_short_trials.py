@@ -119,6 +119,7 @@ def test_a_session_of_150_trials_works_as_typed(cut, tmp_path, monkeypatch, caps
         "AutoLFADS",
         "BayesianFilter",
         "LowPass",
+        "WienerSmoother",
     }
     call("report", "out.nwb")
     text = (tmp_path / "out.html").read_text(encoding="utf-8")

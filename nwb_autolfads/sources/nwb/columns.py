@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pynwb import TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
-from nwb_autolfads.files.limits import MAX_OBJECTS
+from nwb_autolfads.files.limits import MAX_NAME_BYTES, MAX_OBJECTS
 from nwb_autolfads.sources.names import is_muscle, names_of_columns, repeated
 
 EMG = re.compile(r"emg|electromyo", re.IGNORECASE)
@@ -106,6 +106,8 @@ def _pairs(series: TimeSeries, kept: Sequence[int], rows: Sequence[int]) -> Iter
         if column not in table.colnames:
             continue
         names = [str(table[column][rows[at]]).strip() for at in kept]
+        if max(map(len, names), default=0) > MAX_NAME_BYTES:
+            continue  # too long for a name, and to be looked through
         poles = [bool(_POLES.search(name)) for name in names]
         muscles = [_POLES.sub("", name) for name in names]
         twice = len(kept) == 2 * len(set(muscles)) and len(repeated(muscles)) == len(set(muscles))
