@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from rows import head, line
 
 from nwb_autolfads.lfads.masking import CoordinatedDropout, TemporalShift
 from nwb_autolfads.lfads.observations import Gamma
@@ -156,19 +157,6 @@ def timed(work: Callable[[], Any]) -> float:
 def median_of(repeats: int, work: Callable[[], Any]) -> float:
     """Return the median time of some work (s)."""
     return statistics.median(timed(work) for _ in range(repeats))
-
-
-def line(*cells: object) -> None:
-    """Print a row of a Markdown table."""
-    print(
-        "| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True
-    )
-
-
-def head(*cells: str) -> None:
-    """Print the head of a Markdown table."""
-    line(*cells)
-    line(*["---"] * len(cells))
 
 
 def overhead(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ second step.
 from __future__ import annotations
 
 import argparse
+import functools
 import resource
 import statistics
 import tempfile
@@ -28,6 +29,8 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from rows import head
+from rows import line as row
 
 import nwb_autolfads as nal
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
@@ -76,17 +79,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return found, time.process_time() - began
 
 
-def line(*cells: object) -> None:
-    """Print a row of a Markdown table."""
-    print(
-        "| " + " | ".join(f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True
-    )
-
-
-def head(*cells: str) -> None:
-    """Print the head of a Markdown table."""
-    line(*cells)
-    line(*["---"] * len(cells))
+line = functools.partial(row, form=".1f")
 
 
 def together(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from typer.main import get_command
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli.app import app
+from nwb_autolfads.search.engines.placement import Placement
 
 PAGE = "docs/cluster.md"
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
@@ -43,7 +44,9 @@ def test_its_commands_use_options_that_exist(options):
 
 def test_its_python_runs():
     (code,) = blocks(PAGE, "python")
-    exec(compile(code, PAGE, "exec"), {"nal": nal})
+    made = eval(compile(code.strip(), PAGE, "eval"), {"nal": nal})
+    assert made.placement == Placement(engine="ray", device="auto", workers=4)
+    assert made.settings == nal.AutoLFADS("paper").settings
 
 
 def test_its_limits_are_those_of_the_code():

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 
 from nwb_autolfads.errors import ConfigError, shown
+from nwb_autolfads.lfads.masking import Masking
+from nwb_autolfads.lfads.observations import Observation
+from nwb_autolfads.lfads.sizes import Sizes
+from nwb_autolfads.search.config import TrainingConfig
 from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.search.engines.population import Population
+from nwb_autolfads.search.sessions import SessionData
 
 EngineName = Literal["local", "ray"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -60,28 +65,36 @@ class Placement:
             raise ConfigError(f"address is {shown(self.address)}", obj="training", way_out="Give HOST:PORT, or auto.")
 
     @contextmanager
-    def engine_for(self, *learning: Any) -> Iterator[Population]:
-        """Yield an engine that learns as `Population` says, from its arguments in order, and close it at the end.
+    def engine_for(
+        self,
+        sessions: Sequence[SessionData],
+        window: int,
+        sizes: Sizes,
+        observation: Observation,
+        masking: Masking,
+        config: TrainingConfig,
+        seed: int,
+    ) -> Iterator[Population]:
+        """Yield an engine for a `Population`, whose arguments these are, and close it at the end.
 
         Raises
         ------
         ConfigError
             If there is no such device, or Ray is missing or not reached.
         """
+        learning = (window, sizes, observation, masking, config, seed)
         if self.engine == "ray":
             from nwb_autolfads.search.engines.ray import cluster, engine  # Ray is an extra, and takes its time
 
-            threads = learning[5].threads or 1
-            with cluster.joined(self.address, self.device, self.workers, threads) as found:
-                there = engine.RayEngine(*learning, cluster=found)
+            with cluster.joined(self.address, self.device, self.workers, config.threads) as found:
+                there = engine.RayEngine(sessions, *learning, cluster=found)
                 try:
                     yield there
                 finally:
                     there.close()
             return
         device = device_of(self.device)
-        sessions = [replace(session, data=session.data.to(device)) for session in learning[0]]
-        yield LocalEngine(sessions, *learning[1:])
+        yield LocalEngine([replace(session, data=session.data.to(device)) for session in sessions], *learning)
 
 
 def device_of(name: DeviceName) -> torch.device:
