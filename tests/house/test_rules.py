@@ -265,7 +265,7 @@ def test_nwb_files_are_opened_for_reading_in_one_place():
 def test_a_file_takes_the_place_of_another_in_one_way():
     assert replacements(package_sources()) == [
         "nwb_autolfads.files.atomic",
-        "nwb_autolfads.lfads.kernels.compiled",  # which imports nothing of ours, and says why
+        "nwb_autolfads.lfads.kernels.building",  # which imports nothing of ours, and says why
         "nwb_autolfads.results.versions.version",  # of a partial file by another, before it is moved
     ]
 

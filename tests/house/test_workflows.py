@@ -11,11 +11,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-OF_OTHERS = {"wheels.yml"}
 
 
 def read(path):
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def jobs_with_steps(path):
+    """Give the jobs of a workflow that do not call another."""
+    return {name: job for name, job in read(path)["jobs"].items() if "uses" not in job}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -24,6 +28,10 @@ def test_a_workflow_says_when_it_runs_what_it_may_and_for_how_long(path):
     assert {"name", True, "jobs"} <= set(workflow)  # YAML 1.1 reads `on` as true
     assert workflow["permissions"] == {"contents": "read"}
     for name, job in workflow["jobs"].items():
+        if "uses" in job:
+            called = read(ROOT / job["uses"])
+            assert "workflow_call" in called[True], name
+            continue
         assert 0 < job["timeout-minutes"] <= 180, name
         needs = job.get("needs", [])
         for needed in [needs] if isinstance(needs, str) else needs:
@@ -33,10 +41,10 @@ def test_a_workflow_says_when_it_runs_what_it_may_and_for_how_long(path):
             assert re.fullmatch(r"[\w.-]+/[\w./-]+@[\w./-]+", step.get("uses", "a/b@c")), step
 
 
-@pytest.mark.parametrize("path", [path for path in WORKFLOWS if path.name not in OF_OTHERS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_its_steps_are_targets_of_the_makefile(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for job in read(path)["jobs"].values():
+    for job in jobs_with_steps(path).values():
         for command in [step["run"] for step in job["steps"] if "run" in step]:
             if command == ".ci/run":
                 continue
@@ -58,7 +66,7 @@ def test_tests_run_on_every_python_and_system_that_is_claimed():
 def test_only_publishing_may_sign_and_no_secret_is_named():
     for path in WORKFLOWS:
         assert "secrets." not in path.read_text(encoding="utf-8")
-        for name, job in read(path)["jobs"].items():
+        for name, job in jobs_with_steps(path).items():
             if job.get("permissions", {}).get("id-token") == "write":
                 assert any(
                     "publish" in step.get("uses", "") or "deploy-pages" in step.get("uses", "") for step in job["steps"]

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from lfads_models import NO_CONTROLLER, ODD, batch, scrambled
+from lfads_models import NO_CONTROLLER, ODD, batch, loss_and_gradients, scrambled
 
 from nwb_autolfads.lfads.kernels import by_kernel, by_torch, compiled, recurrence
-from nwb_autolfads.lfads.loss import Penalties, terms, total
 from nwb_autolfads.lfads.masking import MaskedBatch
 from nwb_autolfads.lfads.noise import Dropout, Noise
 from nwb_autolfads.lfads.observations import Gamma
@@ -22,16 +21,6 @@ def fast_path(request):
     if request.param == "compiled" and compiled.load().functions is None:
         pytest.skip(f"no compiled kernel here: {compiled.load().status}")
     return request.param
-
-
-def loss_and_gradients(model, hidden, noise):
-    members = model.members
-    dtype = model.readout.bias.dtype
-    penalties = Penalties(*(torch.linspace(a, 2 * a, members, dtype=dtype) for a in (1e-3, 2e-3, 0.1, 0.2)))
-    model.zero_grad()
-    losses = total(terms(model, Gamma(), hidden, noise, penalties), penalties, ramp=0.7)
-    losses.sum().backward()
-    return losses.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.numel()}
 
 
 def cast(value, dtype):

@@ -1,6 +1,7 @@
-"""The compiled kernel: built on demand with the machine's own compiler, and never needed.
+"""The compiled kernel: that of the wheel, or built on demand with the machine's own compiler, and never needed.
 
-`kernel.cpp` becomes a shared library for this machine's instruction set, in the user's cache folder. Where there is no
+A wheel for Linux on x86-64 has one for each level of processors (`building.LEVELS`), of which the fastest is taken that
+this one can run. Else one is compiled for this machine, and kept in the user's cache folder. Where there is no
 compiler, `by_torch` does the same more slowly; `status` says which and why.
 """
 
@@ -8,9 +9,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -22,11 +21,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-NAMES = ("kernel.cpp", "gru.hpp", "pointwise.hpp", "rows.hpp", "vectors.hpp")
-SOURCE, *HEADERS = (Path(__file__).with_name(name) for name in NAMES)
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-std=c++17", "-shared", "-fPIC", "-pthread")
-COMPILERS = ("c++", "g++", "clang++")
-BUILD_SECONDS = 300
+from . import building
+
+WHEEL = Path(__file__).with_name("wheel")  # only there where the package was installed from a wheel with kernels
 threads: int | None = None  # of the kernel; None: as many as torch has
 SUFFIX = {torch.float32: "float32", torch.float64: "float64"}
 
@@ -56,52 +53,49 @@ def thread_count() -> int:
 
 @cache
 def load() -> Kernel:
-    """Build the kernel if this machine has none yet, and load it."""
+    """Load the kernel of the wheel, or build one if this machine has none yet."""
     if os.environ.get("NWB_AUTOLFADS_KERNEL", "") == "off":
         return Kernel(None, "switched off by NWB_AUTOLFADS_KERNEL=off")
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))), None)
+    of_wheel = _of_wheel() if WHEEL.is_dir() else Kernel(None, "")
+    if of_wheel.functions is not None:
+        return of_wheel
+    built = _built_here()
+    return Kernel(built.functions, "; ".join(filter(None, (built.status, of_wheel.status))))
+
+
+def _of_wheel() -> Kernel:
+    """Load what came with the package, never a library that has instructions which this processor lacks."""
+    flags = building.flags_of_processor()
+    level = next((level for level, needed in building.LEVELS.items() if flags.issuperset(needed)), None)
+    if level is None:
+        least, needed = list(building.LEVELS.items())[-1]
+        lacking = ", ".join(sorted(set(needed) - flags))
+        return Kernel(None, f"the wheel's kernels need a processor of {least}, and this one lacks {lacking}")
+    library, _ = building.find_whole(WHEEL, level)
+    if library is None:
+        return Kernel(None, f"the wheel's kernel for {level} is missing or damaged in {WHEEL}: install it again")
+    try:
+        return Kernel(ctypes.CDLL(str(library)), f"of the wheel, for {level}: {library}")
+    except OSError as error:
+        return Kernel(None, f"the wheel's kernel could not be loaded: {error}")
+
+
+def _built_here() -> Kernel:
+    compiler = building.find_compiler()
     if sys.platform == "win32" or compiler is None:
-        return Kernel(None, f"no C++ compiler found (looked for {', '.join(COMPILERS)} and $CXX)")
+        return Kernel(None, f"no C++ compiler found (looked for {', '.join(building.COMPILERS)} and $CXX)")
     try:
         folder, why_not_kept = _cache_folder()
-        name = f"kernel-{_fingerprint(compiler)}"
-        library = _whole(folder, name) or _build(compiler, folder, name)
-        return Kernel(ctypes.CDLL(str(library)), f"compiled by {compiler}{why_not_kept}")
+        name = f"kernel-{building.fingerprint(compiler)}"
+        library, damaged = building.find_whole(folder, name)
+        for each in damaged:
+            each.unlink(missing_ok=True)
+        library = library or building.build(compiler, "native", folder, name)
+        return Kernel(ctypes.CDLL(str(library)), f"compiled by {compiler}{why_not_kept}: {library}")
     except subprocess.CalledProcessError as error:
         return Kernel(None, f"{compiler} could not compile it: {error.stderr.decode(errors='replace')[:300]}")
     except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:  # RuntimeError: there is no home folder
         return Kernel(None, f"it could not be built or loaded: {error}")
-
-
-def _whole(folder: Path, name: str) -> Path | None:
-    """Return the library that was kept, if its content is still that of its name; remove any other.
-
-    A processor that runs into the end of a file that was cut off stops the whole process, without an error that could
-    be caught.
-    """
-    for library in sorted(folder.glob(f"{name}-*.so")):
-        if library.name == f"{name}-{_digest(library)}.so":
-            return library
-        library.unlink(missing_ok=True)
-    return None
-
-
-def _build(compiler: str, folder: Path, name: str) -> Path:
-    # Not by `files.atomic`: this room imports none of ours, and of two processes that build at once neither is refused.
-    handle, partial = tempfile.mkstemp(dir=folder, suffix=".so")
-    os.close(handle)
-    try:
-        command = [compiler, *FLAGS, str(SOURCE), "-o", partial]
-        subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS)
-        library = folder / f"{name}-{_digest(Path(partial))}.so"
-        os.replace(partial, library)
-        return library
-    finally:
-        Path(partial).unlink(missing_ok=True)
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:32]
 
 
 def _cache_folder() -> tuple[Path, str]:
@@ -119,14 +113,3 @@ def _cache_folder() -> tuple[Path, str]:
         private = Path(tempfile.mkdtemp(prefix="nwb-autolfads-"))
         atexit.register(shutil.rmtree, private, ignore_errors=True)
         return private, f" for this process only ({error})"
-
-
-def _fingerprint(compiler: str) -> str:
-    """Name the source, the compiler and the processor: a home folder may be shared between machines."""
-    processor = platform.processor() or platform.machine()
-    if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-        processor += next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    sources = (file.read_bytes() for file in (SOURCE, *HEADERS))
-    parts = (*sources, " ".join((compiler, *FLAGS)).encode(), processor.encode())
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
