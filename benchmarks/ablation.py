@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from accuracy import GENERATORS, SHARED_DATA, put_tables, real_tables, simulated_sessions, without_budget
-from real_recordings import score_knee_sessions, score_walking
+from accuracy import GENERATORS, put_tables, real_tables, simulated_sessions, without_budget
+from real_recordings import SHARED_DATA, score_knee_sessions, score_walking
 
 import nwb_autolfads as nal
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from agreement import rank_agreement, score_cortex, score_movement
-from real_recordings import score_knee_sessions, score_walking
+from real_recordings import SHARED_DATA, score_knee_sessions, score_walking
 from scipy import signal
 
 import nwb_autolfads as nal
@@ -78,7 +78,6 @@ MAX_LAG_S = 0.05
 SPLIT_HZ = 10.0
 IN_90_PERCENT = 1.645  # standard deviations on both sides
 ONSET_QUIET_S, ONSET_SEARCH_S = 0.03, 0.1
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def score_simulated(estimator: Any, emg: xr.DataArray, truth: xr.DataArray, session: Path) -> dict[str, float | None]:

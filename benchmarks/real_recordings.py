@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO
 from scipy import signal
@@ -21,21 +23,31 @@ Makers = Mapping[str, Callable[[], Any]]
 """An estimator by its name; a new one for each recording."""
 RATE = 50.0  # of the decoding: knee angles change slowly
 LAGS_S = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FOLDS, GUARD_S = 4, 0.5
 PHASES = 50
 
 
-def score_knee_sessions(folder: Path, makers: Makers) -> dict[str, dict[str, dict[str, float]]]:
-    """Decode the knee angle from all muscles by ridge regression over lags, on contiguous folds.
+@dataclass(frozen=True)
+class KneeSession:
+    """One person's EMG and the angle of the knee.
 
-    The same is done for what is left of angle and activation when their averages over the cycles of movement are taken
-    from them: what is told of the single cycle. A cycle runs from one prominent peak of the angle to the next.
+    Attributes
+    ----------
+    name : str
+    emg : DataArray, (time, muscle)
+    time, angle : ndarray, (bin,)
+        s and degrees, at `RATE`.
     """
-    scores: dict[str, dict[str, dict[str, float]]] = {
-        "knee angle, total R2": {},
-        "knee angle, R2 without the cycle": {},
-    }
-    for path in sorted(folder.glob("*.nwb")):
+
+    name: str
+    emg: xr.DataArray
+    time: Floats
+    angle: Floats
+
+    @classmethod
+    def read(cls, path: Path) -> KneeSession:
+        """Preprocess the EMG of a file, and low-pass its angle."""
         emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"))
         with NWBHDF5IO(path, "r") as io:
             series = io.read().processing["behavior"]["BehavioralTimeSeries"]["joint_angles"]
@@ -43,18 +55,40 @@ def score_knee_sessions(folder: Path, makers: Makers) -> dict[str, dict[str, dic
             angle_time = (series.starting_time or 0.0) + np.arange(len(angle)) / series.rate
         angle = signal.sosfiltfilt(signal.butter(4, 6.0, fs=1 / np.diff(angle_time[:2])[0], output="sos"), angle)
         time = np.arange(emg["time"].values[0], min(emg["time"].values[-1], angle_time[-1]), 1 / RATE)
-        target = np.interp(time, angle_time, angle)
-        phase = _cycle_phase(target)
+        return cls(path.stem, emg, time, np.interp(time, angle_time, angle))
+
+    def r2(self, estimate: xr.Dataset) -> tuple[float, float]:
+        """Decode the angle from all muscles by ridge regression over lags, on contiguous folds.
+
+        The second number is of what is left of angle and activation when their averages over the cycles of movement
+        are taken from them: what is told of the single cycle. A cycle runs from one prominent peak of the angle to the
+        next.
+        """
+        activation = np.nan_to_num(estimate["activation"].values).astype(float)
+        predictors, phase = _at(self.time, self.emg["time"].values, activation), _cycle_phase(self.angle)
+        without = np.stack([column - _cycle_average(column, phase) for column in predictors.T], axis=1)
+        single = _decoding_r2(without, self.angle - _cycle_average(self.angle, phase), self.time)
+        return _decoding_r2(predictors, self.angle, self.time), single
+
+
+def knee_sessions(folder: Path, names: Collection[str] = ()) -> Iterator[KneeSession]:
+    """Read the people of a folder, or some of them, one after the other."""
+    for path in sorted(folder.glob("*.nwb")):
+        if not names or path.stem in names:
+            yield KneeSession.read(path)
+
+
+def score_knee_sessions(folder: Path, makers: Makers) -> dict[str, dict[str, dict[str, float]]]:
+    """Decode the knee angle from the activation that each estimator gives; see `KneeSession.r2`."""
+    scores: dict[str, dict[str, dict[str, float]]] = {
+        "knee angle, total R2": {},
+        "knee angle, R2 without the cycle": {},
+    }
+    for session in knee_sessions(folder):
         for name, make in makers.items():
-            activation = make().fit(emg).estimate(emg)["activation"].values
-            predictors = _at(time, emg["time"].values, np.nan_to_num(activation).astype(float))
-            total, single = scores.values()
-            total.setdefault(name, {})[path.stem] = _decoding_r2(predictors, target, time)
-            single.setdefault(name, {})[path.stem] = _decoding_r2(
-                np.stack([column - _cycle_average(column, phase) for column in predictors.T], axis=1),
-                target - _cycle_average(target, phase),
-                time,
-            )
+            found = session.r2(make().fit(session.emg).estimate(session.emg))
+            for by_estimator, r2 in zip(scores.values(), found, strict=True):
+                by_estimator.setdefault(name, {})[session.name] = r2
     return {title: _with_mean(by_estimator) for title, by_estimator in scores.items() if by_estimator}
 
 

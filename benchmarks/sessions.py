@@ -1,4 +1,4 @@
-"""One model of several sessions beside models of their own, on simulated sessions of one body.
+"""One model of several sessions beside models of their own: simulated sessions of one body, and people who walk.
 
 The sessions of a body (`nwb_autolfads.simulate.siblings`) share synergies and kind of behaviour, and differ in
 electrodes, gains, noise and muscles. Each command prints a table:
@@ -7,10 +7,12 @@ electrodes, gains, noise and muscles. Each command prints a table:
 ``python benchmarks/sessions.py adapt``     a new session that a model adapts to, beside models of that session alone;
 ``python benchmarks/sessions.py factors``   whether factors of the same movement align across sessions;
 ``python benchmarks/sessions.py hidden``    a muscle that the second session does not record, beside a ridge regression;
-``python benchmarks/sessions.py cost``      time and memory of a step against the number of sessions.
+``python benchmarks/sessions.py cost``      time and memory of a step against the number of sessions;
+``python benchmarks/sessions.py knee``      people who walk (``../shared/data/knee4``): one model of all, one of each,
+                                            and one of the others that adapts, by the knee's angle.
 
-R2 is to the true activation, mean over muscles (%). "Prediction" is what the model makes of masked EMG, without the
-second step.
+R2 of simulated sessions is to the true activation, mean over muscles (%). "Prediction" is what the model makes of
+masked EMG, without the second step.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import argparse
 import functools
 import resource
 import statistics
+import sys
 import tempfile
 import time
 import warnings
@@ -29,6 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from real_recordings import SHARED_DATA, KneeSession, knee_sessions
 from rows import head
 from rows import line as row
 
@@ -41,6 +45,8 @@ from nwb_autolfads.search.engines.placement import Placement
 from nwb_autolfads.simulate import read_true_activation
 from nwb_autolfads.simulate.siblings import Sibling, draw_siblings
 
+WALKERS = ("3Amar", "4Amar", "5Amar")
+IN_90_PERCENT = 1.645  # standard deviations on both sides
 Session = tuple[xr.DataArray, xr.DataArray]
 """Rectified EMG and true activation."""
 
@@ -82,6 +88,12 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 line = functools.partial(row, form=".1f")
 
 
+def summary(what: str, gains: list[list[float]]) -> None:
+    """Print mean and least of what is gained, of the estimate and of the prediction (points)."""
+    mean, least = np.mean(gains, axis=0), np.min(gains, axis=0)
+    print(f"{what}, mean: {mean[0]:+.1f} points, prediction {mean[1]:+.1f}; least: {least[0]:+.1f}, {least[1]:+.1f}")
+
+
 def together(options: argparse.Namespace) -> None:
     """One model of several sessions beside models of their own, each session trained on for as many steps."""
     head("body", "session", "muscles", "own", "own, prediction", "together", "together, prediction")
@@ -96,8 +108,7 @@ def together(options: argparse.Namespace) -> None:
             joint = both(many, session, name)
             gains.append([j - o for j, o in zip(joint, own, strict=True)])
             line(options.first_body + body, name, session[0].sizes["muscle"], *own, *joint)
-    estimate, prediction = np.mean(gains, axis=0)
-    print(f"together more than own, mean: {estimate:+.1f} points, prediction {prediction:+.1f}")
+    summary("together more than own", gains)
 
 
 def adapt(options: argparse.Namespace) -> None:
@@ -105,6 +116,7 @@ def adapt(options: argparse.Namespace) -> None:
     head(
         "body", "adapted", "prediction", "s", "own, same length", "prediction", "s", "own, ten times", "prediction", "s"
     )
+    gains = []
     for body in range(options.bodies):
         *known, new = draw_siblings(options.first_body + body, options.sessions + 1)
         sessions = {sibling.name: session_of(sibling, options.seconds)[0] for sibling in known}
@@ -117,7 +129,9 @@ def adapt(options: argparse.Namespace) -> None:
             maker = nal.AutoLFADS(config=settings_of(options.steps), seed=body)
             own, seconds = timed(lambda m=maker, e=emg: m.fit(e))
             cells += [*both(own, (short, truth)), seconds]
+        gains.append([cells[0] - cells[6], cells[1] - cells[7]])
         line(options.first_body + body, *cells)
+    summary("adapted more than own of ten times", gains)
 
 
 def canonical(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -157,7 +171,7 @@ def factors(options: argparse.Namespace) -> None:
 
 def hidden(options: argparse.Namespace) -> None:
     """Let the second session lack one muscle of the first; estimate it, beside a ridge regression from the others."""
-    head("body", "muscle", "inferred", "ridge", "within 1 standard deviation (%)")
+    head("body", "muscle", "inferred", "ridge", "within 1 standard deviation (%)", "in 90 % interval")
     for body in range(options.bodies):
         one, other = draw_siblings(options.first_body + body, 2)
         emg, _ = session_of(one, options.seconds)
@@ -167,7 +181,8 @@ def hidden(options: argparse.Namespace) -> None:
         model = nal.AutoLFADS(config=settings_of(2 * options.steps), seed=body).fit({"one": emg, "other": lacking})
         found = model.estimate(lacking, session="other", infer_missing=True)
         ours, ridge = r2(found.sel(muscle=[muscle]), truth), best_ridge(emg, lacking, muscle, truth)
-        line(options.first_body + body, muscle, ours, ridge, within(found, truth, muscle))
+        inside = [within(found, truth, muscle, width) for width in (1.0, IN_90_PERCENT)]
+        line(options.first_body + body, muscle, ours, ridge, *inside)
 
 
 def best_ridge(emg: xr.DataArray, lacking: xr.DataArray, muscle: str, truth: xr.DataArray) -> float:
@@ -191,13 +206,13 @@ def best_ridge(emg: xr.DataArray, lacking: xr.DataArray, muscle: str, truth: xr.
     return max(scores)
 
 
-def within(found: xr.Dataset, truth: xr.DataArray, muscle: str) -> float:
-    """Return in how many bins (%) the truth, in the estimate's unit, is within one standard deviation."""
+def within(found: xr.Dataset, truth: xr.DataArray, muscle: str, width: float) -> float:
+    """Return in how many bins (%) the truth, in the estimate's unit, is within so many standard deviations."""
     estimate, std = (found[name].sel(muscle=muscle).values for name in ("activation", "activation_std"))
     true = np.interp(found["time"].values, truth["time"].values, truth.sel(muscle=muscle).values)
     known = np.isfinite(estimate)
     scale = (estimate[known] * true[known]).sum() / np.square(true[known]).sum()
-    return 100 * float((np.abs(scale * true - estimate)[known] < std[known]).mean())
+    return 100 * float((np.abs(scale * true - estimate)[known] < width * std[known]).mean())
 
 
 def cost(options: argparse.Namespace) -> None:
@@ -221,9 +236,37 @@ def cost(options: argparse.Namespace) -> None:
         line(count, step, f"{step / first:.2f}", memory, data)
 
 
+def knee(options: argparse.Namespace) -> None:
+    """Decode the knee's angle of people who walk: from one model of all, one of each, one of the others that adapts."""
+    people = {each.name: each for each in knee_sessions(options.data / "knee4", WALKERS)}
+    if len(people) < len(WALKERS):
+        sys.exit(f"real recordings are not here: {options.data / 'knee4'} does not hold {', '.join(WALKERS)}")
+    columns = ("R2", "prediction", "R2 without the cycle", "prediction")
+    head("person", "seconds", "model", *columns)
+    emgs = {name: each.emg for name, each in people.items()}
+    every = trained(emgs, options.steps)
+    for name, person in people.items():
+        others = trained({other: emg for other, emg in emgs.items() if other != name}, options.steps)
+        models = {"own": trained({name: person.emg}, options.steps), "together": every}
+        for title, model in (models | {"adapted": others.adapt(person.emg, name)}).items():
+            line(name, f"{np.ptp(person.time):.0f}", title, *decoded(model, person))
+
+
+def trained(emgs: dict[str, xr.DataArray], steps: int) -> nal.AutoLFADS:
+    """Train one model, each session for as many steps."""
+    return nal.AutoLFADS(config=settings_of(steps * len(emgs))).fit(emgs)
+
+
+def decoded(model: nal.AutoLFADS, person: KneeSession) -> list[float]:
+    """Return R2 of the angle (%), in total and without the cycle, each of the estimate and of the prediction alone."""
+    name = person.name if len(model.card.names) > 1 else None
+    pair = [person.r2(model.estimate(person.emg, session=name, correct=correct)) for correct in (None, False)]
+    return [100 * r2 for both_kinds in zip(*pair, strict=True) for r2 in both_kinds]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["together", "adapt", "factors", "hidden", "cost"])
+    parser.add_argument("what", choices=["together", "adapt", "factors", "hidden", "cost", "knee"])
     parser.add_argument("--bodies", type=int, default=1)
     parser.add_argument("--first-body", type=int, default=11, help="seed of the first body")
     parser.add_argument("--sessions", type=int, default=4)
@@ -231,6 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--short", type=float, default=30.0, help="length of the new session, for adapt (s)")
     parser.add_argument("--steps", type=int, default=25, help="in each of 20 epochs, for each session")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     globals()[options.what](options)

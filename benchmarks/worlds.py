@@ -28,8 +28,9 @@ from typing import Any
 import numpy as np
 import world_signals
 import xarray as xr
-from accuracy import SHARED_DATA, coverage
+from accuracy import coverage
 from pynwb import NWBHDF5IO
+from real_recordings import SHARED_DATA
 
 import nwb_autolfads as nal
 from nwb_autolfads.emg.trials import cut_trials

@@ -196,9 +196,32 @@ def test_sessions_of_one_body_are_compared_line_by_line(of_sessions, monkeypatch
     lines = capsys.readouterr().out.splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:-1]]
     assert [row[1] for row in rows] == ["session 1", "session 2"]
-    gain = np.mean([[float(row[at + 2]) - float(row[at]) for at in (3, 4)] for row in rows], axis=0)
-    said = re.fullmatch(r"together more than own, mean: (\S+) points, prediction (\S+)", lines[-1])
-    np.testing.assert_allclose([float(number) for number in said.groups()], gain, atol=0.16)  # of rounded numbers
+    gains = np.array([[float(row[at + 2]) - float(row[at]) for at in (3, 4)] for row in rows])
+    number = r"([+-]\d+\.\d)"
+    said = re.fullmatch(
+        rf"together more than own, mean: {number} points, prediction {number}; least: {number}, {number}", lines[-1]
+    )
+    expected = [*gains.mean(axis=0), *gains.min(axis=0)]
+    np.testing.assert_allclose([float(each) for each in said.groups()], expected, atol=0.16)  # of rounded numbers
+
+
+def test_walkers_that_are_not_here_are_said_and_nothing_is_trained(of_sessions, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        of_sessions.main(["knee", "--data", str(tmp_path)])
+    folder = tmp_path / "knee4"
+    assert ended.value.code == f"real recordings are not here: {folder} does not hold 3Amar, 4Amar, 5Amar"
+
+
+@pytest.mark.slow
+def test_walkers_are_decoded_from_models_of_one_of_all_and_of_the_others(of_sessions, shared_data, monkeypatch, capsys):
+    monkeypatch.setattr(of_sessions, "settings_of", lambda steps: TINY.model_copy(update={"masking": "blocks"}))
+    of_sessions.main(["knee", "--data", str(shared_data)])
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in capsys.readouterr().out.splitlines()[2:]]
+    people = [("3Amar", "own"), ("3Amar", "together"), ("3Amar", "adapted"), ("4Amar", "own")]
+    assert [(row[0], row[2]) for row in rows[:4]] == people
+    assert len(rows) == 9
+    assert all(40 <= float(row[1]) <= 69 for row in rows)  # s, as the description of the recordings says
+    assert all(30 < float(row[3]) < 80 for row in rows)  # with the Wiener smoother, which alone has 57 to 69
 
 
 def test_canonical_correlations_see_through_a_mixture_and_the_correlation_of_factor_with_factor_does_not(of_sessions):

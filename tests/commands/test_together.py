@@ -99,7 +99,7 @@ def test_a_run_that_is_kept_goes_on_and_ends_with_the_same_model(days, capsys):
 def test_a_file_that_cannot_be_read_is_named_before_anything_is_trained(days, refused):
     (days / "friday.nwb").write_bytes(b"no HDF5")
     said = refused(*together(days, "monday", "tuesday", "friday"), "--save-model", days / "model.safetensors")
-    assert said.startswith(f"{days / 'friday.nwb'}: ")
+    assert said == f"{days / 'friday.nwb'}: is not an NWB file (no HDF5 in it). Give the path of an NWB file"
     assert sorted(file.name for file in days.iterdir()) == ["friday.nwb", "monday.nwb", "tiny.yaml", "tuesday.nwb"]
 
 

@@ -204,7 +204,12 @@ def test_a_session_in_short_pieces_beside_a_long_one_is_named(days):
     pieces, _ = day("pieces", MONDAY, seed=5)
     numbers = np.arange(1500) // 40
     pieces = pieces.assign_coords(time=pieces["time"] + 0.1 * numbers, segment=("time", numbers))
-    with pytest.raises(SignalError, match=r"session 'pieces': the longest segment without a gap is 0\.080 s"):
+    with assert_refused(
+        SignalError,
+        "pieces.nwb, session 'pieces': the longest segment without a gap is 0.080 s, shorter than one window of 0.100 s",
+        "Give a longer recording, or train with autolfads: {window_ms: 80, window_overlap_ms: 40} in a settings file "
+        "(--config); `inspect` says where trials could be windows.",
+    ):
         AutoLFADS(config=CONFIG).fit({"monday": days["monday"], "pieces": pieces})
 
 
