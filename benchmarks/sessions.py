@@ -101,8 +101,8 @@ def together(options: argparse.Namespace) -> None:
     for body in range(options.bodies):
         siblings = draw_siblings(options.first_body + body, options.sessions)
         sessions = {sibling.name: session_of(sibling, options.seconds) for sibling in siblings}
-        steps = options.steps * len(sessions)
-        many = nal.AutoLFADS(config=settings_of(steps), seed=body).fit({n: emg for n, (emg, _) in sessions.items()})
+        maker = nal.AutoLFADS(config=settings_of(options.steps), seed=body)
+        many = maker.fit({n: emg for n, (emg, _) in sessions.items()})
         for name, session in sessions.items():
             own = both(nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit(session[0]), session)
             joint = both(many, session, name)
@@ -120,7 +120,7 @@ def adapt(options: argparse.Namespace) -> None:
     for body in range(options.bodies):
         *known, new = draw_siblings(options.first_body + body, options.sessions + 1)
         sessions = {sibling.name: session_of(sibling, options.seconds)[0] for sibling in known}
-        many = nal.AutoLFADS(config=settings_of(options.steps * len(known)), seed=body).fit(sessions)
+        many = nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit(sessions)
         long_emg, truth = session_of(new, 10 * options.short)
         short = long_emg[: round(options.short * long_emg.attrs["rate"])]
         adapted, seconds = timed(lambda m=many, e=short: m.adapt(e, "new"))
@@ -155,7 +155,7 @@ def factors(options: argparse.Namespace) -> None:
         twin = Sibling(other.name, one.seed, one.body, other.muscles, other.levels)  # it records the same movement
         sessions = {s.name: session_of(s, options.seconds)[0] for s in (one, twin)}
         own = [nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit(emg) for emg in sessions.values()]
-        many = nal.AutoLFADS(config=settings_of(2 * options.steps), seed=body).fit(sessions)
+        many = nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit(sessions)
         for title, estimates in (
             ("own", [m.estimate(emg) for m, emg in zip(own, sessions.values(), strict=True)]),
             ("together", [many.estimate(emg, session=name) for name, emg in sessions.items()]),
@@ -178,7 +178,7 @@ def hidden(options: argparse.Namespace) -> None:
         other_emg, truth = session_of(other, options.seconds)
         muscle = str(other_emg["muscle"].values[0])
         lacking = other_emg.sel(muscle=[m for m in other_emg["muscle"].values if m != muscle])
-        model = nal.AutoLFADS(config=settings_of(2 * options.steps), seed=body).fit({"one": emg, "other": lacking})
+        model = nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit({"one": emg, "other": lacking})
         found = model.estimate(lacking, session="other", infer_missing=True)
         ours, ridge = r2(found.sel(muscle=[muscle]), truth), best_ridge(emg, lacking, muscle, truth)
         inside = [within(found, truth, muscle, width) for width in (1.0, IN_90_PERCENT)]
@@ -223,12 +223,12 @@ def cost(options: argparse.Namespace) -> None:
     for count in (1, 2, 4, 8, 16):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         sessions = {str(n): emg.copy(data=rng.permutation(emg.values)) for n in range(count)}
-        prepared = Prepared.of(settings_of(10, validation_windows=16), sessions)
+        prepared = Prepared.of(settings_of(16 // count, validation_windows=16), sessions)
         with Training.of(prepared, 0, Placement()) as training:
             engine, taken = training.engine, []
             engine.train(1)
             for _ in range(options.repeats):
-                taken.append(timed(engine._train_epoch)[1] / 10)
+                taken.append(timed(engine._train_epoch)[1] / 16)
         step = 1e3 * statistics.median(taken)
         first = first or step
         data = sum(e.values.nbytes for e in sessions.values()) / 2**20
@@ -244,17 +244,13 @@ def knee(options: argparse.Namespace) -> None:
     columns = ("R2", "prediction", "R2 without the cycle", "prediction")
     head("person", "seconds", "model", *columns)
     emgs = {name: each.emg for name, each in people.items()}
-    every = trained(emgs, options.steps)
+    settings = settings_of(options.steps)
+    every = nal.AutoLFADS(config=settings).fit(emgs)
     for name, person in people.items():
-        others = trained({other: emg for other, emg in emgs.items() if other != name}, options.steps)
-        models = {"own": trained({name: person.emg}, options.steps), "together": every}
+        others = nal.AutoLFADS(config=settings).fit({other: emg for other, emg in emgs.items() if other != name})
+        models = {"own": nal.AutoLFADS(config=settings).fit(person.emg), "together": every}
         for title, model in (models | {"adapted": others.adapt(person.emg, name)}).items():
             line(name, f"{np.ptp(person.time):.0f}", title, *decoded(model, person))
-
-
-def trained(emgs: dict[str, xr.DataArray], steps: int) -> nal.AutoLFADS:
-    """Train one model, each session for as many steps."""
-    return nal.AutoLFADS(config=settings_of(steps * len(emgs))).fit(emgs)
 
 
 def decoded(model: nal.AutoLFADS, person: KneeSession) -> list[float]:

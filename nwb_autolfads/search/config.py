@@ -71,7 +71,10 @@ class TrainingConfig(RenamedSettings):
     batch_windows: int = Field(64, ge=1, le=65536, description="Windows in a batch.")
     max_epochs: int = Field(40, ge=1, le=100_000, description="Epochs at most.")
     steps_per_epoch: int | None = Field(
-        None, ge=1, le=MOST_STEPS, description="Gradient steps in an epoch; unset: one pass over the training windows."
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="Gradient steps in an epoch, for each session; unset: one pass over the training windows.",
     )
     budget_s: float | None = Field(
         None, gt=0, le=1e7, description="Time (s) for training: epochs have fewer steps where they would take longer."

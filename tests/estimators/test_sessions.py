@@ -71,6 +71,13 @@ def test_the_same_sessions_give_the_same_model(days, many):
     )
 
 
+def test_the_plan_says_that_steps_are_for_each_session(days):
+    training = CONFIG.training.model_copy(update={"max_epochs": 1, "steps_per_epoch": 2, "budget_s": 1000.0})
+    heard = []
+    AutoLFADS(config=CONFIG.model_copy(update={"training": training}), progress=heard.append).fit(days)
+    assert heard[0].message.startswith("Training 1 model for 1 epochs of 2 steps for each of 2 sessions, about ")
+
+
 def test_one_session_given_by_its_name_is_what_it_was_by_itself(days):
     quick = CONFIG.model_copy(update={"training": CONFIG.training.model_copy(update={"max_epochs": 1})})
     alone = AutoLFADS(config=quick).fit(days["monday"])
@@ -206,7 +213,8 @@ def test_a_session_in_short_pieces_beside_a_long_one_is_named(days):
     pieces = pieces.assign_coords(time=pieces["time"] + 0.1 * numbers, segment=("time", numbers))
     with assert_refused(
         SignalError,
-        "pieces.nwb, session 'pieces': the longest segment without a gap is 0.080 s, shorter than one window of 0.100 s",
+        "pieces.nwb, session 'pieces': the longest segment without a gap is 0.080 s, shorter than one window of "
+        "0.100 s",
         "Give a longer recording, or train with autolfads: {window_ms: 80, window_overlap_ms: 40} in a settings file "
         "(--config); `inspect` says where trials could be windows.",
     ):

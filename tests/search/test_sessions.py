@@ -55,6 +55,14 @@ def test_the_score_is_the_mean_over_sessions_whatever_each_holds():
     assert len(engine.validation[0].input[0, 0]) >= len(engine.validation[1].input[0, 0])
 
 
+def test_each_session_more_adds_as_many_steps_to_an_epoch():
+    sizes, config = replace(SMALL, others=(2,), components=3), small_engine(steps_per_epoch=4).config
+    sessions = [session(1500), session(600, channels=2, seed=4)]
+    engine = LocalEngine(sessions, 40, sizes, Gamma(), CoordinatedDropout(TemporalShift(1.0, 2)), config, 0)
+    engine.train(2)
+    assert engine.steps_done == 2 * 2 * 4
+
+
 def test_a_session_that_is_too_short_is_named():
     with assert_refused(
         TrainingError,

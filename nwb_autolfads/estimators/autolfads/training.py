@@ -104,10 +104,11 @@ class Training:
 
 
 def _plan(engine: Population, seconds: float, budget_s: float) -> Progress:
-    config, steps = engine.config, engine.steps_per_epoch
+    config, steps, sessions = engine.config, engine.steps_per_epoch, len(engine.windows.sessions)
     models = "1 model" if config.members == 1 else f"{config.members} models"
-    message = f"Training {models} for {config.max_epochs} epochs of {steps} steps, "
-    message += f"about {seconds:.0f} s (budget {budget_s:.0f} s)"
+    message = f"Training {models} for {config.max_epochs} epochs of {steps} steps"
+    message += f" for each of {sessions} sessions" if sessions > 1 else ""
+    message += f", about {seconds:.0f} s (budget {budget_s:.0f} s)"
     return _told(engine, message, seconds)
 
 

@@ -31,7 +31,7 @@ class Engine(Protocol):
     Attributes
     ----------
     steps_per_epoch : int
-        Gradient steps in an epoch; what a time budget lowers.
+        Gradient steps in an epoch, for each session; what a time budget lowers.
     epochs_at_once : int
         Epochs that are best trained without looking at the members between.
     """

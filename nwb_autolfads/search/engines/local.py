@@ -79,7 +79,8 @@ class LocalEngine(Population):
         nll_sum = torch.zeros_like(self.score)
         choice = self._streams([EVERYONE], WINDOWS)
         random = self._streams(self.members, TRAINING)
-        for _ in range(self.steps_per_epoch):
+        steps = self.steps_per_epoch * len(self.windows.sessions)
+        for _ in range(steps):
             session, windows = self.windows.draw(config.batch_windows, choice)
             batch = self.masking.draw(windows, hp.mask_rate, random)
             noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, random, dropout=True)
@@ -88,7 +89,7 @@ class LocalEngine(Population):
             finite &= self.optimiser.step(hp.learning_rate * config.decay(self.epoch))
             self.steps_done += 1
             nll_sum += parts.nll.detach() / batch.weight.mean((1, 2, 3))
-        return nll_sum / self.steps_per_epoch, finite
+        return nll_sum / steps, finite
 
     @torch.no_grad()
     def _rescue(self, failed: Tensor) -> list[str]:

@@ -52,7 +52,7 @@ class Population(ABC):
     history : list of dict
         One row per epoch and member.
     steps_per_epoch : int
-        Gradient steps in an epoch.
+        Gradient steps in an epoch, for each session.
     """
 
     epochs_at_once = 1
@@ -85,7 +85,7 @@ class Population(ABC):
         self.restarts = torch.zeros(count, dtype=torch.long, device=device)
         self.history: list[dict[str, float]] = []
         self.epoch = 0
-        one_pass = self.windows.count / (self.window * config.batch_windows)
+        one_pass = self.windows.count / (self.window * config.batch_windows * len(sessions))
         self.steps_per_epoch = config.steps_per_epoch or max(1, round(one_pass))
 
     @property
