@@ -31,8 +31,7 @@ def on_pre_build(config: Any) -> None:
     loopback = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loopback)
     folder = Path(_open.enter_context(tempfile.TemporaryDirectory()))
-    (folder / "sub-01").mkdir()
-    loopback.write_session(folder / "sub-01" / "sub-01_ses-walk.nwb")
+    loopback.write_dandiset(folder)
     os.environ["DANDI_INSTANCE"] = _open.enter_context(loopback.serve(folder)).address
     os.environ["DANDI_NO_ET"] = "1"
     os.environ["PYTHONWARNINGS"] = "ignore"  # of libraries, about this machine

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 
 class RangeServer(ThreadingHTTPServer):
@@ -20,6 +21,10 @@ class RangeServer(ThreadingHTTPServer):
         Whether ranges are given.
     drops : int
         So many of the next answers break off after half of their bytes.
+    moved : dict of str to str
+        Names of files that are said to be elsewhere, and where.
+    asked : list of str
+        Names of what was asked for.
     """
 
     daemon_threads = True
@@ -27,6 +32,8 @@ class RangeServer(ThreadingHTTPServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folder, self.sent, self.ranges, self.drops = folder, 0, True, 0
+        self.moved: dict[str, str] = {}
+        self.asked: list[str] = []
         self.lock = threading.Lock()
 
     def address(self, name: str) -> str:
@@ -42,7 +49,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: RangeServer
 
     def do_GET(self) -> None:
-        file = self.server.folder / self.path.lstrip("/")
+        name = unquote(urlsplit(self.path).path).lstrip("/")
+        file = self.server.folder / name
+        with self.server.lock:
+            self.server.asked.append(name)
+        if name in self.server.moved:
+            self.send_response(302)
+            self.send_header("Location", self.server.moved[name])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if not file.is_file():
             self.send_error(404)
             return

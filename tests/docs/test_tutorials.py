@@ -16,8 +16,7 @@ def archive(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("loopback_archive", DOCS / "loopback_archive.py")
     loopback = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loopback)
-    (tmp_path / "sub-01").mkdir()
-    loopback.write_session(tmp_path / "sub-01" / "sub-01_ses-walk.nwb")
+    loopback.write_dandiset(tmp_path)
     monkeypatch.setenv("DANDI_NO_ET", "1")
     with loopback.serve(tmp_path) as archive:
         monkeypatch.setenv("DANDI_INSTANCE", archive.address)

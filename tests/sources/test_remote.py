@@ -17,7 +17,7 @@ from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.sources import open_emg
 from nwb_autolfads.sources.contents import list_contents
-from nwb_autolfads.sources.opening import remote
+from nwb_autolfads.sources.opening import http, remote
 
 remfile = pytest.importorskip("remfile", reason="reading over the network needs the extra streaming")
 
@@ -113,7 +113,7 @@ def test_a_server_without_ranges_is_refused_and_not_read_in_whole(server):
 
 
 def test_a_server_that_is_not_there_is_tried_and_then_said(server, monkeypatch):
-    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(http.time, "sleep", lambda seconds: None)
     address = server.address("large.nwb")
     server.server_close()
     assert "cannot be reached (ConnectionError" in message_of(address)
@@ -136,7 +136,7 @@ def test_what_is_no_nwb_at_an_address_is_refused(tmp_path):
 
 
 def test_public_s3_buckets_are_read_over_https():
-    assert remote._url("s3://dandiarchive/blobs/a b") == "https://dandiarchive.s3.amazonaws.com/blobs/a%20b"
+    assert http.url_of("s3://dandiarchive/blobs/a b") == "https://dandiarchive.s3.amazonaws.com/blobs/a%20b"
 
 
 class FakeClient:

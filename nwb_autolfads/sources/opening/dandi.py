@@ -13,6 +13,8 @@ from nwb_autolfads.sources.border import one_line
 
 _WAY_OUT = "Give dandi://DANDISET/PATH, such as dandi://000941/sub-L/sub-L_ses-1.nwb, or dandi://DANDISET@VERSION/PATH"
 _DANDISET_WAY_OUT = "Give DANDI:DANDISET, such as DANDI:000941, or DANDI:DANDISET/VERSION"
+_OBJECTS = r"/zarr/[\w-]+/?$"
+"""Of the places that the archive gives for a file in Zarr, the one below which its objects are."""
 _DANDISET = re.compile(
     r"^(?:dandi:(?://)?|https://(?:gui\.)?dandiarchive\.org/(?:\#/)?dandiset/)(\d{6})(?:[/@]([\w.]+))?/?$",
     re.ASCII | re.IGNORECASE,
@@ -59,7 +61,7 @@ def files_of_dandiset(dandiset: Dandiset) -> list[str]:
 
 
 def url_of_asset(address: str) -> str:
-    """Return where a file of a dandiset can be fetched from.
+    """Return where a file of a dandiset can be fetched from; of one in Zarr, where its objects are: it ends with "/".
 
     Parameters
     ----------
@@ -77,6 +79,8 @@ def url_of_asset(address: str) -> str:
         raise SourceError("names no file of a dandiset", file=address, way_out=_WAY_OUT)
     with _client(address, _WAY_OUT) as client:
         asset = client.get_dandiset(dandiset, version or None).get_asset_by_path(path)
+        if getattr(asset, "zarr", None):  # what the archive offers for downloads is refused for Zarr
+            return f"{asset.get_content_url(regex=_OBJECTS, strip_query=True).rstrip('/')}/"
         return asset.get_content_url(follow_redirects=1, strip_query=True)
 
 

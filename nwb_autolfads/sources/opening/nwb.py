@@ -54,8 +54,8 @@ def open_nwb(source: str | os.PathLike[str] | NWBFile, *, outside_links: bool = 
     Parameters
     ----------
     source : path, str or NWBFile
-        A file on this machine (HDF5, or a Zarr folder), an address (``https://``, ``s3://``, ``dandi://``), or an open
-        ``NWBFile``, which is passed through and never closed.
+        A file on this machine (HDF5, or a Zarr folder), an address (``https://``, ``s3://``, ``dandi://``; of Zarr it
+        ends with ``/`` or ``.zarr``), or an open ``NWBFile``, which is passed through and never closed.
     outside_links : bool
         Whether a file may read from outside its own folder.
 
@@ -68,15 +68,20 @@ def open_nwb(source: str | os.PathLike[str] | NWBFile, *, outside_links: bool = 
         return OpenedFile(source, source.container_source or "", lambda: None)
     name = os.fspath(source)
     if is_address(name):
+        from nwb_autolfads.sources.opening.http import url_of
         from nwb_autolfads.sources.opening.remote import open_address
+        from nwb_autolfads.sources.opening.remote_zarr import is_zarr, zarr_at
 
-        file, close = open_address(name)
-        return _read(lambda cached: _hdf5_reader(file, cached), name, close, remote=True)
+        url = url_of(name)
+        if is_zarr(url):
+            return _read(*zarr_at(name, url), name, remote=True)
+        file, close = open_address(name, url)
+        return _read(lambda cached: _hdf5_reader(file, cached), close, name, remote=True)
     path = Path(name)
     if _is_folder(path):
         from nwb_autolfads.sources.opening.zarr import zarr_reader
 
-        return _read(zarr_reader(path, outside_links=outside_links), name, lambda: None)
+        return _read(zarr_reader(path, outside_links=outside_links), lambda: None, name)
     return open_hdf5(path, outside_links=outside_links)
 
 
@@ -110,7 +115,7 @@ def open_hdf5(path: Path, *, outside_links: bool = False, itself_only: bool = Fa
         As `open_nwb`.
     """
     file = _safe_hdf5(path, outside_links, itself_only)
-    return _read(lambda cached: _hdf5_reader(file, cached), str(path), file.close)
+    return _read(lambda cached: _hdf5_reader(file, cached), file.close, str(path))
 
 
 def _safe_hdf5(path: Path, outside_links: bool, itself_only: bool) -> h5py.File:
@@ -165,7 +170,7 @@ def _session(found: Any, name: str) -> NWBFile:
 
 
 def _read(
-    make_reader: Callable[[bool], Any], name: str, close_under_it: Callable[[], None], *, remote: bool = False
+    make_reader: Callable[[bool], Any], close_under_it: Callable[[], None], name: str, *, remote: bool = False
 ) -> OpenedFile:
     """Read with the specifications that are kept in the file, or else with those that are installed."""
     try:

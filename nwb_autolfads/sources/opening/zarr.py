@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import pickle
 import stat
@@ -11,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nwb_autolfads.errors import SourceError
 from nwb_autolfads.files.address import is_address
-from nwb_autolfads.files.limits import MAX_DEPTH, MAX_METADATA_BYTES, MAX_OBJECTS
+from nwb_autolfads.files.limits import MAX_CHUNK_BYTES, MAX_DEPTH, MAX_METADATA_BYTES, MAX_OBJECTS
 from nwb_autolfads.files.regular import kind_of
 from nwb_autolfads.sources.border import one_line
 
@@ -29,6 +32,9 @@ _HARMLESS = {
 _METADATA = (".zgroup", ".zattrs", ".zarray", ".zmetadata", "zarr.json")
 _DAMAGED = "Get a complete copy of the folder"
 
+Refuse = Callable[[str, str, str], SourceError]
+"""Makes the error of a file from a problem, the object and the way out."""
+
 
 def zarr_reader(path: Path, *, outside_links: bool = False) -> Callable[[bool], Any]:
     """Return a function that opens an NWB file in Zarr for reading.
@@ -41,26 +47,84 @@ def zarr_reader(path: Path, *, outside_links: bool = False) -> Callable[[bool], 
     """
     if not any((path / name).is_file() for name in (".zgroup", ".zmetadata", "zarr.json")):
         raise SourceError("is a folder", file=str(path), way_out="Give the path of an NWB file (HDF5 or Zarr)")
+    gate = _Gate(path, outside_links)
+    gate.look_at(path.resolve())
+    reader = gated_reader(str(path), gate.require_inside)
+    return lambda cached: reader(str(path), mode="r", load_namespaces=cached)
+
+
+def gated_reader(name: str, require_inside: Callable[[Any, str], None], extra: str = "zarr") -> Any:
+    """Return a reader of hdmf-zarr in which every link and reference passes a gate before what it leads to is opened.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    require_inside : callable
+        Takes a reference and the object that holds it, and raises where it leads elsewhere.
+    extra : str
+        What to install where hdmf-zarr is not there.
+    """
     try:
         from hdmf_zarr.nwb import NWBZarrIO
     except ImportError as error:
         raise SourceError(
             "is Zarr, and hdmf-zarr, which reads it, is not installed",
-            file=str(path),
-            way_out='Install it with pip install "nwb-autolfads[zarr]"',
+            file=name,
+            way_out=f'Install it with pip install "nwb-autolfads[{extra}]"',
         ) from error
-    gate = _Gate(path, outside_links)
-    gate.look_at(path.resolve())
     _unpickle_nothing_harmful()
 
     class GatedIO(NWBZarrIO):
-        """Every link and reference passes the gate before what it leads to is opened."""
-
         def resolve_ref(self, zarr_ref: Any) -> Any:
-            gate.require_inside(zarr_ref, "")
+            require_inside(zarr_ref, "")
             return super().resolve_ref(zarr_ref)
 
-    return lambda cached: GatedIO(str(path), mode="r", load_namespaces=cached)
+    return GatedIO
+
+
+def parsed(raw: bytes, obj: str, refuse: Refuse) -> dict[str, Any]:
+    """Return what a file of metadata says."""
+    try:
+        if len(raw) > MAX_METADATA_BYTES:
+            raise ValueError(f"{len(raw)} bytes, more than {MAX_METADATA_BYTES}")
+        content = json.loads(raw)
+        if not isinstance(content, dict):
+            raise ValueError(f"a {type(content).__name__}, not an object")
+    except (ValueError, RecursionError) as error:
+        raise refuse(f"is no JSON metadata of Zarr ({one_line(error)})", obj, _DAMAGED) from error
+    return content
+
+
+def described_in(consolidated: dict[str, Any], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what the copy of all metadata says of groups and arrays: place, and content of this kind of file."""
+    copied = consolidated.get("metadata", {})
+    for name, content in copied.items() if isinstance(copied, dict) else ():
+        if name.rpartition("/")[2] == kind and isinstance(content, dict):
+            yield name.removesuffix(kind).rstrip("/"), content
+
+
+def references_in(attributes: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each link and reference in the attributes of a group or array, and what holds it."""
+    links = attributes.get("zarr_link", [])
+    values = [each.get("value") for each in attributes.values() if isinstance(each, dict)]
+    for link in [*(links if isinstance(links, list) else []), *values]:
+        if isinstance(link, dict) and ("source" in link or "path" in link):
+            yield link, f"{place}/{link.get('name', '')}".rstrip("/")
+
+
+def require_small_chunks(array: dict[str, Any], place: str, refuse: Refuse) -> None:
+    """Refuse an array of chunks that no memory should be taken for: each is unpacked as a whole."""
+    try:
+        size = math.prod(int(each) for each in array["chunks"]) * np.dtype(array["dtype"]).itemsize
+    except (KeyError, TypeError, ValueError):  # compounds, and what Zarr itself refuses
+        return
+    if size > MAX_CHUNK_BYTES:
+        raise refuse(
+            f"has chunks of {size / 1e6:.0f} MB, more than {MAX_CHUNK_BYTES / 1e6:.0f} MB",
+            place,
+            "Write it again in smaller chunks",
+        )
 
 
 class _Gate:
@@ -77,11 +141,8 @@ class _Gate:
             return
         self._known.add(store)
         for place, attributes in self._attributes(store):
-            links = attributes.get("zarr_link", [])
-            values = [each.get("value") for each in attributes.values() if isinstance(each, dict)]
-            for link in [*(links if isinstance(links, list) else []), *values]:
-                if isinstance(link, dict) and ("source" in link or "path" in link):
-                    self.require_inside(link, f"{place}/{link.get('name', '')}".rstrip("/"))
+            for link, obj in references_in(attributes, place):
+                self.require_inside(link, obj)
 
     def require_inside(self, reference: Any, obj: str) -> None:
         """Refuse a link or reference to Zarr elsewhere, as `links.require_safe_links` does for HDF5."""
@@ -107,13 +168,15 @@ class _Gate:
         for file in self._files(store):
             if file.name not in _METADATA:
                 continue
-            content, place = self._json(file), file.parent.relative_to(store).as_posix()
+            with file.open("rb") as opened:
+                content = parsed(opened.read(MAX_METADATA_BYTES + 1), file.as_posix(), self._refused)
+            place = file.parent.relative_to(store).as_posix()
             if file.name == ".zattrs":
                 yield place, content
             elif file.name == ".zmetadata":
-                for name, copied in content.get("metadata", {}).items():
-                    if name.endswith(".zattrs") and isinstance(copied, dict):
-                        yield name.removesuffix(".zattrs").rstrip("/"), copied
+                yield from described_in(content, ".zattrs")
+            elif file.name == ".zarray":
+                require_small_chunks(content, place, self._refused)
 
     def _files(self, store: Path) -> Iterator[Path]:
         waiting = [(store, 0)]
@@ -145,20 +208,6 @@ class _Gate:
     @staticmethod
     def _kind(found: Path) -> str:
         return kind_of(found.stat().st_mode) if found.exists() else kind_of(stat.S_IFLNK)
-
-    def _json(self, file: Path) -> dict[str, Any]:
-        size = file.stat().st_size
-        try:
-            if size > MAX_METADATA_BYTES:
-                raise ValueError(f"{size} bytes, more than {MAX_METADATA_BYTES}")
-            content = json.loads(file.read_bytes())
-            if not isinstance(content, dict):
-                raise ValueError(f"a {type(content).__name__}, not an object")
-        except (ValueError, RecursionError) as error:
-            raise self._refused(
-                f"is no JSON metadata of Zarr ({one_line(error)})", file.as_posix(), _DAMAGED
-            ) from error
-        return content
 
     def _refused(self, problem: str, obj: str, way_out: str) -> SourceError:
         return SourceError(problem, file=self._name, obj=obj, way_out=way_out)
