@@ -48,9 +48,13 @@ class Source:
 
     def nwb_file(self) -> Path | None:
         """Return the NWB file that results can go beside or into; None for an address, Zarr and other formats."""
-        if is_address(str(self.file)) or Path(self.file).is_dir() or room_of(self.file, self.io) != "nwb":
+        if is_address(str(self.file)) or Path(self.file).is_dir() or not self.is_nwb():
             return None
         return Path(self.file)
+
+    def is_nwb(self) -> bool:
+        """Return whether it is read as NWB, wherever it is."""
+        return room_of(self.file, self.io) == "nwb"
 
 
 PLACEMENT = ("device", "engine", "workers", "address")

@@ -93,7 +93,7 @@ def apply(
         settings = settings.model_copy(update={"preprocessing": config_of(known)})
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
-            seen = FileState.of(file)
+            seen = FileState.of_local(file)
             emg = rectified(recording, settings, tell)
         estimate, estimator = _estimated(estimator, emg, source, use, model, tell, progress)
         estimate = estimate.assign_attrs(options=asked.to_json())

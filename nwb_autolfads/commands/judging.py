@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nwb_autolfads.report.verdict import Verdict
 
 
-def judged(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray, file: Path, target: Target) -> Verdict:
+def judged(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray, file: str | Path, target: Target) -> Verdict:
     """Judge estimates.
 
     Parameters
@@ -29,7 +29,7 @@ def judged(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray, file: Path, t
         By their names, as they go into the file.
     emg : DataArray, (time, muscle)
         The rectified EMG that they were made from.
-    file : Path
+    file : str or Path
         The recording; where it was simulated, it holds the truth.
     target : Target
         Where they go; estimates that are there already are judged with them.
@@ -57,7 +57,7 @@ def _already_there(target: Target, replacing: Collection[str]) -> dict[str, xr.D
     return found
 
 
-def known_truth(estimates: Mapping[str, xr.Dataset], file: Path) -> tuple[xr.DataArray | None, xr.Dataset | None]:
+def known_truth(estimates: Mapping[str, xr.Dataset], file: str | Path) -> tuple[xr.DataArray | None, xr.Dataset | None]:
     """Return the true activation of a simulated session, and ``r2`` to it at the times that all estimates cover.
 
     None where the file holds none, or not of these muscles.

@@ -29,13 +29,13 @@ Tell = Callable[[str], None]
 @contextlib.contextmanager
 def nwb_file_for(
     source: Source, target: Target, settings: RunSettings, tell: Tell
-) -> Iterator[tuple[Callable[[], EmgRecording], Path, Target]]:
+) -> Iterator[tuple[Callable[[], EmgRecording], str | Path, Target]]:
     """Yield what opens the EMG, the NWB file that it is in, and where results go.
 
     EMG that is in no NWB file on this machine is first written as one, under a name that becomes the target's when the
-    block ends well.
+    block ends well; where results only name their source, that may be an NWB file anywhere.
     """
-    file = source.nwb_file()
+    file = source.nwb_file() or (source.file if target.link else None)
     if file is not None:
         yield source.open, file, target
         return

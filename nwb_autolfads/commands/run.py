@@ -71,7 +71,7 @@ def run(
     check_target(source, target, names, also=other_outputs(options, target), read=[settings.file])
     with nwb_file_for(source, target, settings, tell) as (open_recording, file, place):
         with open_recording() as recording:
-            seen = FileState.of(file)
+            seen = FileState.of_local(file)
             emg = rectified(recording, settings, tell)
             trials = trials_of(emg, source, options, tell)
         estimates, models = {}, {}

@@ -13,8 +13,10 @@ import h5py
 import numpy as np
 
 from nwb_autolfads.errors import OutputError, SourceError
+from nwb_autolfads.files.address import is_address, without_folder
 from nwb_autolfads.files.limits import MAX_DATASET_BYTES, MAX_ORIGIN_CHARACTERS, most_bytes
 from nwb_autolfads.files.regular import require_regular_file
+from nwb_autolfads.sources.opening.nwb import OpenedFile
 
 MODULE = "processing/behavior"
 _COMPARISON = "ActivationComparisonTable"
@@ -43,6 +45,11 @@ class FileState:
         """Return the present state of a file."""
         found = os.stat(path)
         return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+    @classmethod
+    def of_local(cls, source: str | Path) -> FileState | None:
+        """Return the present state of what a recording is read from; None at an address, which tells none."""
+        return None if is_address(str(source)) else cls.of(source)
 
     def require_same(self, path: Path, since: str) -> None:
         """Refuse a file that was changed.
@@ -73,8 +80,8 @@ class SourceFacts:
 
     Attributes
     ----------
-    path : Path
-        The file.
+    path : str or Path
+        The file, or its address.
     identifier : str
         Identifier of the NWB file.
     made_from : dict of str to str
@@ -86,11 +93,16 @@ class SourceFacts:
         What was asked for of each estimate that says so, JSON (see `nwb_autolfads.results.asked.Asked`).
     """
 
-    path: Path
+    path: str | Path
     identifier: str
     made_from: dict[str, str]
     behavior: dict[str, str]
     asked: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """Name of the file as estimates keep it: without its folder, or its whole address."""
+        return without_folder(str(self.path))
 
     def require_origin(self, origin: str | None) -> None:
         """Refuse an estimate that was made from another file.
@@ -182,6 +194,19 @@ def look_inside(path: Path) -> SourceFacts:
         ) from error
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:  # damaged, or odd
         raise not_nwb from error
+
+
+def look_inside_opened(opened: OpenedFile) -> SourceFacts:
+    """Return what must be known of a file before a result that only names it is written: one at an address, or Zarr."""
+    module = opened.nwbfile.processing.get("behavior")
+    found = {} if module is None else dict(module.data_interfaces)
+    made_from = {
+        str(each.source_identifier): str(getattr(each, "source_file", None) or "")
+        for each in found.values()
+        if each.neurodata_type == "ActivationEstimate" and getattr(each, "source_identifier", None)
+    }
+    behavior = {name: each.neurodata_type for name, each in found.items()}
+    return SourceFacts(opened.name, str(opened.nwbfile.identifier), made_from, behavior, {})
 
 
 def require_plain_storage(path: Path, name: str) -> None:

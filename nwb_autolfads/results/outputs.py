@@ -62,13 +62,14 @@ class Target:
         Raises
         ------
         OutputError
-            If the source is no NWB file on this machine, and no new file is named or a link was asked for.
+            If no new file is named for a source that is no NWB file on this machine, or a link was asked for to one
+            that is no NWB anywhere.
         """
         file = source.nwb_file()
         if file is None:
-            if link:
+            if link and not source.is_nwb():
                 raise OutputError(
-                    "is no NWB file on this machine that the result could name",
+                    "is no NWB file that the result could name",
                     way_out="Leave out --link: the EMG is copied into the new file",
                     file=str(source.file),
                 )
@@ -78,7 +79,7 @@ class Target:
                     way_out="Name a new NWB file with --out OUT.nwb",
                     file=str(source.file),
                 )
-            return cls(out, False, name, overwrite)
+            return cls(out, False, name, overwrite, link)
         result = file if in_place else out or file.with_name(f"{file.stem}_activation.nwb")
         return cls(result, in_place, name, overwrite, link)
 

@@ -43,17 +43,18 @@ def recording_of(result: str | os.PathLike[str]) -> Path:
     return result
 
 
-def holds(file: Path, place: str) -> bool:
+def holds(file: str | Path, place: str) -> bool:
     """Return whether an HDF5 file has something at a place, and is safe to open: a quick look where it has not.
 
     Parameters
     ----------
-    file : Path
+    file : str or Path
+        At an address nothing is looked for.
     place : str
         Path in it, such as ``processing/behavior``.
     """
     try:
-        require_regular_file(file)
+        file = require_regular_file(Path(file))
         with h5py.File(file, "r") as opened:
             if place not in opened:
                 return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -13,10 +13,12 @@ from ndx_muscle_activation import MusclesTable
 from pynwb import NWBFile
 
 from nwb_autolfads.errors import OutputError
+from nwb_autolfads.files.address import is_address, without_folder
 from nwb_autolfads.results.build import build_estimate, check_estimate
-from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, look_inside, parse_origin
+from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, look_inside, look_inside_opened, parse_origin
 from nwb_autolfads.results.parts.alike import same_table
 from nwb_autolfads.results.parts.muscles import build_muscles_table
+from nwb_autolfads.results.versions.bare import bare_session
 from nwb_autolfads.results.versions.version import (
     RESERVED,
     behavior_module,
@@ -25,6 +27,7 @@ from nwb_autolfads.results.versions.version import (
     choose_target,
     write_version,
 )
+from nwb_autolfads.sources.opening.nwb import reading_nwb
 
 
 def write_activation(
@@ -45,10 +48,11 @@ def write_activation(
     ----------
     estimate : Dataset
         What an estimator returned, or `read_activation` read.
-    source : path
+    source : path or str
         The NWB file that the EMG was read from, or a result file made of it; it is not changed unless ``in_place``.
+        With ``link`` it may also be at an address, or a folder of Zarr.
     target : path, optional
-        The file to make, by default ``<stem of source>_activation.nwb`` beside the source.
+        The file to make, by default ``<stem of source>_activation.nwb`` beside the source, where that is a file here.
     in_place : bool
         Add the estimate to ``source`` itself. The file is replaced as a whole: it is the old one or the new one.
     link : bool
@@ -110,17 +114,17 @@ def write_activations(
         See `write_activation`, also for what is returned and raised.
     """
     weights = weights or {}
-    source = Path(source)
+    source = os.fspath(source) if is_address(os.fspath(source)) else Path(source)
     for estimate in estimates.values():
         check_estimate(estimate)
     result = choose_target(source, target, in_place=in_place, link=link)
     for name in estimates:
         check_name(name, result)
-    facts = look_inside(source)
+    facts, bare = _looked_at(source, link)
     for estimate in estimates.values():
         facts.require_origin(estimate.attrs.get("origin"))
     if source_state is not None:
-        source_state.require_same(source, "after the EMG was read")
+        source_state.require_same(Path(source), "after the EMG was read")
     kind = "ActivationEstimate"
     taken = [not link and check_taken_name(facts, name, kind, overwrite=overwrite) for name in estimates]
     named = {name: _named_source(estimate, facts, link=link) for name, estimate in estimates.items()}
@@ -140,7 +144,7 @@ def write_activations(
         replaces=any(taken),
         may_exist=overwrite,
         in_place=in_place,
-        bare=link,
+        bare=bare,
     )
     return result
 
@@ -175,6 +179,17 @@ def add_activation(nwbfile: NWBFile, estimate: xr.Dataset, name: str, *, weights
     behavior.add(build_estimate(estimate, name, _muscles_table(behavior, estimate), weights, nwbfile))
 
 
+def _looked_at(source: str | Path, link: bool) -> tuple[SourceFacts, NWBFile | None]:
+    """Return what must be known of a source, and what it says of its session where that is all that is taken over."""
+    in_one_file = not is_address(str(source)) and not Path(source).is_dir()
+    facts = look_inside(Path(source)) if in_one_file else None
+    if facts is not None and not link:
+        return facts, None
+    # Outside links were allowed or refused when the EMG was read.
+    with reading_nwb(source, outside_links=True) as opened:
+        return facts or look_inside_opened(opened), bare_session(opened.nwbfile)
+
+
 def _n_bytes(estimate: xr.Dataset) -> int:
     return estimate.nbytes + sum(len(str(text)) for text in estimate.attrs.values())
 
@@ -183,9 +198,9 @@ def _named_source(estimate: xr.Dataset, facts: SourceFacts, *, link: bool) -> xr
     """Name the recording: of EMG that was read from a result, the file that the result was made of."""
     origin = parse_origin(estimate.attrs.get("origin"))
     if link:
-        origin = {"file": facts.path.name, "file_identifier": facts.identifier} | origin
+        origin = {"file": facts.name, "file_identifier": facts.identifier} | origin
     recorded = facts.made_from.get(str(origin.get("file_identifier", "")))
-    if recorded and PurePath(str(origin.get("file", ""))).name == facts.path.name:
+    if recorded and without_folder(str(origin.get("file", ""))) == facts.name:
         origin["file"] = recorded
     return estimate.assign_attrs(origin=json.dumps(origin)) if origin else estimate
 

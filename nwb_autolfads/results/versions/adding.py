@@ -16,7 +16,7 @@ _WAY_OUT = "Write a small file beside it that names it instead: --link (in Pytho
 
 
 @contextlib.contextmanager
-def opened_to_add(path: Path, source: Path) -> Iterator[h5py.File]:
+def opened_to_add(path: Path, source: str | Path) -> Iterator[h5py.File]:
     """Open a file for writing, while the files that it links to are opened for reading.
 
     HDF5 opens what a link leads to as the file that holds the link was opened. Its flags of link access say otherwise,
@@ -27,7 +27,7 @@ def opened_to_add(path: Path, source: Path) -> Iterator[h5py.File]:
     ----------
     path : Path
         The file to open, which is changed.
-    source : Path
+    source : str or Path
         What to call it in messages.
 
     Yields
@@ -48,7 +48,7 @@ def opened_to_add(path: Path, source: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def _refuse_growing(name: str, item: h5py.Group | h5py.Dataset, source: Path) -> None:
+def _refuse_growing(name: str, item: h5py.Group | h5py.Dataset, source: str | Path) -> None:
     if isinstance(item, h5py.Dataset) and item.is_virtual and None in item.maxshape:
         raise OutputError(
             "is a virtual data set that grows with other files, which HDF5 would open for writing",

@@ -11,8 +11,6 @@ import h5py
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.file import Subject
 
-from nwb_autolfads.sources.opening.nwb import reading_nwb
-
 _SESSION = (
     "session_description",
     "session_start_time",
@@ -29,27 +27,23 @@ _SESSION = (
 _SUBJECT = ("subject_id", "species", "sex", "age", "date_of_birth", "description", "genotype", "strain", "weight")
 
 
-def write_bare_session(source: Path, target: Path) -> None:
-    """Write what a file says of its session and subject into a new file with an identifier of its own.
+def bare_session(known: NWBFile) -> NWBFile:
+    """Return a session with an identifier of its own that says of session and subject what another one says.
 
-    The clock of the session is the same, so times mean the same in both files.
-
-    Parameters
-    ----------
-    source : Path
-        An NWB file.
-    target : Path
-        The file to make.
+    The clock of the session is the same, so times mean the same in both files. Nothing of the other one is needed
+    any longer.
     """
-    # Outside links were allowed or refused when the EMG was read.
-    with reading_nwb(source, outside_links=True) as opened:
-        known = opened.nwbfile
-        session = NWBFile(identifier=str(uuid4()), **_known(known, _SESSION))
-        if known.subject is not None:
-            subject = _known(known.subject, _SUBJECT)
-            if "age" in subject:
-                subject |= _known(known.subject, ("age__reference",))
-            session.subject = Subject(**subject)
+    session = NWBFile(identifier=str(uuid4()), **_known(known, _SESSION))
+    if known.subject is not None:
+        subject = _known(known.subject, _SUBJECT)
+        if "age" in subject:
+            subject |= _known(known.subject, ("age__reference",))
+        session.subject = Subject(**subject)
+    return session
+
+
+def write_bare_session(session: NWBFile, target: Path) -> None:
+    """Write a session without data as a new file."""
     made = BytesIO()  # in memory, so that HDF5 never meets a disk that is full
     with h5py.File(made, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
         io.write(session)

@@ -18,6 +18,7 @@ import pynwb
 from pynwb import NWBHDF5IO, NWBFile
 
 from nwb_autolfads.errors import OutputError, shown
+from nwb_autolfads.files.address import is_address
 from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.files.hdf5 import OVERHEAD_BYTES, reserve
 from nwb_autolfads.files.places import Output, check_outputs
@@ -33,14 +34,24 @@ RESERVED = "muscles"
 UNREADABLE = "what the file says of its own types cannot be read"
 
 
-def choose_target(source: Path, target: str | os.PathLike[str] | None, *, in_place: bool, link: bool) -> Path:
+def choose_target(source: str | Path, target: str | os.PathLike[str] | None, *, in_place: bool, link: bool) -> Path:
     """Return the file to write: the source itself, ``target``, or ``<stem>_activation.nwb`` beside the source.
 
     Raises
     ------
     OutputError
-        If what was asked for contradicts itself.
+        If what was asked for contradicts itself, or the source is at an address or a folder, which no result can go
+        into or beside.
     """
+    if is_address(str(source)) or Path(source).is_dir():
+        if not link or target is None:
+            raise OutputError(
+                "is no file on this machine that the result could go into or beside",
+                way_out="Name a new file, and let it name its source instead of copying it (target, link=True).",
+                file=str(source),
+            )
+        return Path(target)
+    source = Path(source)
     if in_place:
         if link:
             raise OutputError(
@@ -94,7 +105,7 @@ def check_taken_name(facts: SourceFacts, name: str, kind: str, *, overwrite: boo
 
 
 def write_version(
-    source: Path,
+    source: str | Path,
     result: Path,
     builds: Mapping[str, Callable[[Any], Any]],
     *,
@@ -102,14 +113,14 @@ def write_version(
     replaces: bool = False,
     may_exist: bool = False,
     in_place: bool = False,
-    bare: bool = False,
+    bare: NWBFile | None = None,
 ) -> None:
     """Write ``source`` with one or more objects more, complete or not at all.
 
     Parameters
     ----------
-    source : Path
-        An NWB file.
+    source : str or Path
+        An NWB file; an address or a folder of Zarr only with ``bare``.
     result : Path
         The file to make; may be the source.
     builds : mapping of str to callable
@@ -122,8 +133,8 @@ def write_version(
         Whether ``result`` may exist, and be replaced.
     in_place : bool
         Whether ``result`` is meant to be the source.
-    bare : bool
-        Leave the data of the source out: what is said of the session is all that is taken over.
+    bare : NWBFile, optional
+        What the file begins as instead of a copy of the source: a session without data.
 
     Raises
     ------
@@ -131,22 +142,23 @@ def write_version(
         If the place cannot take the file, the source changes meanwhile, or the result does not validate. Nothing is
         left behind then.
     """
-    copied = 0 if bare else source.stat().st_size
+    copied = Path(source).stat().st_size if bare is None else 0
     # Replacing an object packs the file once more into a second copy.
     room = (2 if replaces else 1) * (copied + n_bytes + OVERHEAD_BYTES)
     check_outputs([Output(result, may_exist, in_place, room)], files_behind(source))
     with new_version(result, may_exist=may_exist or in_place) as partial:
-        before = FileState.of(source)
-        if bare:
-            write_bare_session(source, partial)
+        before = FileState.of_local(source)
+        if bare is None:
+            _copy(Path(source), partial)
         else:
-            _copy(source, partial)
+            write_bare_session(bare, partial)
         reserve(partial, n_bytes + OVERHEAD_BYTES)
         _add(partial, builds, source)
         if replaces:
             _drop_free_room(partial)
         require_valid(partial, source)
-        before.require_same(source, "while the result was written")
+        if before is not None:
+            before.require_same(Path(source), "while the result was written")
 
 
 def _copy(source: Path, partial: Path) -> None:
@@ -155,7 +167,7 @@ def _copy(source: Path, partial: Path) -> None:
         shutil.copyfile(source, partial)
 
 
-def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]], source: Path) -> None:
+def _add(path: Path, builds: Mapping[str, Callable[[Any], Any]], source: str | Path) -> None:
     with opened_to_add(path, source) as file:
         for name in builds:
             if f"{MODULE}/{name}" in file:
@@ -185,13 +197,14 @@ def behavior_module(nwbfile: NWBFile) -> Any:
     return nwbfile.create_processing_module(name="behavior", description="Behavior, and muscle activation behind it.")
 
 
-def require_valid(path: Path, source: Path) -> None:
-    """Refuse a new version that PyNWB finds errors in which the source does not have."""
+def require_valid(path: Path, source: str | Path) -> None:
+    """Refuse a new version that PyNWB finds errors in which the source does not have, where that is a file here."""
     with border(str(source), "specifications", problem=UNREADABLE):
         found = {str(error) for error in pynwb.validate(path=str(path))}
         if not found:
             return
-        new = sorted(found - {str(error) for error in pynwb.validate(path=str(source))})
+        of_source = pynwb.validate(path=str(source)) if Path(source).is_file() else []
+        new = sorted(found - {str(error) for error in of_source})
     if new:
         raise OutputError(
             f"the result does not validate ({len(new)} errors, the first: {new[0]})",

@@ -185,8 +185,6 @@ def _file_system(objects: _Objects) -> Any:
     from fsspec.spec import AbstractFileSystem
 
     class ObjectsOnly(AbstractFileSystem):
-        cachable = False
-
         @classmethod
         def _strip_protocol(cls, path: str) -> str:
             return path
@@ -209,4 +207,4 @@ def _file_system(objects: _Objects) -> Any:
         except (FileNotFoundError, SourceError) as error:
             return error
 
-    return ObjectsOnly()
+    return ObjectsOnly(skip_instance_cache=True)
