@@ -16,7 +16,6 @@ from nwb_autolfads.errors import OutputError, SourceError
 from nwb_autolfads.files.address import is_address, without_folder
 from nwb_autolfads.files.limits import MAX_DATASET_BYTES, MAX_ORIGIN_CHARACTERS, most_bytes
 from nwb_autolfads.files.regular import require_regular_file
-from nwb_autolfads.sources.opening.nwb import OpenedFile
 
 MODULE = "processing/behavior"
 _COMPARISON = "ActivationComparisonTable"
@@ -194,19 +193,6 @@ def look_inside(path: Path) -> SourceFacts:
         ) from error
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:  # damaged, or odd
         raise not_nwb from error
-
-
-def look_inside_opened(opened: OpenedFile) -> SourceFacts:
-    """Return what must be known of a file before a result that only names it is written: one at an address, or Zarr."""
-    module = opened.nwbfile.processing.get("behavior")
-    found = {} if module is None else dict(module.data_interfaces)
-    made_from = {
-        str(each.source_identifier): str(getattr(each, "source_file", None) or "")
-        for each in found.values()
-        if each.neurodata_type == "ActivationEstimate" and getattr(each, "source_identifier", None)
-    }
-    behavior = {name: each.neurodata_type for name, each in found.items()}
-    return SourceFacts(opened.name, str(opened.nwbfile.identifier), made_from, behavior, {})
 
 
 def require_plain_storage(path: Path, name: str) -> None:

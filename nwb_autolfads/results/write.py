@@ -15,10 +15,10 @@ from pynwb import NWBFile
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files.address import is_address, without_folder
 from nwb_autolfads.results.build import build_estimate, check_estimate
-from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, look_inside, look_inside_opened, parse_origin
+from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, look_inside, parse_origin
 from nwb_autolfads.results.parts.alike import same_table
 from nwb_autolfads.results.parts.muscles import build_muscles_table
-from nwb_autolfads.results.versions.bare import bare_session
+from nwb_autolfads.results.versions.bare import bare_session, look_inside_opened
 from nwb_autolfads.results.versions.version import (
     RESERVED,
     behavior_module,

@@ -11,6 +11,9 @@ import h5py
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.file import Subject
 
+from nwb_autolfads.results.inside import SourceFacts
+from nwb_autolfads.sources.opening.nwb import OpenedFile
+
 _SESSION = (
     "session_description",
     "session_start_time",
@@ -40,6 +43,19 @@ def bare_session(known: NWBFile) -> NWBFile:
             subject |= _known(known.subject, ("age__reference",))
         session.subject = Subject(**subject)
     return session
+
+
+def look_inside_opened(opened: OpenedFile) -> SourceFacts:
+    """Return what must be known of a file before a result that only names it is written: one at an address, or Zarr."""
+    module = opened.nwbfile.processing.get("behavior")
+    found = {} if module is None else dict(module.data_interfaces)
+    made_from = {
+        str(each.source_identifier): str(getattr(each, "source_file", None) or "")
+        for each in found.values()
+        if each.neurodata_type == "ActivationEstimate" and getattr(each, "source_identifier", None)
+    }
+    behavior = {name: each.neurodata_type for name, each in found.items()}
+    return SourceFacts(opened.name, str(opened.nwbfile.identifier), made_from, behavior, {})
 
 
 def write_bare_session(session: NWBFile, target: Path) -> None:
