@@ -44,7 +44,7 @@ def write_session(path: Path, subject: str = "01") -> None:
     nwbfile = NWBFile(**walking, session_start_time=datetime(2026, 1, 1, 9, tzinfo=UTC), session_id="walk")
     nwbfile.experimenter, nwbfile.institution, nwbfile.keywords = ("Doe, Jane",), "A university", ("EMG", "walking")
     nwbfile.experiment_description = "Treadmill walking at a fixed speed."
-    nwbfile.subject = Subject(subject_id=subject, species="Rattus norvegicus", sex="F", age="P90D")
+    nwbfile.subject = Subject(subject_id=subject, species="Rattus norvegicus", sex="F", age="P90D", description="Rat.")
     told = {"unit": "volts", "rate": rate, "description": "Raw EMG of the right hindlimb."}
     nwbfile.add_acquisition(TimeSeries(name="EMG", data=values, **told))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,13 @@
 # %% [markdown]
 # # From the archive, and ready to go back
 #
-# A recording of the [DANDI archive](https://dandiarchive.org) is read without downloading it, its muscles are named,
-# activation is estimated, and what comes out is validated and laid out as a dandiset of its own: a derivative, ready
-# to upload.
+# Recordings of the [DANDI archive](https://dandiarchive.org) are read without downloading them, one in HDF5 and one in
+# Zarr. Their muscles are named, activation is estimated, and what comes out is validated and laid out as a dandiset of
+# its own: a derivative, ready to upload.
 #
-# When this page was made, an archive on the same machine answered, in place of the real one: the client, the requests
-# and the ranges are the real ones, the dandiset is made up. For the archive leave `DANDI_INSTANCE` alone, and put a
-# dandiset's number in place of 000999. Needed are `pip install "nwb-autolfads[dandi]"` and nwbinspector.
+# When this page was made, an archive on the same machine answered, in place of the real one: the client and its
+# requests are the real ones, the dandiset is made up. For the archive leave `DANDI_INSTANCE` alone, and put a
+# dandiset's number in place of 000999. Needed are `pip install "nwb-autolfads[dandi,zarr]"` and nwbinspector.
 
 # %%
 # %matplotlib inline
@@ -48,38 +48,47 @@ nal.plot_activation({"Wiener smoother": estimate}, emg=emg, start=5.0, stop=7.0)
 # %% [markdown]
 # ## A small file that names its source
 #
-# A derivative need not repeat the recording. The file below holds the estimate and what is known of session and
-# subject, and names the recording by identifier and object id. To write it, session and subject are read from the
-# source, which is downloaded for that by the archive's client.
+# A derivative need not repeat the recording. With `link=True` the file holds the estimate and what the recording says
+# of session and subject, and names the recording: its address, identifier and object id. Of the recording only this is
+# read for it, where it is.
 
 # %%
-from dandi.dandiapi import DandiAPIClient
-
-folder = Path(tempfile.mkdtemp())
-source = folder / "source.nwb"
-with DandiAPIClient() as client:
-    client.get_dandiset("000999").get_asset_by_path("sub-01/sub-01_ses-walk.nwb").download(source)
-
-derivative = folder / "derivative"
-(derivative / "sub-01").mkdir(parents=True)
+derivative = Path(tempfile.mkdtemp())
 target = derivative / "sub-01" / "sub-01_ses-walk_desc-activation_ecephys.nwb"
-nal.write_activation(estimate, source, target, link=True)
-print(f"{source.stat().st_size / 1e6:.1f} MB of recording, {target.stat().st_size / 1e6:.1f} MB of derivative")
+target.parent.mkdir()
+nal.write_activation(estimate, address, target, link=True)
+print(f"{target.stat().st_size / 1e6:.1f} MB, made from {nal.read_activation(target).attrs['origin']}")
+
+# %% [markdown]
+# ## A file in Zarr
+#
+# The same code. The archive keeps each chunk of such a file as an object of its own, and only the chunks that are read
+# are fetched.
+
+# %%
+in_zarr = "dandi://000999/sub-02/sub-02_ses-walk.nwb.zarr"
+with nal.open_emg(in_zarr, muscles=names) as recording:
+    emg_of_zarr = nal.preprocess(recording)
+
+second = derivative / "sub-02" / "sub-02_ses-walk_desc-activation_ecephys.nwb"
+second.parent.mkdir()
+nal.write_activation(nal.WienerSmoother().fit(emg_of_zarr).estimate(emg_of_zarr), in_zarr, second, link=True)
 
 # %% [markdown]
 # ## Validate
 #
-# Against the NWB schema, then as the archive does. What nwbinspector has against the derivative it must have against
-# the source too.
+# Against the NWB schema, by nwbinspector, then as the archive does. The list below is what nwbinspector would have
+# changed.
 
 # %%
 import pynwb
 from nwbinspector import inspect_nwbfile
 
-assert pynwb.validate(path=str(target)) == []
-of_source = {message.message for message in inspect_nwbfile(nwbfile_path=source)}
-new = [message for message in inspect_nwbfile(nwbfile_path=target) if message.message not in of_source]
-[message.message for message in new]
+remarks = []
+for file in (target, second):
+    assert pynwb.validate(path=str(file)) == []
+    remarks += [message.message for message in inspect_nwbfile(nwbfile_path=file)]
+remarks
 
 # %%
 about = """\

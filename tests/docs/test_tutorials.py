@@ -1,12 +1,13 @@
 """The tutorials run from top to bottom; that on the archive with the real client, on an archive of this machine."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-NEEDS = {"archive": ("dandi", "remfile"), "own_pipeline": ("pynapple",)}
+NEEDS = {"archive": ("dandi", "remfile", "hdmf_zarr"), "own_pipeline": ("pynapple",)}
 
 pytestmark = pytest.mark.slow
 
@@ -38,10 +39,13 @@ def test_a_first_file():
 
 def test_from_the_archive_and_ready_to_go_back(archive):
     names = run("archive")
-    written = names["nal"].read_activation(names["target"])
-    assert written["muscle"].values.tolist() == names["names"]
-    assert any(path.startswith("/blobs/") for path in archive.asked)
-    assert names["new"] == []
+    read = names["nal"].read_activation
+    for file, address, objects in (("target", "address", "/blobs/"), ("second", "in_zarr", "/zarr/")):
+        written = read(names[file])
+        assert written["muscle"].values.tolist() == names["names"]
+        assert json.loads(written.attrs["origin"])["file"] == names[address]
+        assert any(path.startswith(objects) for path in archive.asked)
+    assert names["remarks"] == []
 
 
 def test_cortex_and_muscles():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nwb_autolfads.sources.border import border
 from nwb_autolfads.sources.neo.bdf import channels_of_bdf
-from nwb_autolfads.sources.neo.bids import described
+from nwb_autolfads.sources.neo.bids.channels import described
 from nwb_autolfads.sources.neo.streams import Channel, open_file
 
 
