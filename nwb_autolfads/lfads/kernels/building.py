@@ -59,7 +59,7 @@ def find_whole(folder: Path, name: str) -> tuple[Path | None, list[Path]]:
     A processor that runs into the end of a file that was cut off stops the whole process, without an error that could
     be caught.
     """
-    damaged = []
+    damaged: list[Path] = []
     for library in sorted(folder.glob(f"{name}-*.so")):
         if library.name == f"{name}-{_digest(library)}.so":
             return library, damaged
