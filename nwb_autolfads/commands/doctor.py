@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from nwb_autolfads.errors import printable
+from nwb_autolfads.errors import ConfigError, printable
 
 CORE = ("pynwb", "hdmf", "h5py", "numpy", "scipy", "xarray", "torch", "neo", "spikeinterface")
 EXTRAS = {
@@ -99,17 +99,23 @@ def _kernel() -> Fact:
         return Fact("compiled kernel", "", "needs torch", required=False)
     kernel = compiled.load()
     if kernel.functions is not None:
-        return Fact("compiled kernel", kernel.status)
+        return Fact("compiled kernel", printable(kernel.status))
     advice = "training is slower without; install a C++ compiler (g++ or clang++) to have it built"
-    found = f"none, torch operations take its place: {kernel.status}"
+    found = f"none, torch operations take its place: {printable(kernel.status)}"
     return Fact("compiled kernel", found, advice, required=False)
 
 
 def _cluster() -> Fact:
     """Say what `--engine ray` would do; Ray is not imported, and no cluster is asked, which would take seconds."""
-    ray, address = _version("ray"), os.environ.get("RAY_ADDRESS", "")
+    from nwb_autolfads.search.engines.address import VARIABLE, of_cluster
+
+    ray, address = _version("ray"), os.environ.get(VARIABLE, "")
     if not ray:
         return Fact("Ray cluster", "", "pip install 'nwb-autolfads[ray]'", required=False)
+    try:
+        of_cluster(None)
+    except ConfigError as error:
+        return Fact("Ray cluster", "", f"--engine ray would refuse it: {error}", required=False)
     joins = f"RAY_ADDRESS is {printable(address)}: --engine ray joins that cluster"
     starts = "RAY_ADDRESS is not set: --engine ray starts a cluster of this machine, unless --address names another"
     return Fact("Ray cluster", f"Ray {ray}; {joins if address else starts}")

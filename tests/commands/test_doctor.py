@@ -29,7 +29,8 @@ def test_the_address_that_ray_would_join_is_shown(monkeypatch, ray_is_installed)
 
 def test_an_address_cannot_move_the_cursor_of_the_terminal(monkeypatch, ray_is_installed):
     monkeypatch.setenv("RAY_ADDRESS", "\x1b[2Jhead:1")
-    assert "RAY_ADDRESS is \\x1b[2Jhead:1: " in fact("Ray cluster").found
+    told = r"--engine ray would refuse it: training: RAY_ADDRESS is '\x1b[2Jhead:1'. Give HOST:PORT, or auto."
+    assert (fact("Ray cluster").found, fact("Ray cluster").advice) == ("", told)
 
 
 @pytest.mark.parametrize("empty", [None, ""])

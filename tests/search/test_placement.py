@@ -14,6 +14,7 @@ from nwb_autolfads.lfads.masking import BlockMasking, CoordinatedDropout, Tempor
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.streams import Streams
+from nwb_autolfads.search.engines.address import of_cluster
 from nwb_autolfads.search.engines.placement import Placement, device_of
 
 LEAVE = "Add --engine ray, or leave --{} out."
@@ -36,12 +37,32 @@ LEAVE = "Add --engine ray, or leave --{} out."
         ),
         ({"engine": "ray", "workers": 0}, "training: workers is 0", "Give 1 to 1024."),
         ({"engine": "ray", "address": "file:///x"}, "training: address is 'file:///x'", "Give HOST:PORT, or auto."),
+        ({"engine": "ray", "address": "head:65536"}, "training: address is 'head:65536'", "Give HOST:PORT, or auto."),
+        ({"engine": "ray", "address": ""}, "training: address is ''", "Give HOST:PORT, or auto."),
     ],
 )
 def test_what_cannot_be_is_refused(asked, problem, way_out):
     with assert_refused(ConfigError, problem, way_out):
         nal.AutoLFADS(**asked)
     assert Placement(engine="ray", address="head-node:6379", workers=3).workers == 3
+
+
+@pytest.mark.parametrize("value", ["ray://head:10001", "local", "head", "head:65536", "/tmp/socket:1", "a\x1b[2J:1"])
+@pytest.mark.parametrize("address", [None, "auto"])
+def test_the_address_of_rays_variable_is_held_to_the_same_form_and_named(monkeypatch, value, address):
+    monkeypatch.setenv("RAY_ADDRESS", value)
+    with assert_refused(ConfigError, f"training: RAY_ADDRESS is {value!r}", "Give HOST:PORT, or auto."):
+        nal.AutoLFADS(engine="ray", address=address)
+    nal.AutoLFADS()  # it is nobody's business without Ray
+    assert of_cluster("head:6379") == "head:6379"  # which the command line says comes first
+
+
+@pytest.mark.parametrize("address", ["auto", "head-node:6379", "10.0.0.1:65535", "[::1]:6379"])
+def test_rays_variable_is_taken_where_no_other_address_is_given(monkeypatch, address):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert (of_cluster(None), of_cluster("auto"), of_cluster(address)) == (None, "auto", address)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    assert (of_cluster(None), of_cluster("auto"), of_cluster("other:1")) == (address, address, "other:1")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,51 @@ def test_a_worker_that_does_nothing_is_given_up(cluster, expected):
     assert_same(engine, expected[60])
 
 
+def test_the_place_of_a_worker_that_is_given_up_is_free_for_the_next(expected):
+    with Placement(engine="ray", workers=1).engine_for(*learning(**SLOW)) as engine:
+        engine._crew.cluster = replace(engine._crew.cluster, threads=int(ray.cluster_resources()["CPU"]))
+        engine.patience_s = 3.0
+        stopped = []
+
+        def stop_first_worker():
+            stopped.append(ray.get(engine._crew.hands[0].actor.process.remote()))
+            os.kill(stopped[0], signal.SIGSTOP)
+
+        said = finished_though(engine, stop_first_worker)
+        assert [hand.number for hand in engine._crew.hands] == [2]
+        assert not Path(f"/proc/{stopped[0]}").exists()
+    assert any("worker 1 on" in line and "has done nothing for 3 s" in line for line in said), said
+    assert_same(engine, expected[60])
+
+
+@pytest.mark.parametrize(
+    ("number", "fate"), [(signal.SIGKILL, "was lost"), (signal.SIGSTOP, "has done nothing for 3 s")]
+)
+def test_who_waits_for_a_member_is_not_called_lost_where_the_worker_is_that_was_to_give_it(cluster, number, fate):
+    made, _ = cluster
+    local = small_engine(**TRAINING)
+    with Placement(engine="ray", workers=2, address=made.address).engine_for(*learning()) as engine:
+        engine.patience_s = 3.0
+        for each in (local, engine):
+            each.train(1)
+        giver, waiting = engine._crew.hands
+        assert (giver.holds, waiting.holds) == ((0, 1, 2), (3, 4, 5))
+        process = ray.get(giver.actor.process.remote())
+        os.kill(process, signal.SIGSTOP)  # so that it cannot give the member before it is gone
+        for each in (local, engine):
+            each.copy_member(0, 5)
+        os.kill(process, number)
+        said = engine.train(1)
+        local.train(1)
+        again = "are trained again from epoch 2."
+        assert sorted(said) == sorted([
+            f"{giver.name} {fate}; members 0 to 2 {again}",
+            f"{giver.name} was lost before {waiting.name} was given a member; members 3 to 5 {again}",
+        ])  # fmt: skip
+        assert waiting in engine._crew.hands
+    assert_same(engine, local)
+
+
 def drive(folder, address):
     """Train with a run directory, as a program of its own."""
     with Placement(engine="ray", workers=2, address=address).engine_for(*learning(**SLOW)) as engine:
@@ -149,8 +195,12 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(cluster, expected, tmp_pat
 def test_members_that_are_lost_again_and_again_end_the_run(cluster, monkeypatch):
     made, _ = cluster
     with Placement(engine="ray", workers=1, address=made.address).engine_for(*learning(**SLOW)) as engine:
-        monkeypatch.setattr(engine, "_answer", lambda answer, hand: (engine._crew.lose(hand), None)[1])
-        with pytest.raises(TrainingError, match="5 workers were lost with them in one generation"):
+        monkeypatch.setattr(
+            engine, "_answer", lambda answer, hand: (engine._crew.lose(hand), f"{hand.name} was lost")[1]
+        )
+        with pytest.raises(
+            TrainingError, match="5 workers were lost with them in one generation, at last worker 5 on "
+        ):
             engine.train(1)
 
 
@@ -159,7 +209,7 @@ def test_an_address_where_nothing_answers_is_refused_and_a_cluster_of_this_machi
     with pytest.raises(ConfigError) as refused, placement.engine_for(*learning()):
         pass
     assert "no Ray cluster answers at 127.0.0.1:9" in str(refused.value)
-    assert "leave --address out" in str(refused.value)
+    assert "without --address and RAY_ADDRESS, this machine alone is used" in str(refused.value)
     with Placement(engine="ray", workers=2).engine_for(*learning()) as engine:
         finished(engine)
     assert_same(engine, expected[4])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,13 +14,13 @@ from nwb_autolfads.lfads.masking import Masking
 from nwb_autolfads.lfads.observations import Observation
 from nwb_autolfads.lfads.sizes import Sizes
 from nwb_autolfads.search.config import TrainingConfig
+from nwb_autolfads.search.engines.address import of_cluster
 from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.search.engines.population import Population
 from nwb_autolfads.search.sessions import SessionData
 
 EngineName = Literal["local", "ray"]
 DeviceName = Literal["auto", "cpu", "cuda"]
-ADDRESS = re.compile(r"auto|[A-Za-z0-9_.\-]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5}")
 MOST_WORKERS = 1024
 
 
@@ -38,8 +37,8 @@ class Placement:
     workers : int, optional
         Of the cluster; unset, as many as it has room for.
     address : str, optional
-        Of the cluster, HOST:PORT, or auto: the one of this machine. Unset, that of the variable RAY_ADDRESS; without
-        it, a cluster of this machine alone is started, and stopped at the end.
+        Of the cluster, HOST:PORT, or auto: that of the variable RAY_ADDRESS, else the one of this machine. Unset, that
+        of the variable; without it, a cluster of this machine alone is started, and stopped at the end.
     """
 
     engine: EngineName = "local"
@@ -61,8 +60,8 @@ class Placement:
                 )
         if self.workers is not None and not 1 <= self.workers <= MOST_WORKERS:
             raise ConfigError(f"workers is {self.workers}", obj="training", way_out=f"Give 1 to {MOST_WORKERS}.")
-        if self.address is not None and not ADDRESS.fullmatch(self.address):
-            raise ConfigError(f"address is {shown(self.address)}", obj="training", way_out="Give HOST:PORT, or auto.")
+        if self.engine == "ray":
+            of_cluster(self.address)  # refused now, before data are read
 
     @contextmanager
     def engine_for(
@@ -86,7 +85,7 @@ class Placement:
         if self.engine == "ray":
             from nwb_autolfads.search.engines.ray import cluster, engine  # Ray is an extra, and takes its time
 
-            with cluster.joined(self.address, self.device, self.workers, config.threads) as found:
+            with cluster.joined(of_cluster(self.address), self.device, self.workers, config.threads) as found:
                 there = engine.RayEngine(sessions, *learning, cluster=found)
                 try:
                     yield there

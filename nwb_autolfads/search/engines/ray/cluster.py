@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nwb_autolfads.errors import ConfigError, printable
+from nwb_autolfads.search.engines.address import VARIABLE
 
 try:
     import ray
@@ -21,7 +22,6 @@ except ImportError as missing:
     ) from missing
 
 ANSWERS_WITHIN_S = 10.0
-ADDRESS_VARIABLE = "RAY_ADDRESS"  # Ray's own
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Cluster:
 
 @contextmanager
 def joined(address: str | None, device: str, workers: int | None, threads: int) -> Iterator[Cluster]:
-    """Yield the cluster at an address; without one, and without Ray's variable, one of this machine alone.
+    """Yield the cluster at an address (`address.of_cluster`); without one, one of this machine alone.
 
     A cluster that this process has joined already is taken as it is.
 
@@ -67,7 +67,6 @@ def joined(address: str | None, device: str, workers: int | None, threads: int) 
     ConfigError
         If none answers there, or a GPU is asked for that it does not have.
     """
-    address = address or os.environ.get(ADDRESS_VARIABLE) or None
     ours = not ray.is_initialized()
     if ours:
         _join(address, workers, threads)
@@ -91,7 +90,7 @@ def _join(address: str | None, workers: int | None, threads: int) -> None:
         raise ConfigError(
             f"{problem} ({printable(str(error).strip())})",
             obj="training",
-            way_out="Look at `ray status` there, or leave --address out to use this machine alone."
+            way_out=f"Look at `ray status` there; without --address and {VARIABLE}, this machine alone is used."
             if address
             else "Use --engine local.",
         ) from error

@@ -43,6 +43,8 @@ class Hand:
         When a step was last seen to be done, by the monotonic clock (s).
     asked : ObjectRef or None
         A question how it goes that it has not answered yet.
+    given : list of (Hand, ObjectRef)
+        Members that it is given before it begins, and the workers that give them.
     """
 
     number: int
@@ -54,11 +56,16 @@ class Hand:
     steps: int = -1
     moved_at: float = field(default_factory=time.monotonic)
     asked: Any = None
+    given: list[tuple[Hand, Any]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """What a user is told."""
         return f"worker {self.number} on {self.node}"
+
+    def late_givers(self) -> set[Hand]:
+        """Return the workers that have not given what this one waits for."""
+        return {giver for giver, gift in self.given if not ray.wait([gift], timeout=0, fetch_local=False)[0]}
 
     def look(self) -> None:
         """Take an answer that has come, and ask again; never waits."""

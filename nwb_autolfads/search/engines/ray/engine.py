@@ -63,7 +63,7 @@ class RayEngine(Population):
         self.epochs_at_once = self.config.generation_epochs
         self.traffic, self.patience_s = Traffic(), patience_s
         self._crew = Crew(ray.put(learning), cluster, self.config.members)
-        self._copied: dict[int, Any] = {}  # since the workers were last ordered: what a member becomes
+        self._copied: dict[int, tuple[Hand, Any]] = {}  # since the last orders: what a member becomes, and who gives it
 
     def train(self, epochs: int, watch: Watch = unwatched) -> list[str]:
         """Let the workers train all members for some epochs.
@@ -88,8 +88,9 @@ class RayEngine(Population):
             for answer in ray.wait(list(running), timeout=LOOKS_EVERY_S)[0] if running else ():
                 hand, members = running.pop(answer)
                 trained = self._answer(answer, hand)
-                if trained is None:
-                    messages += self._lost(hand, members, losses, "was lost")
+                hand.given = []  # Ray may let go of it
+                if isinstance(trained, str):
+                    messages += self._lost(members, losses, trained)
                     waiting.append(members)
                 else:
                     self._keep(members, trained)
@@ -97,7 +98,7 @@ class RayEngine(Population):
             for answer, (hand, members) in self._stuck(running):
                 del running[answer]
                 self._crew.lose(hand)
-                messages += self._lost(hand, members, losses, f"has done nothing for {self.patience_s:.0f} s")
+                messages += self._lost(members, losses, f"{hand.name} has done nothing for {self.patience_s:.0f} s")
                 waiting.append(members)
             watch(self._doing(running))
         self._copied.clear()
@@ -112,7 +113,7 @@ class RayEngine(Population):
         if winner in self._copied:
             self._copied[loser] = self._copied[winner]
         elif hand is not None:
-            self._copied[loser] = hand.actor.give.remote(winner)
+            self._copied[loser] = hand, hand.actor.give.remote(winner)
         else:  # it is sent from here with the next order
             for other in self._crew.hands:
                 other.holds = () if loser in other.holds else other.holds
@@ -144,10 +145,11 @@ class RayEngine(Population):
         numbers = {name: value[rows].tolist() for name, value in vars(self.hyperparameters).items()}
         order = Order(members, state, self.epoch, epochs, self.steps_per_epoch, copied, numbers)
         hand.holds, hand.moved_at = members, time.monotonic()
-        return hand.actor.train.remote(order, *(self._copied[member] for member in copied))
+        hand.given = [self._copied[member] for member in copied]
+        return hand.actor.train.remote(order, *(gift for _, gift in hand.given))
 
-    def _answer(self, answer: Any, hand: Hand) -> Trained | None:
-        """Return what a worker has trained, None where it is lost."""
+    def _answer(self, answer: Any, hand: Hand) -> Trained | str:
+        """Return what a worker has trained, or what a user must know of why it has not."""
         try:
             return Trained(*ray.get(answer))
         except RayTaskError as error:
@@ -158,11 +160,12 @@ class RayEngine(Population):
                 ) from error
         except RayError:
             pass
-        # the worker itself, or the one that it was to be given a member from
         hand.holds = ()
         if not hand.answers():
             self._crew.lose(hand)
-        return None
+            return f"{hand.name} was lost"
+        givers = " and ".join(dict.fromkeys(giver.name for giver, _ in hand.given if not giver.answers()))
+        return f"{givers or 'what was on its way'} was lost before {hand.name} was given a member"
 
     def _keep(self, members: Members, trained: Trained) -> None:
         rows, given = list(members), unpacked(trained.state)
@@ -171,16 +174,16 @@ class RayEngine(Population):
             whole[rows] = given[name]
         self.history += trained.history
 
-    def _lost(self, hand: Hand, members: Members, losses: Counter[Members], what: str) -> list[str]:
+    def _lost(self, members: Members, losses: Counter[Members], what: str) -> list[str]:
         """Count a loss, and give the message."""
         losses[members] += 1
         said = f"members {members[0]} to {members[-1]}" if len(members) > 1 else f"member {members[0]}"
         if losses[members] >= MOST_LOSSES:
             raise TrainingError(
-                f"{said}: {losses[members]} workers were lost with them in one generation, the last was {hand.name}",
+                f"{said}: {losses[members]} workers were lost with them in one generation, at last {what}",
                 way_out="Look at `ray status` and at the memory of the machines.",
             )
-        return [f"{hand.name} {what}; {said} are trained again from epoch {self.epoch + 1}."]
+        return [f"{what}; {said} are trained again from epoch {self.epoch + 1}."]
 
     def _hand_on(self, waiting: list[Members], running: Running, epochs: int) -> list[Members]:
         """Give members whose worker was lost to others that have nothing to do; return those that must wait."""
@@ -200,7 +203,10 @@ class RayEngine(Population):
         for hand, _ in running.values():
             hand.look()
         now = time.monotonic()
-        return [item for item in running.items() if now - item[1][0].moved_at > self.patience_s]
+        still = [item for item in running.items() if now - item[1][0].moved_at > self.patience_s]
+        late = {hand: hand.late_givers() for _, (hand, _) in still}
+        to_blame = set().union(*late.values())  # and not who waits for them
+        return [item for item in still if item[1][0] in to_blame or not late[item[1][0]]]
 
     def _doing(self, running: Running) -> str:
         return "; ".join(f"{hand.name}: {len(members)} members, {hand.doing}" for hand, members in running.values())
