@@ -107,18 +107,21 @@ def _kernel() -> Fact:
 
 def _cluster() -> Fact:
     """Say what `--engine ray` would do; Ray is not imported, and no cluster is asked, which would take seconds."""
-    from nwb_autolfads.search.engines.address import VARIABLE, of_cluster
-
-    ray, address = _version("ray"), os.environ.get(VARIABLE, "")
+    ray, address = _version("ray"), os.environ.get("RAY_ADDRESS", "")
     if not ray:
         return Fact("Ray cluster", "", "pip install 'nwb-autolfads[ray]'", required=False)
+    if not address:
+        starts = "RAY_ADDRESS is not set: --engine ray starts a cluster of this machine, unless --address names another"
+        return Fact("Ray cluster", f"Ray {ray}; {starts}")
     try:
-        of_cluster(None)
+        from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+
+        AutoLFADS(engine="ray")
+    except (ImportError, OSError):
+        return Fact("Ray cluster", "", "needs torch", required=False)
     except ConfigError as error:
         return Fact("Ray cluster", "", f"--engine ray would refuse it: {error}", required=False)
-    joins = f"RAY_ADDRESS is {printable(address)}: --engine ray joins that cluster"
-    starts = "RAY_ADDRESS is not set: --engine ray starts a cluster of this machine, unless --address names another"
-    return Fact("Ray cluster", f"Ray {ray}; {joins if address else starts}")
+    return Fact("Ray cluster", f"Ray {ray}; RAY_ADDRESS is {printable(address)}: --engine ray joins that cluster")
 
 
 def _version(package: str) -> str:
