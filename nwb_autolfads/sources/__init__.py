@@ -12,7 +12,8 @@ from nwb_autolfads.files.address import is_address
 if TYPE_CHECKING:
     from nwb_autolfads.sources.recording import EmgRecording
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""With which nearly every file in HDF5 form begins."""
 
 
 def open_emg(
@@ -103,6 +104,6 @@ def _may_be_nwb(name: str) -> bool:
         return False
     try:
         with path.open("rb") as stream:
-            return stream.read(len(_HDF5)) == _HDF5
+            return stream.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
     except OSError:
         return True

@@ -58,8 +58,12 @@ def judge_sign(
     """
     starts = np.unique(np.linspace(0, max(0, n_samples - _GLANCE), _GLANCES).astype(int))
     glances = [read(int(start), min(n_samples, int(start) + _GLANCE)) for start in starts]
-    found = [_evidence(column, rate) for column in np.concatenate(glances).T]
-    known = [each for each in found if each is not None]
+    columns = np.concatenate(glances).T.astype(np.float64)
+    finite = np.isfinite(columns)
+    whole = finite.all(axis=1)
+    known = _evidence(columns[whole], rate)  # all at once: every opening of a file waits for it
+    for column, there in zip(columns[~whole], finite[~whole], strict=True):
+        known += _evidence(column[None, there], rate)
     if not known:
         return "raw (taken for granted: no value that varies was seen)", False
     evidence = _Evidence(*np.median([(e.negative, e.below, e.slow, e.coupling) for e in known], axis=0).tolist())
@@ -94,25 +98,33 @@ def _decide(evidence: _Evidence, any_negative: bool, rate: float, text: str) -> 
     return "raw (no negative values, but spread evenly about an offset, which the high-pass removes)", False
 
 
-def _evidence(column: NDArray[np.float32], rate: float) -> _Evidence | None:
-    """Return what tells raw from rectified in one muscle; None where nothing that varies is seen."""
-    values = column[np.isfinite(column)].astype(np.float64)
+def _evidence(values: NDArray[np.float64], rate: float) -> list[_Evidence]:
+    """Return what tells raw from rectified in each muscle, (muscles, samples), of those in which anything varies."""
     if not values.size:
-        return None
-    low, middle, high = np.quantile(values, [0.01, 0.5, 0.99])
-    if not high > low:
-        return None
-    usual = np.clip(values, middle - 10 * (high - low), middle + 10 * (high - low))  # no outlier decides
-    frequency, power = welch(usual, rate, nperseg=min(len(usual), _GLANCE), detrend="linear")
-    power = power[1:]  # an offset says nothing
-    slow_power = power[frequency[1:] <= _SLOW_HZ].sum()
+        return []
+    low, middle, high = np.quantile(values, [0.01, 0.5, 0.99], axis=1)
+    varies = high > low
+    values, low, middle, high = values[varies], low[varies], middle[varies], high[varies]
+    if not len(values):
+        return []
+    reach = (10 * (high - low))[:, None]
+    usual = np.clip(values, middle[:, None] - reach, middle[:, None] + reach)  # no outlier decides
+    frequency, power = welch(usual, rate, nperseg=min(usual.shape[1], _GLANCE), detrend="linear")
+    power = power[:, 1:]  # an offset says nothing
+    slow_power = power[:, frequency[1:] <= _SLOW_HZ].sum(axis=1)
     width = max(1, round(_AVERAGE_S * rate))
-    level = uniform_filter1d(usual, width)
-    fast = uniform_filter1d(np.abs(usual - level), width)
-    varies = level.std() > 0 and fast.std() > 0
-    return _Evidence(
-        negative=float(np.mean(values < 0)),
-        below=float((middle - low) / (high - low)),
-        slow=float(slow_power / max(power.sum(), np.finfo(float).tiny)),
-        coupling=float(np.corrcoef(level, fast)[0, 1]) if varies else 0.0,
-    )
+    level = uniform_filter1d(usual, width, axis=1)
+    fast = uniform_filter1d(np.abs(usual - level), width, axis=1)
+    return [
+        _Evidence(
+            negative=float(np.mean(values[muscle] < 0)),
+            below=float((middle[muscle] - low[muscle]) / (high[muscle] - low[muscle])),
+            slow=float(slow_power[muscle] / max(power[muscle].sum(), np.finfo(float).tiny)),
+            coupling=_correlation(level[muscle], fast[muscle]),
+        )
+        for muscle in range(len(values))
+    ]
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.corrcoef(one, other)[0, 1]) if one.std() > 0 and other.std() > 0 else 0.0

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nwb_autolfads.errors import NwbAutolfadsError
-from nwb_autolfads.viewer.figures import plot_around
-from nwb_autolfads.viewer.session import Session
-from nwb_autolfads.viewer.trials import LONGEST_S
-from nwb_autolfads.viewer.views import quality_of
+from nwb_autolfads.viewer.opening import SessionOf
 
 if TYPE_CHECKING:
     import xarray as xr
     from dash import Dash
     from dash.development.base_component import Component
+
+    from nwb_autolfads.viewer.session import Session
 
 AROUND_S = (0.5, 1.0)
 """Shown before and after an event until something else is asked for."""
@@ -29,6 +28,8 @@ _COLUMNS = {
 def sections(session: Session) -> list[Component]:
     """Return the elements, closed; nothing of them is computed yet."""
     from dash import dcc, html
+
+    from nwb_autolfads.viewer.trials import LONGEST_S
 
     kinds = [*session.events, *session.intervals]
     around = html.Details(
@@ -66,7 +67,7 @@ def sections(session: Session) -> list[Component]:
     return [around, quality]
 
 
-def answer(app: Dash, session: Session) -> None:
+def answer(app: Dash, session: SessionOf) -> None:
     """Let the application compute what is asked for below the picture."""
     from dash import Input, Output, State, dcc, html
 
@@ -81,9 +82,11 @@ def answer(app: Dash, session: Session) -> None:
         prevent_initial_call=True,
     )
     def draw(_clicks: int, muscle: Any, events: Any, before: Any, after: Any, chosen: Any) -> Component:
+        from nwb_autolfads.viewer.figures import plot_around
+
         try:
             figure = plot_around(
-                session,
+                session(),
                 str(events),
                 str(muscle),
                 before=_seconds(before),
@@ -98,8 +101,10 @@ def answer(app: Dash, session: Session) -> None:
 
     @app.callback(Output("quality-judged", "children"), Input("quality-judge", "n_clicks"), prevent_initial_call=True)
     def judge(_clicks: int) -> Component:
+        from nwb_autolfads.viewer.views import quality_of
+
         try:
-            return quality_table(quality_of(session))
+            return quality_table(quality_of(session()))
         except NwbAutolfadsError as error:
             return html.P(str(error), role="alert")
 

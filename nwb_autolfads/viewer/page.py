@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from nwb_autolfads.errors import NwbAutolfadsError
 from nwb_autolfads.palette import (
     BLUE,
     EMG_GREY,
@@ -23,22 +24,23 @@ from nwb_autolfads.palette import (
     WHITE,
 )
 from nwb_autolfads.viewer.below import answer, sections
-from nwb_autolfads.viewer.rows import colours
+from nwb_autolfads.viewer.opening import SessionOf
 from nwb_autolfads.viewer.server import DISAGREE, guard, serve_signals
-from nwb_autolfads.viewer.session import EMG, Session
 
 if TYPE_CHECKING:
     from dash import Dash
     from dash.development.base_component import Component
 
+    from nwb_autolfads.viewer.session import Session
 
-def make_app(session: Session, token: str) -> Dash:
+
+def make_app(session: SessionOf, token: str) -> Dash:
     """Return the page on a session as an application.
 
     Parameters
     ----------
-    session : Session
-        Open as long as the page is.
+    session : callable
+        Gives the session, which is open as long as the page is; called when a request needs it.
     token : str
         Without it nothing is served.
     """
@@ -56,7 +58,7 @@ def make_app(session: Session, token: str) -> Dash:
     app.index_string = app.index_string.replace("<html>", '<html lang="en">').replace(
         "{%css%}", f"<style>{style()}</style>{{%css%}}"
     )
-    app.layout = layout(session)
+    app.layout = lambda: _layout_or_why_not(session)
     app.clientside_callback(
         ClientsideFunction("viewer", "show"),
         Output("chosen", "data"),
@@ -87,10 +89,25 @@ def style() -> str:
     return f":root{{color-scheme:light dark;{by_day}}}@media (prefers-color-scheme:dark){{:root{{{by_night}}}}}"
 
 
+def _layout_or_why_not(session: SessionOf) -> Component:
+    from dash import html
+    from flask import request
+
+    if not request.path.endswith("/_dash-layout"):  # Dash checks a layout before it answers at all
+        return html.Main()
+    try:
+        return layout(session())
+    except NwbAutolfadsError as error:
+        return html.Main(html.P(str(error), role="alert"))
+
+
 def layout(session: Session) -> Component:
     """Return the elements of the page, from the top down."""
     from dash import dcc, html
 
+    from nwb_autolfads.viewer.rows import colours
+
+    session.looked_at.set()
     kinds = _kinds(session)
     return html.Main(
         [
@@ -158,6 +175,8 @@ KEYS = (
 
 def _kinds(session: Session) -> list[dict[str, str]]:
     """Return what one can jump between: events, intervals, and moments that are worth a look."""
+    from nwb_autolfads.viewer.session import EMG
+
     kinds = [{"label": name, "value": f"event:{name}"} for name in session.events]
     kinds += [{"label": name, "value": f"interval:{name}"} for name in session.intervals]
     if len(session.estimates) > 1:

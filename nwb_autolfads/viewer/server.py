@@ -12,16 +12,15 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nwb_autolfads.errors import NwbAutolfadsError, OutputError
-from nwb_autolfads.viewer.session import Session
-from nwb_autolfads.viewer.signals.pyramid import Pyramid
-from nwb_autolfads.viewer.signals.spikes import Raster
+from nwb_autolfads.viewer.opening import SessionOf
 
 if TYPE_CHECKING:
     from flask import Flask, Response
     from werkzeug.serving import BaseWSGIServer
+
+    from nwb_autolfads.viewer.signals.pyramid import Pyramid
+    from nwb_autolfads.viewer.signals.spikes import Raster
 
 HOST = "127.0.0.1"
 DISAGREE = ""
@@ -78,7 +77,7 @@ def guard(app: Flask, token: str, policy: str) -> None:
         return response
 
 
-def serve_signals(app: Flask, token: str, session: Session) -> None:
+def serve_signals(app: Flask, token: str, session: SessionOf) -> None:
     """Serve the description of a session, moments worth a look and tiles, and no other part of its file.
 
     Tiles are asked for by signal, level and index, such as ``tiles/0.3.1,0.3.2``. Each is whether it is complete (4
@@ -87,27 +86,28 @@ def serve_signals(app: Flask, token: str, session: Session) -> None:
     """
     from flask import Response, abort
 
-    from nwb_autolfads.viewer.moments import disagreements, misfits
-    from nwb_autolfads.viewer.rows import described
-
     @app.get(f"/{token}/session.json")
     def describe() -> Response:
-        return Response(json.dumps(described(session), allow_nan=False), mimetype="application/json")
+        from nwb_autolfads.viewer.rows import described
+
+        return Response(json.dumps(described(session()), allow_nan=False), mimetype="application/json")
 
     @app.get(f"/{token}/moments.json")
     def moments() -> Response:
-        lists = {DISAGREE: disagreements(session)} | {name: misfits(session, name) for name in session.estimates}
-        found = {name: [asdict(each) for each in worst] for name, worst in lists.items()}
-        complete = all(each.is_built for each in session.signals.values())
-        return Response(json.dumps({"complete": complete, "lists": found}), mimetype="application/json")
+        from nwb_autolfads.viewer.moments import disagreements, misfits
 
-    signals = list(session.signals.values())
+        opened = session()
+        lists = {DISAGREE: disagreements(opened)} | {name: misfits(opened, name) for name in opened.estimates}
+        found = {name: [asdict(each) for each in worst] for name, worst in lists.items()}
+        complete = all(each.is_built for each in opened.signals.values())
+        return Response(json.dumps({"complete": complete, "lists": found}), mimetype="application/json")
 
     @app.get(f"/{token}/tiles/<asked>")
     def tiles(asked: str) -> Response:
         parts = asked.split(",")
         if len(parts) > MOST_TILES or not all(_TILE.fullmatch(part) for part in parts):
             abort(HTTPStatus.NOT_FOUND)
+        signals = list(session().signals.values())
         try:
             found = [_tile(signals, *map(int, part.split("."))) for part in parts]
         except IndexError:
@@ -119,7 +119,7 @@ def serve_signals(app: Flask, token: str, session: Session) -> None:
 
 def _tile(signals: list[Pyramid | Raster], number: int, level: int, index: int) -> bytes:
     values, complete = signals[number].tile(level, index)
-    return struct.pack("<4i", complete, *values.shape) + np.ascontiguousarray(values, "<f4").tobytes()
+    return struct.pack("<4i", complete, *values.shape) + values.astype("<f4", copy=False).tobytes()
 
 
 def listen(app: Flask, port: int) -> BaseWSGIServer:

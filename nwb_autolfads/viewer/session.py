@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
@@ -67,6 +67,8 @@ class Session:
         Who may read the file.
     builder : Thread or None
         What builds the coarse levels.
+    looked_at : Event
+        Set as soon as somebody looks: what is in view then has the machine for itself for a while.
     """
 
     title: str
@@ -80,6 +82,7 @@ class Session:
     notes: list[str] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
     builder: Thread | None = None
+    looked_at: Event = field(default_factory=Event)
 
     @property
     def muscles(self) -> list[str]:
@@ -125,7 +128,7 @@ def opened_session(
     outside_links : bool
         Whether the file may read from outside its own folder.
     head_start : float
-        After how long (s) the coarse levels are begun: until then what is in view has the machine for itself.
+        How long (s) after somebody began to look the coarse levels are begun.
 
     Raises
     ------
@@ -148,6 +151,7 @@ def opened_session(
             yield session
         finally:
             stop.set()
+            session.looked_at.set()  # nobody will any more
             builder.join()
             with session.turns:  # nobody reads any more
                 stack.close()
@@ -230,9 +234,23 @@ MOST_UNITS = 256
 
 def _build(session: Session, stop: Event, head_start: float) -> None:
     """Build coarse levels of what is looked at first; what cannot be read is said when it is drawn."""
-    stop.wait(head_start)
+    if head_start:
+        _glance_at_emg(session)
+        session.looked_at.wait(LONGEST_WAIT_S)
+        stop.wait(head_start)
     for each in list(session.signals.values()):
         try:
             each.build(stop)
         except NwbAutolfadsError as error:
             session.notes.append(str(error))
+
+
+def _glance_at_emg(session: Session) -> None:
+    """Read a sample, so that the filters are known before the browser asks for what is in view."""
+    if isinstance(emg := session.signals.get(EMG), Pyramid):
+        with suppress(NwbAutolfadsError), session.turns.in_background():  # said when it is drawn
+            emg.signal.read(0, 1)
+
+
+LONGEST_WAIT_S = 10.0
+"""For somebody to look, before coarse levels are built all the same."""

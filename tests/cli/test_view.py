@@ -1,10 +1,12 @@
-"""`view` on the command line: what is wrong is one message, before anything is served."""
+"""`view` on the command line: what is wrong is one message, mostly before anything is served."""
 
+import gc
+import re
 import socket
 import sys
 
 import pytest
-from builders import file_with_2d_series
+from builders import file_with_2d_series, new_nwbfile, save
 
 from nwb_autolfads.cli import main
 
@@ -39,6 +41,19 @@ def test_a_missing_file_and_one_without_emg_are_refused(refused, tmp_path):
     assert refused(none) == f"nwb-autolfads: {none}: there is no such file. Check the path\n"
     (tmp_path / "text.nwb").write_text("no HDF5")
     assert "is not an NWB file" in refused(tmp_path / "text.nwb")
+
+
+def test_a_file_with_nothing_to_draw_is_refused_after_its_page_was_served(tmp_path, capsys):
+    file = save(new_nwbfile(), tmp_path / "plain.nwb")
+    with pytest.raises(SystemExit) as ended:
+        main(["view", str(file), "--no-browser"])
+    said = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "nothing in it can be drawn" in said.err
+    address = re.search(r"http://127\.0\.0\.1:(\d+)/", said.out)
+    with pytest.raises(ConnectionRefusedError):  # and it is served no more
+        socket.create_connection(("127.0.0.1", int(address[1])))
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "eighty"])

@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from messages import assert_refused
 from viewer_examples import HOSTILE, MUSCLES, estimated_session
 
-from nwb_autolfads.errors import ConfigError, OutputError
+from nwb_autolfads.errors import ConfigError, OutputError, SourceError
 from nwb_autolfads.viewer.extra import require_viewer
+from nwb_autolfads.viewer.opening import Opening
 from nwb_autolfads.viewer.page import make_app
 from nwb_autolfads.viewer.server import MOST_TILES, listen, new_token
 from nwb_autolfads.viewer.session import opened_session
@@ -30,7 +32,7 @@ def session(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ask(session):
     """Ask the server that listens on port 8765 for an address, by these headers."""
-    client = make_app(session, TOKEN).server.test_client()
+    client = make_app(lambda: session, TOKEN).server.test_client()
     return lambda path, **headers: client.get(path, base_url="http://127.0.0.1:8765", headers={"Host": HERE, **headers})
 
 
@@ -124,7 +126,7 @@ def test_names_in_the_page_are_data_and_never_markup(ask):
 
 
 def test_only_this_machine_can_reach_it(session):
-    server = listen(make_app(session, TOKEN).server, 0)
+    server = listen(make_app(lambda: session, TOKEN).server, 0)
     try:
         assert server.socket.getsockname()[0] == "127.0.0.1"
         with assert_refused(
@@ -132,7 +134,7 @@ def test_only_this_machine_can_reach_it(session):
             f"--port {server.port}: the port cannot be had (Address already in use)",
             "Choose another one with --port, or none: a free one is found",
         ):
-            listen(make_app(session, TOKEN).server, server.port)
+            listen(make_app(lambda: session, TOKEN).server, server.port)
     finally:
         server.server_close()
 
@@ -160,7 +162,7 @@ def test_what_cannot_be_read_is_said_where_it_is_drawn(session):
     whole = session.signals["emg"].signal
     session.add("emg", replace(whole, read=broken))
     try:
-        asking = make_app(session, TOKEN).server.test_client()
+        asking = make_app(lambda: session, TOKEN).server.test_client()
         number = list(session.signals).index("emg")
         answer = asking.get(f"/{TOKEN}/tiles/{number}.0.0", base_url=f"http://{HERE}")
         assert (answer.status_code, answer.mimetype) == (422, "text/plain")
@@ -175,3 +177,27 @@ def test_what_cannot_be_read_is_said_where_it_is_drawn(session):
 @pytest.mark.parametrize(("count", "status"), [(MOST_TILES, 200), (MOST_TILES + 1, 404)])
 def test_not_more_than_some_tiles_are_in_one_answer(ask, count, status):
     assert ask(f"/{TOKEN}/tiles/{','.join(['0.0.0'] * count)}").status_code == status
+
+
+def test_the_page_waits_for_the_session_and_says_why_there_is_none(session):
+    opening = Opening()
+    client = make_app(opening, TOKEN).server.test_client()
+    asked = lambda path: client.get(f"/{TOKEN}/{path}", base_url=f"http://{HERE}")  # noqa: E731
+    assert asked("").status_code == 200  # at once: the browser loads its scripts meanwhile
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(asked, "_dash-layout")
+        with pytest.raises(TimeoutError):
+            answer.result(timeout=0.3)
+        opening.succeed(session)
+        assert json.dumps(MUSCLES[0]) in json.dumps(answer.result(timeout=10).get_json())
+
+
+def test_who_waits_for_a_session_that_cannot_be_opened_is_told_why():
+    opening = Opening()
+    client = make_app(opening, TOKEN).server.test_client()
+    client.get(f"/{TOKEN}/", base_url=f"http://{HERE}")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.get, f"/{TOKEN}/_dash-layout", base_url=f"http://{HERE}")
+        opening.fail(SourceError("nothing in it can be drawn", file="a.nwb", way_out="See what is in it"))
+        shown = answer.result(timeout=10).get_json()["props"]["children"]["props"]
+    assert shown == {"children": "a.nwb: nothing in it can be drawn. See what is in it", "role": "alert"}
