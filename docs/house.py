@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "nwb_autolfads"
 PICTURE = ROOT / "docs" / "house.svg"
 
-GROUND = ("both_ways", "errors", "files", "palette", "segments", "validation")
+GROUND = ("both_ways", "errors", "files", "given", "palette", "segments", "validation")
 """Every room may stand on these, so their arrows are not drawn."""
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 200, 66, 26, 34, 16

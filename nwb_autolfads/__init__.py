@@ -47,9 +47,9 @@ if TYPE_CHECKING:
         plot_event_averages,
         plot_force_coherence,
         plot_frequency_response,
-        plot_latents,
     )
     from nwb_autolfads.report.figures import plot_activation, plot_search
+    from nwb_autolfads.report.training import plot_latents
     from nwb_autolfads.results.intervals import write_bursts
     from nwb_autolfads.results.read import read_activation
     from nwb_autolfads.results.write import write_activation
@@ -99,7 +99,7 @@ _HOME = {
     "plot_event_averages": "nwb_autolfads.report.comparison_figures",
     "plot_force_coherence": "nwb_autolfads.report.comparison_figures",
     "plot_frequency_response": "nwb_autolfads.report.comparison_figures",
-    "plot_latents": "nwb_autolfads.report.comparison_figures",
+    "plot_latents": "nwb_autolfads.report.training",
     "simulate_session": "nwb_autolfads.simulate",
     "count_spikes": "nwb_autolfads.sources.spikes.counts",
     "view": "nwb_autolfads.viewer.views",

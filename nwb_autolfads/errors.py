@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,7 @@ def shown(value: object) -> str:
     short.maxstring = short.maxother = LONGEST_VALUE
     short.maxlong, short.maxlevel = 40, 3
     try:
-        return printable(short.repr(value), LONGEST_VALUE)
+        return printable(re.sub(r"\s*\n\s*", " ", short.repr(value)), LONGEST_VALUE)
     except ValueError:  # Python writes no number of more than 4300 digits
         return "a number of thousands of digits"
 

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from nwb_autolfads.bursts.find import values_of
-from nwb_autolfads.errors import ConfigError, shown
+from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.given import number, over_time, times_of
 from nwb_autolfads.segments import Segments
 
 
@@ -40,11 +40,9 @@ def cut_epochs(
     SignalError
         If it is no activation ``(time, muscle)``.
     """
-    values = values_of(activation)
-    events = np.asarray(times, dtype=np.float64)
-    if events.ndim != 1 or not np.isfinite(events).all():
-        raise ConfigError(f"times are {shown(times)}", obj="cut_epochs", way_out="Give finite times in a row (s)")
-    if not (np.isfinite(before) and np.isfinite(after) and before + after > 0):
+    values, events = over_time(activation), times_of(times, "cut_epochs")
+    before, after = number(before, "before", "cut_epochs"), number(after, "after", "cut_epochs")
+    if not before + after > 0:
         raise ConfigError(f"before={before}, after={after}", obj="cut_epochs", way_out="Give seconds, together above 0")
     segments, time = Segments.of(values), values["time"].values
     rate = segments.rate

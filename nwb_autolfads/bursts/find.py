@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import ConfigError, SignalError, shown
+from nwb_autolfads.given import number, over_time
 from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
@@ -81,7 +83,7 @@ def find_onsets(
     Staude GH (2001) Precise onset detection of human motor responses using a whitening filter and the
     log-likelihood-ratio test. IEEE Trans Biomed Eng 48:1292-1305.
     """
-    values = values_of(activation)
+    values, baseline = over_time(activation), _checked(baseline)
     segments = Segments.of(values)
     settings = _Settings.of(method, threshold, shortest_ms, window_ms, segments.rate)
     rows: list[tuple[str, float, float, float]] = []
@@ -98,25 +100,6 @@ def find_onsets(
     return _as_dataset(rows, settings, baseline, activation)
 
 
-def values_of(activation: xr.DataArray | xr.Dataset) -> xr.DataArray:
-    """Return activation ``(time, muscle)``, of an estimate its variable of this name.
-
-    Raises
-    ------
-    SignalError
-        If it is none.
-    """
-    values = activation.get("activation") if isinstance(activation, xr.Dataset) else activation
-    if not isinstance(values, xr.DataArray) or values.dims != ("time", "muscle") or values.dtype.kind not in "fiu":
-        what = type(activation).__name__ if values is None else f"{type(values).__name__} {getattr(values, 'dims', '')}"
-        raise SignalError(
-            f"this is no activation (time, muscle): {shown(what)}", way_out="Give an estimate, or rectified EMG"
-        )
-    if values.sizes["time"] < 2 or not {"time", "muscle"} <= set(values.coords):
-        raise SignalError("it has no times or no muscles", way_out="Give an estimate, or rectified EMG")
-    return values
-
-
 @dataclass(frozen=True)
 class _Rest:
     """What a muscle does at rest: mean and standard deviation."""
@@ -128,6 +111,16 @@ class _Rest:
     def shape(self) -> float:
         """Of a gamma distribution of this mean and standard deviation."""
         return (self.mean / self.std) ** 2
+
+
+def _checked(baseline: Any) -> tuple[float, float] | None:
+    """Return begin and end of rest (s), if they are any."""
+    if baseline is None:
+        return None
+    if not isinstance(baseline, Sequence | np.ndarray) or isinstance(baseline, str | bytes) or len(baseline) != 2:
+        raise ConfigError(f"baseline is {shown(baseline)}", obj="find_onsets", way_out="Give (start, stop), in seconds")
+    start, stop = (number(each, "baseline", "find_onsets") for each in baseline)
+    return start, stop
 
 
 def _rest(x: Floats, time: Floats, segments: Segments, baseline: tuple[float, float] | None, muscle: str) -> _Rest:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.both_ways import BOTH_WAYS
 from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.given import over_time, times_of
 from nwb_autolfads.segments import FEWEST_TRIALS, Segments
 
 TRIALS = "trials"
@@ -58,11 +59,13 @@ def cut_trials(
     Raises
     ------
     ConfigError
-        If the trials would have no length.
+        If the trials would have no length, or events are no times.
     SignalError
-        If fewer than ten trials are left.
+        If it is no EMG ``(time, muscle)``, or fewer than ten trials are left.
     """
-    rate, events = float(emg.attrs["rate"]), np.sort(events)
+    emg, events = over_time(emg), np.sort(times_of(events, "cut_trials"))
+    until = None if until is None else times_of(until, "cut_trials")
+    rate = Segments.of(emg).rate
     to_ms = to_ms if to_ms is not None else 400.0 if until is None else 0.0
     length = round((to_ms - from_ms) * rate / 1000)
     if until is None and length < 2:

@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.errors import ConfigError, shown
 from nwb_autolfads.estimators.heldout import N_FOLDS, held_out_likelihood
+from nwb_autolfads.given import over_time
 
 
 class PredictsHidden(Protocol):
@@ -54,8 +56,21 @@ def score_held_out(
     Raises
     ------
     SignalError
-        When the recording has fewer blocks than two per fold.
+        When the recording has fewer blocks than two per fold, or it is no EMG.
+    ConfigError
+        If these are no estimators that predict hidden bins.
     """
+    over_time(emg)
+    if not isinstance(estimators, Mapping) or isinstance(estimators, xr.Dataset) or not estimators:
+        raise ConfigError(
+            f"estimators are {shown(type(estimators).__name__)}",
+            obj="score_held_out",
+            way_out="Give estimators by their names: {'LowPass': nal.LowPass()}",
+        )
+    for name, estimator in estimators.items():
+        if not hasattr(estimator, "predict_hidden"):
+            problem = f"{shown(type(estimator).__name__)} does not predict hidden bins"
+            raise ConfigError(problem, obj=str(name), way_out="Give an estimator that has predict_hidden")
     each = [
         held_out_likelihood(e.predict_hidden, emg, block_ms=block_ms, folds=folds, seed=seed)
         for e in estimators.values()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -21,6 +21,7 @@ from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.evaluation.event_window import Around, read_event_times
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.files.regular import require_regular_file
+from nwb_autolfads.given import named_estimates, path_of, series_of
 from nwb_autolfads.results.asked import settings_of, source_of
 from nwb_autolfads.results.read import read_activations
 from nwb_autolfads.results.recorded_in import recording_of
@@ -153,13 +154,11 @@ def opened_file(file: Path, *, outside_links: bool = False) -> Iterator[tuple[di
 @contextmanager
 def opened_estimates(estimates: Estimates) -> Iterator[tuple[dict[str, xr.Dataset], NWBFile | None]]:
     """Give estimates by their names, and the file they are in, open, where they are in one."""
-    if isinstance(estimates, xr.Dataset):
-        yield {str(estimates.attrs.get("estimator", "estimate")): estimates}, None
-    elif isinstance(estimates, str | PathLike):
-        with opened_file(Path(estimates)) as both:
+    if isinstance(estimates, str | PathLike):
+        with opened_file(path_of(estimates, SourceError)) as both:
             yield both
     else:
-        yield dict(cast("Mapping[str, xr.Dataset]", estimates)), None
+        yield named_estimates(estimates), None
 
 
 def required(file: NWBFile | None, what: str) -> NWBFile:
@@ -175,7 +174,9 @@ def read_any_spikes(
     spikes: str | Path | NWBFile | BaseSorting | SpikeTrains | xr.DataArray, counts: str | None
 ) -> SpikeTrains | xr.DataArray:
     """Return spikes as they are given, or as a file or a sorting holds them."""
-    if isinstance(spikes, SpikeTrains | xr.DataArray):
+    if isinstance(spikes, xr.DataArray):
+        return series_of(spikes, "spikes")[0]
+    if isinstance(spikes, SpikeTrains):
         return spikes
     if counts is None:
         return read_spikes(spikes)

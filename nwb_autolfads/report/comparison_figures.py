@@ -1,4 +1,4 @@
-"""Figures of comparisons and of what a model found: each returns a matplotlib Figure, in the style of `figures`."""
+"""Figures of comparisons: each returns a matplotlib Figure, in the style of `figures`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from nwb_autolfads.errors import ConfigError, SignalError, shown
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
 from nwb_autolfads.evaluation.scores.force import closest_muscle
+from nwb_autolfads.given import muscles_among, named_estimates, require_variables
 from nwb_autolfads.palette import BLACK, CONTROL_GREY, display_unit
 from nwb_autolfads.report.colours import colours_of, colours_of_estimates
-from nwb_autolfads.report.figures import broken_at_gaps, legend_above
+from nwb_autolfads.report.figures import legend_above
 
 MARKERS = "osD^vP"
 MOST_FREQUENCY_HZ = 60.0
 MOST_PHASES_IN_A_ROW = 4
-MOST_LATENTS = 4  # of factors or inputs: those that vary most
 LOWEST_SHOWN = -1.0  # of R2: below, a prediction is worse than none, whatever the number
 
 
 def plot_event_averages(
-    estimates: Mapping[str, xr.Dataset],
+    estimates: xr.Dataset | Mapping[str, xr.Dataset],
     events: Events,
     *,
     muscles: Sequence[str] | None = None,
@@ -33,8 +33,8 @@ def plot_event_averages(
 
     Parameters
     ----------
-    estimates : mapping of str to Dataset
-        ``activation`` ``(time, muscle)`` by the name of its estimate.
+    estimates : Dataset, or mapping of str to Dataset
+        An estimate, or several by their names: ``activation`` ``(time, muscle)``.
     events : Events
         When it happened.
     muscles : sequence of str, optional
@@ -49,12 +49,18 @@ def plot_event_averages(
     Raises
     ------
     SignalError
-        If no event is recorded from before to after.
+        If no event is recorded from before to after, or something else is given than estimates and events.
+    ConfigError
+        If there is no muscle of a name.
     """
+    estimates = named_estimates(estimates)
+    if not isinstance(events, Events):
+        way_out = "Give nwb_autolfads.evaluation.scores.events.Events(name, times)"
+        raise SignalError(f"these are no events: {shown(type(events).__name__)}", way_out=way_out)
     colours = colours or colours_of_estimates(estimates)
     first = next(iter(estimates.values()))
     seen = np.isfinite(first["activation"].transpose("time", "muscle").values).any(axis=0)
-    names = list(muscles) if muscles is not None else [str(name) for name in first["muscle"].values[seen]]
+    names = muscles_among(first["muscle"].values[seen] if muscles is None else muscles, first["muscle"].values)
     factor, unit = display_unit(str(first.attrs.get("unit", "")))
     n_columns = min(4, max(1, len(names)))
     n_rows = -(-len(names) // n_columns) or 1
@@ -83,47 +89,6 @@ def plot_event_averages(
     return figure
 
 
-def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None, stop: float | None = None) -> Figure:
-    """Draw the factors or the inferred inputs of an estimate, one row each: at most `MOST_LATENTS`, by variance.
-
-    Parameters
-    ----------
-    estimate : Dataset
-        With ``factors`` ``(time, factor)`` or ``inputs`` ``(time, input)``.
-    name : str
-        "factors" or "inputs".
-    start, stop : float, optional
-        Excerpt (s, session clock); by default all of it.
-
-    Returns
-    -------
-    Figure
-    """
-    order = np.argsort(-np.nanvar(estimate[name].transpose("time", ...).values, axis=0), kind="stable")[:MOST_LATENTS]
-
-    def shown_of(what: str) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        return broken_at_gaps(estimate[what].transpose("time", ...).sel(time=slice(start, stop))[:, order])
-
-    time, values = shown_of(name)
-    spread = shown_of(f"{name}_std")[1] if f"{name}_std" in estimate else None
-    n = len(order)
-    colour = colours_of([str(estimate.attrs.get("estimator", ""))]).popitem()[1]
-    figure = Figure(figsize=(9.0, 0.8 + 0.6 * max(1, n)), layout="constrained")
-    rows = figure.subplots(max(1, n), 1, sharex=True, squeeze=False)[:, 0]
-    for index in range(n):
-        shown = values[:, index]
-        rows[index].plot(time, shown, color=colour, linewidth=1.0)
-        if spread is not None:
-            deviation = spread[:, index]
-            rows[index].fill_between(time, shown - deviation, shown + deviation, color=colour, alpha=0.25, linewidth=0)
-        rows[index].set_ylabel(f"{order[index] + 1}", rotation=0)
-        rows[index].set_yticks([])
-        rows[index].margins(x=0)
-    rows[-1].set_xlabel("time (s, session clock)")
-    figure.supylabel(f"{name} (a.u.)", fontsize=10)
-    return figure
-
-
 def plot_comparison(
     scores: xr.Dataset, item: str, *, control: bool = True, colours: Mapping[str, str] | None = None
 ) -> Figure:
@@ -143,7 +108,18 @@ def plot_comparison(
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    SignalError
+        If these are no scores of a comparison.
+    ConfigError
+        If the item is neither.
     """
+    if not isinstance(item, str) or item not in ("muscle", "target"):
+        raise ConfigError(f"item is {shown(item)}", obj="plot_comparison", way_out="Give 'muscle' or 'target'")
+    needed = ("estimator", item, "r2", "r2_fold")
+    require_variables(scores, needed, "Give what nal.compare_with_cortex or nal.compare_with_behavior returns")
     figure = Figure(figsize=(9.0, 3.4), layout="constrained")
     axis = figure.subplots()
     names = [str(name) for name in scores["estimator"].values]
@@ -186,7 +162,14 @@ def plot_frequency_response(response: xr.Dataset, *, colours: Mapping[str, str] 
     Figure
         A column for each phase, gain above coherence, with the coherence that unrelated signals exceed in 5 % of cases
         as a dotted line.
+
+    Raises
+    ------
+    SignalError
+        If it is no response.
     """
+    needed = ("phase", "estimator", "muscle", "gain", "coherence", "coherence_limit")
+    require_variables(response, needed, "Give what nal.frequency_response returns")
     phases = [str(phase) for phase in response["phase"].values]
     names = [str(name) for name in response["estimator"].values]
     colours = colours or colours_of(names)
@@ -246,7 +229,17 @@ def plot_force_coherence(
     -------
     Figure
         What unrelated signals exceed with the probability ``level`` is a dotted line.
+
+    Raises
+    ------
+    SignalError
+        If it is no coherence with force.
+    ConfigError
+        If there is no muscle of a name.
     """
+    needed = ("target", "estimator", "muscle", "coherence", "coherence_limit", "lower", "upper")
+    require_variables(force, needed, "Give what nal.force_coherence returns")
+    muscles = None if muscles is None else muscles_among(muscles, force["muscle"].values)
     targets = [str(name) for name in force["target"].values]
     places = [(target, muscle) for target in targets for muscle in (muscles or [closest_muscle(force, target)])]
     n_columns = min(2, len(places))

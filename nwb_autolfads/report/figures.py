@@ -13,10 +13,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nwb_autolfads.estimators.registry import is_trained
+from nwb_autolfads.given import excerpt, muscles_among, named_estimates, over_time, require_variables
 from nwb_autolfads.palette import BLACK, EMG_GREY, NINETY_PERCENT, display_unit
 from nwb_autolfads.report.colours import colours_of, colours_of_estimates
 from nwb_autolfads.segments import Segments
 
+SEARCH = ("search_epoch", "search_member", "search_valid_nll")
 FEW_ROWS = 6
 """As many muscles have rows of full height."""
 
@@ -65,7 +67,7 @@ def _drawn_last(estimates: Mapping[str, xr.Dataset]) -> list[str]:
 
 
 def plot_activation(
-    estimates: Mapping[str, xr.Dataset],
+    estimates: xr.Dataset | Mapping[str, xr.Dataset],
     *,
     emg: xr.DataArray | None = None,
     truth: xr.DataArray | None = None,
@@ -81,8 +83,8 @@ def plot_activation(
 
     Parameters
     ----------
-    estimates : mapping of str to Dataset
-        ``activation`` and, of one, ``activation_std`` ``(time, muscle)`` by the name of its estimate.
+    estimates : Dataset, or mapping of str to Dataset
+        An estimate, or several by their names: ``activation`` and, of one, ``activation_std`` ``(time, muscle)``.
     emg : DataArray, (time, muscle), optional
         The rectified EMG that they were made from.
     truth : DataArray, (time, muscle), optional
@@ -97,15 +99,26 @@ def plot_activation(
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    SignalError
+        If something of it is no estimate, no EMG or no activation ``(time, muscle)``.
+    ConfigError
+        If there is no muscle of a name in one of them, or the excerpt is none.
     """
+    estimates, window = named_estimates(estimates), excerpt(start, stop, "plot_activation")
+    emg, truth = (None if each is None else over_time(each) for each in (emg, truth))
     colours = colours or colours_of_estimates(estimates)
     first = next(iter(estimates.values()))
-    rows = [str(name) for name in muscles] if muscles is not None else _usable_muscles(first)
+    rows = muscles_among(_usable_muscles(first) if muscles is None else muscles, first["muscle"].values)
+    for other in [*estimates.values(), *([] if emg is None else [emg])]:
+        muscles_among(rows, other["muscle"].values)
     factor, unit = display_unit(str(first.attrs.get("unit", "")))
     height = (1.15 if len(rows) <= FEW_ROWS else 0.8) * max(1, len(rows))
     figure = Figure(figsize=(9.0, 0.9 + height), layout="constrained")
     axes = figure.subplots(max(1, len(rows)), 1, sharex=True, squeeze=False)[:, 0]
-    window, order, banded = slice(start, stop), _drawn_last(estimates), with_band(estimates)
+    order, banded = _drawn_last(estimates), with_band(estimates)
     widths = dict(zip(order, np.linspace(2.6, 1.2, len(estimates)) if len(estimates) > 1 else (1.4,), strict=True))
     for axis, muscle in zip(axes, rows, strict=False):
         if emg is not None:
@@ -139,7 +152,13 @@ def plot_search(estimate: xr.Dataset) -> Figure:
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    SignalError
+        If the estimate has no history of a search.
     """
+    require_variables(estimate, SEARCH, "Give an estimate of AutoLFADS, which keeps the history of its search")
     epoch, member, score = (
         np.asarray(estimate[f"search_{column}"].values, dtype=np.float64) for column in ("epoch", "member", "valid_nll")
     )

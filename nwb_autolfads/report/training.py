@@ -1,4 +1,4 @@
-"""What the page says of a trained model: its factors and inputs, its search."""
+"""What is shown of a trained model: its factors and inputs, its search."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from nwb_autolfads.report.comparison_figures import MOST_LATENTS, plot_latents
-from nwb_autolfads.report.figures import best_member, data_uri, plot_search
+from nwb_autolfads.errors import ConfigError, shown
+from nwb_autolfads.given import excerpt, require_variables
+from nwb_autolfads.report.colours import colours_of
+from nwb_autolfads.report.figures import best_member, broken_at_gaps, data_uri, plot_search
 
+MOST_LATENTS = 4  # of factors or inputs: those that vary most
 _LATENTS = {"factors": "Factors", "inputs": "Inferred inputs"}
 
 _HYPERPARAMETERS = {
@@ -24,6 +29,60 @@ _HYPERPARAMETERS = {
     "l2_controller": "penalty on large weights of what infers the inputs",
 }
 """Columns of the search history that the search may change, and what they are."""
+
+
+def plot_latents(estimate: xr.Dataset, name: str, *, start: float | None = None, stop: float | None = None) -> Figure:
+    """Draw the factors or the inferred inputs of an estimate, one row each: at most `MOST_LATENTS`, by variance.
+
+    Parameters
+    ----------
+    estimate : Dataset
+        With ``factors`` ``(time, factor)`` or ``inputs`` ``(time, input)``.
+    name : str
+        "factors" or "inputs".
+    start, stop : float, optional
+        Excerpt (s, session clock); by default all of it.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    SignalError
+        If the estimate has none.
+    ConfigError
+        If they are called otherwise, or the excerpt is none.
+    """
+    if not isinstance(name, str) or name not in ("factors", "inputs"):
+        raise ConfigError(f"name is {shown(name)}", obj="plot_latents", way_out="Give 'factors' or 'inputs'")
+    require_variables(estimate, ("time", name), "Give an estimate of AutoLFADS, or of another that has them")
+    window = excerpt(start, stop, "plot_latents")
+    order = np.argsort(-np.nanvar(estimate[name].transpose("time", ...).values, axis=0), kind="stable")[:MOST_LATENTS]
+
+    def excerpt_of(what: str) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        return broken_at_gaps(estimate[what].transpose("time", ...).sel(time=window)[:, order])
+
+    time, values = excerpt_of(name)
+    spread = excerpt_of(f"{name}_std")[1] if f"{name}_std" in estimate else None
+    n = len(order)
+    colour = colours_of([str(estimate.attrs.get("estimator", ""))]).popitem()[1]
+    figure = Figure(figsize=(9.0, 0.8 + 0.6 * max(1, n)), layout="constrained")
+    rows = figure.subplots(max(1, n), 1, sharex=True, squeeze=False)[:, 0]
+    for index in range(n):
+        middle = values[:, index]
+        rows[index].plot(time, middle, color=colour, linewidth=1.0)
+        if spread is not None:
+            deviation = spread[:, index]
+            rows[index].fill_between(
+                time, middle - deviation, middle + deviation, color=colour, alpha=0.25, linewidth=0
+            )
+        rows[index].set_ylabel(f"{order[index] + 1}", rotation=0)
+        rows[index].set_yticks([])
+        rows[index].margins(x=0)
+    rows[-1].set_xlabel("time (s, session clock)")
+    figure.supylabel(f"{name} (a.u.)", fontsize=10)
+    return figure
 
 
 def latents(estimates: Mapping[str, xr.Dataset], start: float, stop: float) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import xarray as xr
 from pynwb.epoch import TimeIntervals
 
 from nwb_autolfads.errors import OutputError
+from nwb_autolfads.given import path_of
 from nwb_autolfads.results.inside import look_inside
 from nwb_autolfads.results.versions.version import check_name, check_taken_name, write_version
 
@@ -44,7 +45,7 @@ def write_bursts(
     needed = {"onset", "offset", "peak", "muscle"}
     if not isinstance(bursts, xr.Dataset) or not needed <= set(bursts.variables) or not bursts.sizes.get("burst"):
         raise OutputError("there are no bursts to write", way_out="Give what nal.find_onsets found", obj="bursts")
-    path = Path(file).resolve()  # a link must not be replaced by a file
+    path = path_of(file, OutputError).resolve()  # a link must not be replaced by a file
     check_name(name, path)
     taken = check_taken_name(look_inside(path), name, "TimeIntervals", overwrite=overwrite)
     ordered = bursts.isel(burst=np.argsort(bursts["onset"].values, kind="stable"))

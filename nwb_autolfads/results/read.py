@@ -16,6 +16,7 @@ from pynwb import NWBFile
 
 from nwb_autolfads.errors import SourceError, shown
 from nwb_autolfads.files.limits import MAX_WEIGHTS_BYTES
+from nwb_autolfads.given import path_of
 from nwb_autolfads.labels import labelled
 from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.parts.model import without_repetition
@@ -67,7 +68,7 @@ def read_activation(path: str | os.PathLike[str], name: str | None = None) -> xr
     SourceError
         If the file cannot be read as NWB, or it is not clear which estimate is meant.
     """
-    with objects_in(path, ActivationEstimate) as found:
+    with objects_in(path_of(path, SourceError), ActivationEstimate) as found:
         return _read(path, found, choose(path, sorted(found), name, "estimate"))
 
 

@@ -14,6 +14,7 @@ from pynwb import NWBFile
 
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.files.address import is_address, without_folder
+from nwb_autolfads.given import path_of
 from nwb_autolfads.results.build import build_estimate, check_estimate
 from nwb_autolfads.results.inside import MODULE, FileState, SourceFacts, look_inside, parse_origin
 from nwb_autolfads.results.parts.alike import same_table
@@ -114,7 +115,8 @@ def write_activations(
         See `write_activation`, also for what is returned and raised.
     """
     weights = weights or {}
-    source = os.fspath(source) if is_address(os.fspath(source)) else Path(source)
+    source = source if isinstance(source, str) and is_address(source) else path_of(source, OutputError)
+    target = None if target is None else path_of(target, OutputError)
     for estimate in estimates.values():
         check_estimate(estimate)
     result = choose_target(source, target, in_place=in_place, link=link)

@@ -18,10 +18,11 @@ from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 from pynwb.misc import Units
 
-from nwb_autolfads.errors import ConfigError
+from nwb_autolfads.errors import ConfigError, OutputError
 from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.files.hdf5 import OVERHEAD_BYTES, new_hdf5
 from nwb_autolfads.files.places import Output, check_outputs
+from nwb_autolfads.given import number, path_of
 from nwb_autolfads.simulate import body as body_of
 from nwb_autolfads.simulate.behaviours import RATE
 from nwb_autolfads.simulate.commands import MARGIN, MUSCLES, Movement, simulate_movement
@@ -88,7 +89,7 @@ def simulate_session(
     OutputError
         If the file exists, or cannot be written there.
     """
-    path, duration = Path(path), float(duration)
+    path, duration = path_of(path, OutputError), number(duration, "duration", "simulate_session")
     config = SimulationConfig() if config is None else config
     if seed < 0:
         raise ConfigError(f"{seed} is negative", way_out="Give a seed of 0 or more", obj="seed")

@@ -11,7 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from nwb_autolfads.emg.quality import assess_quality
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.given import path_of
 from nwb_autolfads.viewer.extra import require_viewer
 from nwb_autolfads.viewer.figures import plot_around, plot_stretch
 from nwb_autolfads.viewer.moments import disagreements, misfits
@@ -32,6 +33,7 @@ class SessionViews:
 
     def __init__(self, file: str | Path, *, emg: str | None = None, outside_links: bool = False) -> None:
         require_viewer()
+        file = file if isinstance(file, str) else path_of(file, SourceError)
         self._stack = ExitStack()
         self.session: Session = self._stack.enter_context(opened_session(file, emg=emg, outside_links=outside_links))
 

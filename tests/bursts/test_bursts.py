@@ -135,6 +135,6 @@ def test_what_cannot_be_is_refused(given, error, problem, way_out):
 
 def test_what_is_no_activation_is_refused():
     with assert_refused(
-        nal.SignalError, "this is no activation (time, muscle): 'ndarray '", "Give an estimate, or rectified EMG"
+        nal.SignalError, "this is no activation (time, muscle): 'ndarray'", "Give an estimate, or rectified EMG"
     ):
         nal.find_onsets(np.ones((10, 2)))

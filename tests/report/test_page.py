@@ -13,11 +13,11 @@ from scipy.stats import norm
 
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.report import sections
-from nwb_autolfads.report.comparison_figures import plot_latents
 from nwb_autolfads.report.content import in_order_of
 from nwb_autolfads.report.figures import busiest_excerpt, plot_activation, plot_scores, plot_search, with_band
 from nwb_autolfads.report.page import render_report
 from nwb_autolfads.report.recording import origin_of
+from nwb_autolfads.report.training import plot_latents
 
 
 def visible_text(html):

@@ -7,9 +7,9 @@ import pytest
 from report_examples import RATE, made_up_emg, made_up_estimate
 
 from nwb_autolfads.emg.trials import cut_trials
-from nwb_autolfads.report.comparison_figures import plot_latents
 from nwb_autolfads.report.content import SHOWN_SECONDS, Page
 from nwb_autolfads.report.figures import busiest_excerpt
+from nwb_autolfads.report.training import plot_latents
 from nwb_autolfads.report.zoom import HEIGHT, zoom_lines
 
 STARTS = 0.1 + 0.6 * np.arange(12)

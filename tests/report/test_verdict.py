@@ -11,10 +11,10 @@ from nwb_autolfads.report.comparison_figures import (
     plot_event_averages,
     plot_force_coherence,
     plot_frequency_response,
-    plot_latents,
 )
 from nwb_autolfads.report.following import explained_share
 from nwb_autolfads.report.page import render_report
+from nwb_autolfads.report.training import plot_latents
 from nwb_autolfads.report.verdict import judge
 from nwb_autolfads.report.zoom import zoom_lines
 

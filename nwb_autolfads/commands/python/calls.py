@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from nwb_autolfads.commands.python.given import (
     Settings,
     file_of,
     options_of,
-    path_of,
     settings_of,
     shown_progress,
     source_of,
@@ -22,6 +21,8 @@ from nwb_autolfads.commands.python.given import (
 from nwb_autolfads.commands.python.result import Result
 from nwb_autolfads.config import RunOptions
 from nwb_autolfads.errors import ConfigError, shown
+from nwb_autolfads.files.regular import require_regular_file
+from nwb_autolfads.given import path_of
 
 if TYPE_CHECKING:
     from nwb_autolfads.commands.inspect import Overview
@@ -145,6 +146,8 @@ def run_many(
 
     if isinstance(files, str | os.PathLike):
         files = [files]
+    if not isinstance(files, Sequence | set | Iterator) or isinstance(files, bytes):
+        raise ConfigError(f"files are {shown(files)}", obj="run_many", way_out="Give a list of paths")
     if not isinstance(jobs, int) or jobs < 1:
         raise ConfigError(f"jobs is {shown(jobs)}", obj="run_many", way_out="Give a whole number from 1")
     given = [str(file_of(each)) for each in files]
@@ -286,7 +289,7 @@ def report(
     """
     from nwb_autolfads.commands.report import report as command
 
-    path = path_of(file)
+    path = require_regular_file(path_of(file))
     asked: dict[str, Any] = {"events": events, "before": before, "after": after, "phases": phases}
     given = {
         key: value for key, value in {**asked, "outside_links": outside_links or None}.items() if value is not None

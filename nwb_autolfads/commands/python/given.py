@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from nwb_autolfads.commands.python.progress import training_progress
 from nwb_autolfads.config import RunSettings, Source, read_settings, settings_from
 from nwb_autolfads.errors import ConfigError, SourceError, shown
+from nwb_autolfads.given import path_of
 from nwb_autolfads.results.outputs import Target
 from nwb_autolfads.validation import unknown
 
@@ -71,14 +72,6 @@ def file_of(file: PathLike) -> str | Path:
             way_out="Give one, or use nal.open_emg and nal.preprocess, which take objects",
         )
     return file if isinstance(file, str) else path_of(file)
-
-
-def path_of(path: PathLike) -> Path:
-    """Return a path of this machine."""
-    try:
-        return Path(os.fsdecode(path))
-    except TypeError as error:
-        raise ConfigError(f"{shown(path)} is no path", way_out="Give a str or a pathlib.Path") from error
 
 
 def settings_of(settings: Settings) -> RunSettings:

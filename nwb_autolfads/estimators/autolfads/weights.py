@@ -26,6 +26,7 @@ from nwb_autolfads.estimators.autolfads.card import ModelCard, SessionCard
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.files.limits import MAX_HEADER_BYTES, MAX_MODEL_BYTES
 from nwb_autolfads.files.regular import require_regular_file
+from nwb_autolfads.given import path_of
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.networks.session import OF_A_SESSION
 from nwb_autolfads.lfads.observations import OBSERVATIONS
@@ -118,7 +119,7 @@ def read_model(path: str | Path) -> bytes:
     SourceError
         If there is no such file, or it cannot be read.
     """
-    require_regular_file(path)
+    require_regular_file(path_of(path, SourceError))
     try:
         with open(path, "rb") as stream:
             return stream.read(MAX_MODEL_BYTES + 1)

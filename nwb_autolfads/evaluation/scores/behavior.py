@@ -26,6 +26,7 @@ from nwb_autolfads.evaluation.scores.derivatives import (
 from nwb_autolfads.evaluation.scores.events import Events
 from nwb_autolfads.evaluation.session import Estimates, opened_estimates, required
 from nwb_autolfads.evaluation.tables import Row, number, trials_and_control
+from nwb_autolfads.given import series_of
 from nwb_autolfads.sources.nwb.behavior import read_behavior
 
 Floats = NDArray[np.float64]
@@ -187,7 +188,11 @@ def compare_with_behavior(
     with opened_estimates(estimates) as (named, file):
         if behavior is None:
             behavior = required(file, "behavior")
-        found = read_behavior(behavior, series) if isinstance(behavior, str | Path | NWBFile) else list(behavior)
+        found = (
+            read_behavior(behavior, series)
+            if isinstance(behavior, str | Path | NWBFile)
+            else series_of(behavior, "behavior")
+        )
         repeats = read_event_times(file, events, around, named)
     return score_against_behavior(named, found, events=repeats, **settings)
 

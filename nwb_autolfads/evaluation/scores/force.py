@@ -37,6 +37,7 @@ from nwb_autolfads.evaluation.scores.spectra import (
 )
 from nwb_autolfads.evaluation.session import Estimates, opened_estimates, required
 from nwb_autolfads.evaluation.tables import Row, number
+from nwb_autolfads.given import series_of
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.nwb.behavior import read_forces
 
@@ -229,7 +230,7 @@ def force_coherence(
     with opened_estimates(estimates) as (named, file):
         if force is None:
             force = required(file, "force")
-        found = read_forces(force, series) if isinstance(force, str | Path | NWBFile) else list(force)
+        found = read_forces(force, series) if isinstance(force, str | Path | NWBFile) else series_of(force, "force")
     return coherence_with_force(named, found, **settings)
 
 

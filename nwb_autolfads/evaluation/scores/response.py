@@ -31,6 +31,7 @@ from nwb_autolfads.evaluation.session import (
     required,
 )
 from nwb_autolfads.evaluation.tables import Row, number
+from nwb_autolfads.given import over_time
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.nwb.phases import read_phases
 
@@ -205,12 +206,24 @@ def frequency_response(
     with opened_estimates(estimates) as (named, file):
         if emg is None:
             emg = read_rectified_of_each(required(file, "emg"), named, preprocessing)
+        emg = _of_each(emg, named)
         if file is not None and (phases is None or isinstance(phases, str)):
             found = read_phases(file, phases)
             phases = None if found is None else inside(found.intervals, _first(emg))
     if isinstance(phases, str):
         raise SourceError("there is no file to read phases from", way_out="Give the intervals", obj=phases)
     return transfer_function(named, emg, phases, **settings)
+
+
+def _of_each(
+    emg: xr.DataArray | Mapping[str, xr.DataArray], estimates: Mapping[str, xr.Dataset]
+) -> xr.DataArray | dict[str, xr.DataArray]:
+    """Return the EMG, or that of each estimate, if it is any."""
+    if not isinstance(emg, Mapping) or isinstance(emg, xr.Dataset):
+        return over_time(emg)
+    if gone := [name for name in estimates if name not in emg]:
+        raise SignalError("there is no EMG of this estimate", way_out="Give that of each", obj=", ".join(gone))
+    return {str(name): over_time(each) for name, each in emg.items()}
 
 
 def _compare(session: Session) -> xr.Dataset:
