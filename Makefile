@@ -45,7 +45,7 @@ mutants: .venv/ready
 site: .venv/ready
 	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[test,docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	SITE=site $(BIN)/pytest tests/docs/test_site.py tests/docs/test_tutorials.py
+	SITE=site $(BIN)/pytest tests/docs/test_site.py tests/docs/test_tutorials.py $(EXTENSION)/src/pynwb/tests/test_pages.py
 
 # What is released: a source distribution and a wheel of each of the two packages.
 distributions: .venv/ready

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,30 @@ def test_only_publishing_may_sign_and_no_secret_is_named():
                     "publish" in step.get("uses", "") or "deploy-pages" in step.get("uses", "") for step in job["steps"]
                 ), name
                 assert "environment" in job
+
+
+OF_EXTENSION = sorted((ROOT / "extensions" / "ndx-muscle-activation" / ".github" / "workflows").glob("*.yml"))
+SCHEMAS = {
+    "vendor.github-workflows": [*WORKFLOWS, *OF_EXTENSION],
+    "vendor.dependabot": [ROOT / ".github" / "dependabot.yml"],
+    "vendor.citation-file-format": [ROOT / "CITATION.cff"],
+}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_files_for_others_are_what_their_schemas_ask_for(schema):
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is in the extra 'test'")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, SCHEMAS[schema])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_workflow_that_is_none_is_found(tmp_path):
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is in the extra 'test'")
+    broken = tmp_path / "broken.yml"
+    broken.write_text(WORKFLOWS[0].read_text(encoding="utf-8").replace("runs-on:", "runs_on:"), encoding="utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(broken)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
 def test_actionlint_finds_nothing_where_it_is_installed():
