@@ -184,7 +184,10 @@ def traffic(options: argparse.Namespace) -> None:
     workers = min(options.workers, options.members)
     with on_ray(options, options.members, workers) as engine:
         search = search_of(engine)
-        each = len(packed({name: whole[:1] for name, whole in engine.state().members.items()}))
+        one = {name: whole[:1] for name, whole in engine.state().members.items()}
+        each, parts = len(packed(one)), {name.split(".")[0]: 0 for name in one}
+        for name, whole in one.items():
+            parts[name.split(".")[0]] += whole.nbytes
         head("generation", "states sent (MB)", "states back (MB)", "members copied", "these (MB)")
         first = engine.traffic
         line("first order", first.sent / 1e6, first.returned / 1e6, 0, 0.0)
@@ -200,6 +203,7 @@ def traffic(options: argparse.Namespace) -> None:
                 copies * each / 1e6,
             )
     print(f"a member is {each / 1e6:.2f} MB; {options.members} members on {workers} workers")
+    print("of it " + ", ".join(f"{name or 'the rest'} {size / 1e6:.3f} MB" for name, size in parts.items()))
 
 
 def shards(options: argparse.Namespace) -> None:
