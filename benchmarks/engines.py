@@ -5,6 +5,7 @@ Each command prints a table:
 ``python benchmarks/engines.py overhead``  a generation with one worker beside the local engine, in turns;
 ``python benchmarks/engines.py traffic``   bytes that travel in each generation;
 ``python benchmarks/engines.py shards``    a generation against the number of workers on this machine;
+``python benchmarks/engines.py launches``  torch operations of a step without the kernel: on a GPU each is a launch;
 ``python benchmarks/engines.py simulate``  measures step, tournament and transfer here; from these, and the speed of a
 network that is told (``--gigabit``), the time of a generation of 1 to 1,000 members on 1 to 200 nodes.
 
@@ -27,6 +28,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from rows import head, line
 
+from nwb_autolfads.lfads import streams
+from nwb_autolfads.lfads.kernels import recurrence
 from nwb_autolfads.lfads.masking import CoordinatedDropout, TemporalShift
 from nwb_autolfads.lfads.observations import Gamma
 from nwb_autolfads.lfads.sizes import Sizes
@@ -206,6 +209,30 @@ def traffic(options: argparse.Namespace) -> None:
     print("of it " + ", ".join(f"{name or 'the rest'} {size / 1e6:.3f} MB" for name, size in parts.items()))
 
 
+def launches(options: argparse.Namespace) -> None:
+    """Count the operations of a step that compute something; views of tensors do not."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Count(TorchDispatchMode):
+        total = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.total += not func.is_view
+            return func(*args, **(kwargs or {}))
+
+    streams.IN_CACHE = 2**62  # drawn in one piece, as on a GPU
+    head("members", "operations of a step")
+    for members in (1, options.members):
+        engine = LocalEngine(*learning(options, members))
+        counts = []
+        for steps in (1, 2):
+            engine.steps_per_epoch = steps
+            with recurrence.using("torch"), Count() as count:
+                engine._train_epoch()
+            counts.append(count.total)
+        line(members, counts[1] - counts[0])
+
+
 def shards(options: argparse.Namespace) -> None:
     """Time a generation on 1, 2, ... workers of this machine."""
     head("workers", "s for a generation", "times as fast as one")
@@ -268,7 +295,7 @@ def simulate(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["overhead", "traffic", "shards", "simulate"])
+    parser.add_argument("what", choices=["overhead", "traffic", "shards", "launches", "simulate"])
     parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2, help="at most, for shards; for traffic, so many")
     parser.add_argument("--channels", type=int, default=12)

@@ -74,11 +74,12 @@ class PopulationAdam:
         moved = finite.to(scale.dtype)  # 0 leaves a member's moments and weights as they are
         rate = moved * (learning_rate * first_correction).to(scale.dtype)
         first_share, second_share = (1 - BETA1) * moved, (1 - BETA2) * moved
-        all_finite = bool(finite.all())
+        # on a GPU the question would make the host wait for the answer
+        fill = finite.device.type != "cpu" or not bool(finite.all())
         for p, g, first, second in zip(self.parameters, gradients, self.first, self.second, strict=True):
             own = [-1, *[1] * (p.dim() - 1)]  # one number per member against (P, ...)
-            if not all_finite:
-                g[~finite] = 0
+            if fill:
+                g.masked_fill_(~finite.view(own), 0)
             g.mul_(scale.view(own))
             first.lerp_(g, first_share.view(own))
             second.lerp_(g.square_(), second_share.view(own))

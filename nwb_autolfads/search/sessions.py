@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,22 +76,32 @@ class SessionWindows:
     def __init__(self, sessions: Sequence[SessionData], window: int) -> None:
         self.sessions, self.window = sessions, window
         splits = [_split(session, window) for session in sessions]
-        self.training = [training.to(s.data.device) for (training, _), s in zip(splits, sessions, strict=True)]
+        self.training = [training for training, _ in splits]
         self.held_out = [validation for _, validation in splits]
         held = torch.tensor([len(starts) for starts in self.training], dtype=torch.float64)
         self.count = int(held.sum())
         shares = (held / held.sum()).clamp_min(LEAST_SHARE / len(sessions))
         self.shares = shares / shares.sum()
 
-    def draw(self, count: int, random: Streams) -> tuple[int, Tensor]:
-        """Draw a session, and windows of it (window, count, N), by the one stream."""
+    def draws(self, times: int, count: int, random: Streams) -> Iterator[tuple[int, Tensor]]:
+        """Draw a session, and windows of it (window, count, N), so many times, by the one stream.
+
+        It is a stream of the host, which decides what comes next, and what it drew goes to the data at once: on a GPU,
+        the host would else wait for each draw.
+        """
+        chosen = [self._choose(count, random) for _ in range(times)]
+        starts = torch.stack([starts for _, starts in chosen]).to(self.sessions[0].data.device)
+        for (number, _), first in zip(chosen, starts, strict=True):
+            yield number, chop(self.sessions[number].data, first, self.window)
+
+    def _choose(self, count: int, random: Streams) -> tuple[int, Tensor]:
         number = 0
         if len(self.sessions) > 1:
             until = self.shares.cumsum(0)
             number = min(int((until <= float(random.uniform(1))).sum()), len(self.sessions) - 1)
         starts = self.training[number]
         (chosen,) = random.integers(len(starts), count)
-        return number, chop(self.sessions[number].data, starts[chosen], self.window)
+        return number, starts[chosen]
 
     def validation(self, most: int) -> list[Tensor]:
         """Give windows for validation, of all sessions together about ``most``; each (window, B, N)."""

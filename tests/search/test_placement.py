@@ -1,5 +1,7 @@
 """Where a population is trained: what is asked for is there, or refused with the way out."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from messages import assert_refused
@@ -14,6 +16,7 @@ from nwb_autolfads.lfads.masking import BlockMasking, CoordinatedDropout, Tempor
 from nwb_autolfads.lfads.model import LFADS
 from nwb_autolfads.lfads.noise import draw_noise
 from nwb_autolfads.lfads.streams import Streams
+from nwb_autolfads.search.adam import PopulationAdam
 from nwb_autolfads.search.engines.address import of_cluster
 from nwb_autolfads.search.engines.placement import Placement, device_of
 
@@ -97,6 +100,7 @@ def step(masking, device):
     with torch.device(device):
         model = LFADS(sizes, members, here.observation.parameters, None)
     random = Streams(torch.zeros(members, dtype=torch.int64, device=device))
+    optimiser = PopulationAdam(model.parameters(), max_norm=200.0)
     hyperparameters = here.hyperparameters.to(torch.device(device))
     windows = torch.empty(here.window, 8, sizes.channels, device=device)
     with Watch() as watch:
@@ -106,6 +110,7 @@ def step(masking, device):
         parts = terms(model, here.observation, batch, noise, hyperparameters.penalties)
         total(parts, hyperparameters.penalties, 1.0).sum().backward()
         assert {parameter.grad.device.type for parameter in model.parameters()} == {device}
+        optimiser.step(hyperparameters.learning_rate)
     return watch.devices
 
 
@@ -115,6 +120,32 @@ MASKINGS = [CoordinatedDropout(TemporalShift(1.0, 2)), BlockMasking(8)]
 @pytest.mark.parametrize("masking", MASKINGS, ids=["elements", "blocks"])
 def test_no_tensor_of_a_step_is_made_on_another_device_than_the_data(masking):
     assert step(masking, "meta") == {"meta"}
+
+
+@pytest.mark.parametrize("masking", MASKINGS, ids=["elements", "blocks"])
+def test_no_step_of_an_epoch_asks_for_a_number_that_is_on_the_device(masking):
+    engine = on_meta(small_engine(masking=masking))
+    nll, finite = engine._train_epoch()  # a number of the meta device cannot be had: asking for one is an error
+    assert (nll.device.type, finite.device.type) == ("meta", "meta")
+    assert engine.steps_done == engine.steps_per_epoch
+
+
+def test_a_number_that_is_asked_for_in_a_step_would_be_seen(monkeypatch):
+    step = PopulationAdam.step
+    monkeypatch.setattr(PopulationAdam, "step", lambda *a: bool(step(*a).all()))
+    with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+        on_meta(small_engine())._train_epoch()
+
+
+def on_meta(engine):
+    """Put the members of a population, and what they learn from, onto the device that has no numbers."""
+    meta = torch.device("meta")
+    engine.windows.sessions = [replace(each, data=each.data.to(meta)) for each in engine.windows.sessions]
+    engine.model = engine.model.to(meta)
+    engine.optimiser = PopulationAdam(engine.model.parameters(), max_norm=200.0)
+    engine.hyperparameters = engine.hyperparameters.to(meta)
+    engine.score, engine.restarts = engine.score.to(meta), engine.restarts.to(meta)
+    return engine
 
 
 def test_a_tensor_on_another_device_would_be_seen(monkeypatch):

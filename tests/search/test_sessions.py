@@ -27,15 +27,14 @@ def test_sessions_are_drawn_as_often_as_they_are_long_but_a_short_one_is_not_for
     raised = torch.maximum(held / held.sum(), torch.tensor(1 / 6))
     torch.testing.assert_close(windows.shares, raised / raised.sum())
     random = Streams.of([0], 1)
-    drawn = torch.bincount(torch.tensor([windows.draw(2, random)[0] for _ in range(3000)]), minlength=3)
+    drawn = torch.bincount(torch.tensor([number for number, _ in windows.draws(3000, 2, random)]), minlength=3)
     torch.testing.assert_close(drawn / 3000.0, windows.shares.float(), atol=0.03, rtol=0)
 
 
 def test_windows_come_from_the_session_that_was_drawn_and_from_no_bin_that_is_held_out():
     sessions = [session(1500), session(900, channels=2, seed=4)]
     windows, random = SessionWindows(sessions, 40), Streams.of([0], 1)
-    for _ in range(20):
-        number, drawn = windows.draw(5, random)
+    for number, drawn in windows.draws(20, 5, random):
         whole = sessions[number].data
         assert drawn.shape == (40, 5, whole.shape[1])
         held_out = {b for start in windows.held_out[number].tolist() for b in range(start, start + 40)}

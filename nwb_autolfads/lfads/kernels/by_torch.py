@@ -26,7 +26,7 @@ class _GRU:
         self.seen, self.reset = W.new_ones(G, T + 1, B, K), W.new_ones(G, T, B, K)
         self.gates = W.new_empty(G, T, B, H3)
         self.product_zr, self.product_n = W.new_empty(G, B, 2 * self.H), W.new_empty(G, B, self.H)
-        self.minus_one = W.new_tensor(-1.0)
+        self.minus_one = W.new_full((), -1.0)
         self.seen_at, self.reset_at = self.seen.unbind(1), self.reset.unbind(1)
         self.h = self.seen[..., self.inputs : -1].unbind(1)
         self.reset_h = self.reset[..., self.inputs : -1].unbind(1)

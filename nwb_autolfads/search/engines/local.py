@@ -59,10 +59,10 @@ class LocalEngine(Population):
         valid_nll = self._validate()
         messages = self._rescue(~finite | ~valid_nll.isfinite())
         self._keep_scores(valid_nll)
-        for index, member in enumerate(self.members):
-            row = {"epoch": self.epoch, "member": member, "train_nll": float(training_nll[index])}
-            row |= {"valid_nll": float(valid_nll[index]), "score": float(self.score[index])}
-            self.history.append(row | self.hyperparameters.of(index))
+        columns = {"train_nll": training_nll, "valid_nll": valid_nll, "score": self.score, **vars(self.hyperparameters)}
+        numbers = torch.stack(list(columns.values()), 1).tolist()  # at once: a GPU is waited for
+        for member, row in zip(self.members, numbers, strict=True):
+            self.history.append({"epoch": self.epoch, "member": member, **dict(zip(columns, row, strict=True))})
         self.epoch += 1
         return messages
 
@@ -78,10 +78,9 @@ class LocalEngine(Population):
         finite = torch.ones_like(self.restarts, dtype=torch.bool)
         nll_sum = torch.zeros_like(self.score)
         choice = self._streams([EVERYONE], WINDOWS)
-        random = self._streams(self.members, TRAINING)
+        random = self._streams(self.members, TRAINING, self.device)
         steps = self.steps_per_epoch * len(self.windows.sessions)
-        for _ in range(steps):
-            session, windows = self.windows.draw(config.batch_windows, choice)
+        for session, windows in self.windows.draws(steps, config.batch_windows, choice):
             batch = self.masking.draw(windows, hp.mask_rate, random)
             noise = draw_noise(sizes, bins, config.batch_windows, hp.dropout, random, dropout=True)
             parts = terms(self.model.of_session(session), self.observation, batch, noise, hp.penalties)
@@ -118,4 +117,5 @@ class LocalEngine(Population):
         better = usable & (self.score < self.best_score)
         self.best_score.copy_(torch.where(better, self.score, self.best_score))
         for name, value in self.model.state_dict().items():
-            self.best_state[name][better] = value[better]
+            best = self.best_state[name]
+            best.copy_(torch.where(better.view(-1, *[1] * (best.dim() - 1)), value, best))

@@ -112,8 +112,8 @@ class Population(ABC):
         """Move the hyperparameters of one member at random, within the search space."""
         self.hyperparameters.explore(member, self.config.space, self._streams([self.members[member]], EXPLORATION))
 
-    def _streams(self, members: Sequence[int], purpose: int) -> Streams:
-        return Streams.of(members, self.seed, purpose, self.epoch, device=self.device)
+    def _streams(self, members: Sequence[int], purpose: int, device: torch.device | str = "cpu") -> Streams:
+        return Streams.of(members, self.seed, purpose, self.epoch, device=device)
 
     @torch.no_grad()
     def copy_member(self, winner: int, loser: int) -> None:
