@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import nwb_autolfads.report
+from nwb_autolfads.with_xarray import register as _register_accessor
 
 if TYPE_CHECKING:
     from nwb_autolfads.bursts.epochs import cut_epochs
@@ -174,3 +175,5 @@ class _Room(ModuleType):
 
 # Python keeps rooms as attributes of the package, so a function of this name would be lost at the first import of one.
 nwb_autolfads.report.__class__ = _Room
+
+_register_accessor()

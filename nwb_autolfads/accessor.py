@@ -1,4 +1,4 @@
-"""`.nal` on xarray: activation in the unit of its recording, as pynapple, drawn; there with the first EMG."""
+"""`.nal` on xarray: activation in the unit of its recording, as pynapple, drawn; there as soon as xarray is."""
 
 from __future__ import annotations
 

@@ -6,8 +6,6 @@ from typing import TypeVar
 
 import xarray as xr
 
-import nwb_autolfads.accessor  # noqa: F401  which is there as soon as there is anything to use it on
-
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 LABELS: dict[str, tuple[str, str]] = {

@@ -1,5 +1,8 @@
 """`.nal` on xarray: units, pynapple, a picture."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from emg_examples import rectified_emg
@@ -44,3 +47,24 @@ def test_what_has_no_activation_is_refused():
         nal.SignalError, "there is no activation (time, muscle)", "Use .nal on an estimate, its activation, or EMG"
     ):
         rectified_emg(np.ones((10, 2)))["time"].nal.plot()
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import nwb_autolfads; assert 'xarray' not in sys.modules; import xarray",
+        "import xarray, nwb_autolfads",
+        "import nwb_autolfads; import xarray.core.dataset, xarray",
+    ],
+)
+def test_it_is_there_as_soon_as_xarray_is_whichever_comes_first(imports, tmp_path):
+    make_estimate(make_emg()).to_netcdf(tmp_path / "estimate.nc", engine="scipy", format="NETCDF3_64BIT")
+    code = f"""import sys; {imports}
+from importlib.resources import files
+assert files("xarray").joinpath("py.typed").is_file()
+assert not any(type(each).__module__ == "nwb_autolfads.with_xarray" for each in sys.meta_path)
+estimate = xarray.open_dataset({str(tmp_path / "estimate.nc")!r})
+print(estimate.nal.in_units()["activation"].attrs["units"])
+assert "torch" not in sys.modules"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "volts\n", done.stderr

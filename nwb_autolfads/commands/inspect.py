@@ -12,7 +12,7 @@ import xarray as xr
 from nwb_autolfads.config import RunSettings, Source
 from nwb_autolfads.emg.quality import assess_quality, middle_excerpt
 from nwb_autolfads.emg.trial_tables import TrialTable, trial_tables
-from nwb_autolfads.errors import SignalError, SourceError
+from nwb_autolfads.errors import SignalError, SourceError, printable
 from nwb_autolfads.files.atomic import write_bytes
 from nwb_autolfads.files.places import Output, check_outputs
 from nwb_autolfads.results.neighbours import files_behind
@@ -22,6 +22,7 @@ from nwb_autolfads.sources.found import Contents, FoundEmg
 from nwb_autolfads.sources.nwb.events import read_intervals
 from nwb_autolfads.sources.recording import EmgRecording
 
+FEW_SHOWN, MOST_SHOWN = 5, 64  # of each kind in text, and of each kind in a notebook
 PICTURE_S = 10.0  # length of the stretch that is drawn, from the middle of the longest segment
 
 QUALITY_COLUMNS = (
@@ -50,13 +51,36 @@ class Overview:
     trials: tuple[TrialTable, ...] = ()
 
     def __repr__(self) -> str:
-        found = ", ".join(each.candidate.path for each in self.contents.emg if each.likely) or "none for sure"
-        lines = [f"EMG: {found}"]
+        likely = [each.candidate.path for each in self.contents.emg if each.likely]
+        more = f" and {len(likely) - FEW_SHOWN} more" if len(likely) > FEW_SHOWN else ""
+        lines = [f"EMG: {', '.join(likely[:FEW_SHOWN]) or 'none for sure'}{more}"]
         if self.quality is not None:
             usable = self.quality["usable"]
             lines.append(f"{int(usable.sum())} of {usable.size} muscles are usable")
+            lines += [f"not {name}: {reason}" for name, *_, reason, _ in self.muscle_rows() if reason][:FEW_SHOWN]
+        lines += [f"trials: {each}" for each in self.trials[:FEW_SHOWN]]
         lines += [self.problem] if self.problem else []
-        return f"<Overview of {self.contents.file}\n  " + "\n  ".join(lines) + ">"
+        return f"<Overview of {self.contents.file}\n  " + "\n  ".join(printable(line) for line in lines) + ">"
+
+    def _repr_html_(self) -> str:
+        """Return a small page for a notebook: what is in the file, and the quality of each muscle; all text escaped."""
+        from nwb_autolfads.report.page import template
+
+        return template("inspected.html.j2").render(
+            contents=self.contents,
+            others=[
+                *((each.path, f"{each.shape[0]} x {each.shape[1]}, {each.unit}") for each in self.contents.behavior),
+                *((each.path, f"{each.n_rows} rows") for each in self.contents.intervals),
+                *((each.path, f"{each.n_rows} events") for each in self.contents.events),
+            ],
+            columns=QUALITY_COLUMNS,
+            rows=self.muscle_rows(),
+            problem=self.problem,
+            assumptions=self.assumptions,
+            trials=[str(each) for each in self.trials],
+            most=MOST_SHOWN,
+            printable=printable,
+        )
 
     def muscle_rows(self) -> list[tuple[str, ...]]:
         """Return what `QUALITY_COLUMNS` names for each muscle, as text."""

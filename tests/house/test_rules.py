@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "nwb_autolfads"
 # What each room may import of ours, besides itself. A module at the top of the package is a room of its own.
 ALLOWED = {
     "__init__": {
+        "with_xarray",
         "bursts",
         "commands",
         "sources",
@@ -29,7 +30,8 @@ ALLOWED = {
     "segments": set(),
     "both_ways": set(),
     "palette": set(),
-    "labels": {"accessor"},
+    "labels": set(),
+    "with_xarray": set(),
     "accessor": {"segments", "errors"},
     "bursts": {"segments", "errors", "given"},
     "sources": {"segments", "errors", "files"},

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import pickle
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -117,6 +118,30 @@ def test_inspect_and_report_answer_like_their_commands(recording, result, tmp_pa
     assert "LowPass" in page.read_text(encoding="utf-8")
     with pytest.raises(nal.OutputError, match="exists already"):
         nal.report(result.file)
+
+
+def test_an_overview_shows_contents_and_quality_in_a_notebook_and_names_stay_names(recording):
+    hostile = "<script>alert(1)</script>"
+    overview = nal.inspect(recording)
+    muscles = overview.quality["muscle"].values.tolist()
+    quality = overview.quality.assign_coords(muscle=[hostile, *muscles[1:]])
+    shown = replace(overview, quality=quality, assumptions=(hostile, "x" * 5000), problem=hostile)
+    page = Parsed(shown._repr_html_())
+    assert "script" not in page.elements
+    assert page.text.count(hostile) == 3
+    assert "acquisition/EMG" in page.text
+    assert all(name in page.text for name in ("usable", "cross-talk", *muscles[1:]))
+    assert hostile in repr(shown)
+
+
+def test_an_overview_of_a_hundred_thousand_things_stays_a_small_page(recording):
+    overview = nal.inspect(recording)
+    many = replace(overview.contents, emg=overview.contents.emg * 100_000, session_description="x" * 1_000_000)
+    shown = replace(overview, contents=many, assumptions=("y" * 100_000,) * 1000)
+    assert len(shown._repr_html_()) < 200_000
+    assert "and 99936 more" in shown._repr_html_()
+    assert len(repr(shown)) < 2000
+    assert "and 99995 more" in repr(shown)
 
 
 def test_the_room_of_the_report_and_its_function_share_a_name():
