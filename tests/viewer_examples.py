@@ -9,13 +9,24 @@ import xarray as xr
 from builders import emg_series, new_nwbfile, raw_emg, save
 from pynwb import TimeSeries
 from pynwb.behavior import BehavioralTimeSeries
+from pynwb.epoch import TimeIntervals
 
 import nwb_autolfads as nal
 
 HOSTILE = "<img src=x onerror=document.title='taken'>"
 MUSCLES = ("TA", HOSTILE, "GM")
+HOSTILE_KIND = "<b onclick=alert(1)>strides"
 SECONDS = 30.0
 TRIALS = np.arange(2.0, 27.0, 5.0)
+STRIDES = np.arange(4.5, 28.0, 5.0)
+
+
+def _strides() -> TimeIntervals:
+    """Intervals of another kind, with a name that is hostile."""
+    table = TimeIntervals(name=HOSTILE_KIND, description="Of one leg.")
+    for start in STRIDES:
+        table.add_row(start_time=start, stop_time=start + 0.5)
+    return table
 
 
 def recorded_session(path: Path) -> Path:
@@ -25,6 +36,7 @@ def recorded_session(path: Path) -> Path:
     nwbfile.add_acquisition(emg_series(data, comments=f"columns: {', '.join(MUSCLES)}"))
     for start in TRIALS:
         nwbfile.add_trial(start_time=start, stop_time=start + 2.0)
+    nwbfile.add_time_intervals(_strides())
     generator = np.random.default_rng(1)
     for _ in range(4):
         nwbfile.add_unit(spike_times=np.sort(generator.uniform(0, SECONDS, 200)))

@@ -59,7 +59,12 @@ def sections(session: Session) -> list[Component]:
     quality = html.Details(
         [
             html.Summary("Quality of the EMG, muscle by muscle"),
-            html.Div(html.Button("Read all of it and judge", id="quality-judge"), className="asked"),
+            html.Div(
+                html.Button(
+                    "Show", id="quality-judge", title="All of it is read for that, which takes a while at first"
+                ),
+                className="asked",
+            ),
             dcc.Loading(html.Div(id="quality-judged")),
         ],
         hidden=session.recording is None,
@@ -101,7 +106,7 @@ def answer(app: Dash, session: SessionOf) -> None:
 
     @app.callback(Output("quality-judged", "children"), Input("quality-judge", "n_clicks"), prevent_initial_call=True)
     def judge(_clicks: int) -> Component:
-        from nwb_autolfads.viewer.views import quality_of
+        from nwb_autolfads.viewer.quality import quality_of
 
         try:
             return quality_table(quality_of(session()))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import ConfigError, SignalError, shown
+from nwb_autolfads.given import muscles_among, number
 from nwb_autolfads.palette import EMG_GREY, FAINT_GREY, LINE_GREY, NIGHT, NIGHT_LINE, PURPLE, TEXT, WHITE
-from nwb_autolfads.viewer.rows import colours, rows
+from nwb_autolfads.viewer.rows import colours, happened, rows
 from nwb_autolfads.viewer.session import EMG, SPIKES, Session
 from nwb_autolfads.viewer.signals.pyramid import STEP, TILE, Pyramid
 from nwb_autolfads.viewer.signals.spikes import Raster
@@ -33,7 +34,8 @@ def plot_stretch(
     *,
     muscles: Sequence[str] | None = None,
     estimates: Sequence[str] | None = None,
-    events: str | None = None,
+    events: str | Sequence[str] = (),
+    groups: Sequence[str] | None = None,
     dark: bool = False,
 ) -> Figure:
     """Draw a stretch of a session: a row for each muscle, and for factors, inputs, spikes and movement.
@@ -45,8 +47,10 @@ def plot_stretch(
         The stretch (s); however long it is, lowest and highest values of about a thousand blocks are drawn.
     muscles, estimates : sequence of str, optional
         Those that are drawn; by default all.
-    events : str, optional
-        Events or intervals whose times are drawn.
+    events : str or sequence of str
+        Kinds of events or intervals: their times, or their starts, are drawn, each kind in its colour.
+    groups : sequence of str, optional
+        Kinds of rows: ``muscle``, ``factors``, ``inputs``, ``spikes``, ``movement``; by default all.
     dark : bool
         Whether it is shown on a dark page.
 
@@ -59,32 +63,37 @@ def plot_stretch(
     ------
     SignalError
         If the stretch is empty, or nothing of what was asked for is there.
+    ConfigError
+        If start or stop are no numbers, or there is no muscle of a name.
     """
     from plotly.subplots import make_subplots
 
+    start, stop = number(start, "start", "stretch"), number(stop, "stop", "stretch")
     if not start < stop:
         raise SignalError(f"{start:g} to {stop:g} s is no stretch of time", way_out="Give a stop after the start")
-    drawn = [row for row in rows(session) if row["group"] != "muscle" or muscles is None or row["label"] in muscles]
-    if not any(row["group"] == "muscle" for row in drawn):
-        raise SignalError(
-            f"there is no muscle called {', '.join(muscles or ())}",
-            way_out=f"There are {', '.join(session.muscles) or 'none'}",
-            obj=session.title,
-        )
+    chosen = muscles_among(session.muscles if muscles is None else muscles, session.muscles)
+    kinds = _kinds_of(session, [events] if isinstance(events, str) else events)
+    drawn = [row for row in rows(session) if groups is None or row["group"] in groups]
+    drawn = [row for row in drawn if row["group"] != "muscle" or row["label"] in chosen]
+    if not drawn:
+        there = dict.fromkeys(row["group"] for row in rows(session))
+        raise SignalError("nothing of it would be drawn", way_out=f"There are {', '.join(there)}", obj=session.title)
     figure = make_subplots(rows=len(drawn), shared_xaxes=True, vertical_spacing=0.1 / len(drawn))
-    for number, row in enumerate(drawn, start=1):
+    for at, row in enumerate(drawn, start=1):
         for layer in row["layers"]:
             if estimates is None or layer["estimate"] in ("", *estimates):
                 draw = _raster if layer["kind"] == "raster" else _trace
-                figure.add_trace(draw(session, layer, start, stop, dark), row=number, col=1)
+                figure.add_trace(draw(session, layer, start, stop, dark), row=at, col=1)
         label = f"{escape(row['label'])}<br>{escape(row['unit'])}"
         limits = [-0.5, len(session.signals[SPIKES].columns) - 0.5] if row["group"] == "spikes" else row["range"]
-        figure.update_yaxes(title={"text": label, "font": {"size": 10}}, range=limits, row=number, col=1)
-    for time in _within(times_of(session, events), start, stop) if events else ():
-        figure.add_vline(x=time, line={"color": PURPLE, "width": 1}, opacity=0.6)
+        figure.update_yaxes(title={"text": label, "font": {"size": 10}}, range=limits, row=at, col=1)
+    for name, colour in kinds.items():
+        for time in _within(times_of(session, name), start, stop):
+            figure.add_vline(x=time, line={"color": colour, "width": 1}, opacity=0.6)
+        figure.add_trace(_key_of(name, colour), row=1, col=1)
     figure.update_xaxes(range=[start, stop])
     figure.update_xaxes(title="time (s)", row=len(drawn), col=1)
-    return _styled(figure, _ROW * len(drawn) + 2 * _MARGIN, dark)
+    return _styled(figure, _ROW * len(drawn) + 2 * _MARGIN, dark).update_layout(showlegend=bool(kinds))
 
 
 def plot_around(
@@ -141,19 +150,36 @@ def plot_around(
     titles = [f"{escape(name)}, {len(each.times)} trials" for name, each in of_all.items()]
     n_rows, n_columns = (len(named), 1) if narrow else (1, len(named))
     figure = make_subplots(n_rows, n_columns, shared_xaxes=True, shared_yaxes="all", subplot_titles=titles)
-    shown = {"EMG": EMG_GREY} | colours(session)
+    colour = {"EMG": EMG_GREY} | colours(session)
     for at, (name, trials) in enumerate(of_all.items(), start=1):
         place = {"row": at, "col": 1} if narrow else {"row": 1, "col": at}
         # One line with gaps: a hundred of them would take a browser long.
         time = np.concatenate([np.append(trials.from_event, np.nan)] * len(trials.times))
         single = np.pad(trials.values, ((0, 0), (0, 1)), constant_values=np.nan).ravel()
-        thin, thick = ({"color": shown[name], "width": width} for width in (1, 3))
+        thin, thick = ({"color": colour[name], "width": width} for width in (1, 3))
         figure.add_trace(Scatter(x=time, y=single, line=thin, opacity=0.25, hoverinfo="skip"), **place)
         figure.add_trace(Scatter(x=trials.from_event, y=trials.mean, line=thick, name=escape(name)), **place)
     figure.add_vline(x=0, line={"color": PURPLE, "width": 1})
     figure.update_xaxes(title=f"time from {escape(events)} (s)", row=n_rows)
     figure.update_yaxes(title=f"{escape(muscle)} ({escape(session.unit)})", col=1)
     return _styled(figure, 320 * n_rows + _MARGIN, dark)
+
+
+def _kinds_of(session: Session, names: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each kind of events or intervals."""
+    there = dict(happened(session).values())
+    for name in names:
+        if name not in there:
+            problem, way_out = f"no events are called {shown(name)}", f"There are {', '.join(there) or 'none'}"
+            raise ConfigError(problem, way_out=way_out, obj=session.title)
+    return {name: there[name] for name in names}
+
+
+def _key_of(name: str, colour: str) -> Any:
+    """Return an entry of the legend, and nothing else: the lines of events are no traces."""
+    from plotly.graph_objects import Scatter
+
+    return Scatter(x=[None], y=[None], mode="lines", line={"color": colour}, name=escape(name), showlegend=True)
 
 
 def _raster(session: Session, layer: dict[str, Any], start: float, stop: float, dark: bool) -> Any:
@@ -174,7 +200,9 @@ def _trace(session: Session, layer: dict[str, Any], start: float, stop: float, _
     if layer["kind"] == "line":
         both = np.stack([low, high], axis=1).ravel()
         line = {"color": layer["colour"], "width": 1.3}
-        return Scatter(x=np.repeat(time, 2), y=both, line=line, name=name, mode="lines", connectgaps=False)
+        return Scatter(
+            x=np.repeat(time, 2), y=both, line=line, name=name, mode="lines", connectgaps=False, showlegend=False
+        )
     low = np.zeros_like(low) if layer["kind"] == "fill" else low
     known = np.isfinite(low) & np.isfinite(high)
     around = np.concatenate([time[known], time[known][::-1]])
@@ -188,6 +216,7 @@ def _trace(session: Session, layer: dict[str, Any], start: float, stop: float, _
         mode="none",
         name=name,
         hoverinfo="skip",
+        showlegend=False,
     )
 
 

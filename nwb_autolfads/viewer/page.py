@@ -16,7 +16,6 @@ from nwb_autolfads.palette import (
     NIGHT_LINE,
     ORANGE,
     PAPER_GREY,
-    PURPLE,
     QUIET_TEXT,
     SKY,
     TEXT,
@@ -62,7 +61,7 @@ def make_app(session: SessionOf, token: str) -> Dash:
     app.clientside_callback(
         ClientsideFunction("viewer", "show"),
         Output("chosen", "data"),
-        *(Input(name, "value") for name in ("muscles", "estimates", "layers", "event-kind")),
+        *(Input(name, "value") for name in ("muscles", "estimates", "layers", "happened", "event-kind")),
     )
     answer(app, session)
     serve_signals(app.server, token, session)
@@ -79,9 +78,9 @@ def make_app(session: SessionOf, token: str) -> Dash:
 
 def style() -> str:
     """Return the colours of the page, in the light and in the dark."""
-    names = ("paper", "text", "quiet", "line", "box", "warning", "event", "focus")
-    light = (WHITE, TEXT, QUIET_TEXT, LINE_GREY, PAPER_GREY, WARNING_TEXT, PURPLE, BLUE)
-    dark = (NIGHT, FAINT_GREY, EMG_GREY, NIGHT_LINE, NIGHT_BOX, ORANGE, PURPLE, SKY)
+    names = ("paper", "text", "quiet", "line", "box", "warning", "focus")
+    light = (WHITE, TEXT, QUIET_TEXT, LINE_GREY, PAPER_GREY, WARNING_TEXT, BLUE)
+    dark = (NIGHT, FAINT_GREY, EMG_GREY, NIGHT_LINE, NIGHT_BOX, ORANGE, SKY)
     by_day, by_night = (
         "".join(f"--{name}:{colour};" for name, colour in zip(names, colours_, strict=True))
         for colours_ in (light, dark)
@@ -105,19 +104,26 @@ def layout(session: Session) -> Component:
     """Return the elements of the page, from the top down."""
     from dash import dcc, html
 
-    from nwb_autolfads.viewer.rows import colours
+    from nwb_autolfads.viewer.rows import colours, happened
 
     session.looked_at.set()
-    kinds = _kinds(session)
+    kinds, events = _kinds(session), happened(session)
     return html.Main(
         [
             html.H1(session.title),
             dcc.Store(id="chosen"),
             html.Div(
                 [
-                    _choice("Muscles", "muscles", session.muscles, chosen=session.muscles[:MOST_MUSCLES]),
-                    _choice("Estimates", "estimates", list(session.estimates), colours(session)),
-                    _choice("Layers", "layers", _layers(session)),
+                    _choice("Muscles", "muscles", dict.fromkeys(session.muscles, ""), most=MOST_MUSCLES),
+                    _choice("Estimates", "estimates", colours(session)),
+                    _choice("Layers", "layers", dict.fromkeys(_layers(session), "")),
+                    _choice(
+                        "Events",
+                        "happened",
+                        {kind: colour for kind, (_, colour) in events.items()},
+                        {kind: name for kind, (name, _) in events.items()},
+                        most=MOST_KINDS,
+                    ),
                     html.Div(
                         [
                             html.Label("Jump between", htmlFor="event-kind"),
@@ -142,6 +148,7 @@ def layout(session: Session) -> Component:
                 **{"aria-label": "The session over time. Arrow keys move, plus and minus zoom."},
             ),
             html.P(id="status", role="status"),
+            html.P(id="readout", role="status", hidden=True),
             *sections(session),
             html.Details([html.Summary("Keys"), html.P(KEYS)]),
             html.Details(
@@ -152,8 +159,8 @@ def layout(session: Session) -> Component:
     )
 
 
-MOST_MUSCLES = 16
-"""That are drawn before others are chosen."""
+MOST_MUSCLES, MOST_KINDS = 16, 4
+"""Muscles, and kinds of events, that are drawn before others are chosen."""
 BUTTONS = (
     ("go-first", "|<", "To the start (Home)"),
     ("go-left", "<", "Left (arrow)"),
@@ -169,16 +176,19 @@ KEYS = (
     "Left and right arrow: move, while held. Page up and page down: a whole view. Home and End: start and end. "
     "+ and -: zoom. 0: the whole session. n and p: next event and the one before; "
     "of moments worth a look, the next worst. [ and ]: lower and higher rows. "
-    "By mouse: drag to move, turn the wheel with Ctrl to zoom."
+    "c: what is drawn at a moment, in numbers; , and . move it. "
+    "By mouse: point to read numbers, drag to move, turn the wheel with Ctrl to zoom."
 )
 
 
 def _kinds(session: Session) -> list[dict[str, str]]:
     """Return what one can jump between: events, intervals, and moments that are worth a look."""
+    from nwb_autolfads.viewer.rows import happened
     from nwb_autolfads.viewer.session import EMG
 
-    kinds = [{"label": name, "value": f"event:{name}"} for name in session.events]
-    kinds += [{"label": name, "value": f"interval:{name}"} for name in session.intervals]
+    kinds = [{"label": name, "value": kind} for kind, (name, _) in happened(session).items()]
+    if len(kinds) > 1:
+        kinds.insert(0, {"label": "all events that are drawn", "value": "drawn:"})
     if len(session.estimates) > 1:
         kinds.append({"label": "where estimates disagree most", "value": f"moment:{DISAGREE}"})
     if EMG in session.signals:
@@ -196,20 +206,24 @@ def _layers(session: Session) -> list[str]:
         "movement": "movement/",
     }
     found = [name for name, key in groups.items() if any(each.startswith(key) for each in session.signals)]
-    return [*found, "events"]
+    return found
 
 
 def _choice(
-    label: str, name: str, options: list[str], colour: dict[str, str] | None = None, chosen: list[str] | None = None
+    label: str, name: str, colour: dict[str, str], labels: dict[str, str] | None = None, most: int | None = None
 ) -> Component:
+    """Return boxes to tick: each value with its colour, "" for none; at most so many are ticked at first."""
     from dash import dcc, html
 
     shown = [
-        {"label": html.Span(each, style={"borderBottom": f"3px solid {colour[each]}"} if colour else {}), "value": each}
-        for each in options
+        {
+            "label": html.Span((labels or {}).get(each, each), style={"borderBottom": f"3px solid {of}"} if of else {}),
+            "value": each,
+        }
+        for each, of in colour.items()
     ]
     return html.Fieldset(
-        [html.Legend(label), dcc.Checklist(shown, options if chosen is None else chosen, id=name, inline=True)],
+        [html.Legend(label), dcc.Checklist(shown, list(colour)[:most], id=name, inline=True)],
         className="choice",
-        hidden=not options,
+        hidden=not colour,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nwb_autolfads.errors import NwbAutolfadsError
 from nwb_autolfads.estimators.registry import is_trained
-from nwb_autolfads.palette import COLOURS, EMG_GREY
+from nwb_autolfads.palette import BLUE, COLOURS, EMG_GREY, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from nwb_autolfads.report.colours import colours_of
 from nwb_autolfads.viewer.session import EMG, SPIKES, Session
 from nwb_autolfads.viewer.signals.pyramid import STEP, TILE, Pyramid
@@ -18,6 +18,8 @@ from nwb_autolfads.viewer.signals.signal import Signal
 
 Row = dict[str, Any]
 LATENTS = ("factors", "inputs")
+EVENT_COLOURS = (PURPLE, GREEN, ORANGE, SKY, BLUE, VERMILION)
+"""Of kinds of events, those first that estimates rarely have."""
 
 _GLANCES, _GLANCED = 4, 2000  # excerpts, and samples of each, that tell how large a signal is
 _HIGH = 0.999  # quantile that fits into a row
@@ -31,8 +33,8 @@ def described(session: Session) -> dict[str, Any]:
     -------
     dict
         ``title``, ``span`` (s), ``tile`` and ``step``; ``signals``: of each its start (s), rate (Hz), number of bins,
-        levels and channels; ``units``: how many there are; ``rows``, see `rows`; ``events`` and ``intervals`` (s);
-        ``colours`` of the estimates.
+        levels and channels; ``units``: how many there are; ``rows``, see `rows`; ``events`` and ``intervals`` (s), and
+        ``happened``, the colours of both; ``colours`` of the estimates.
     """
     start, stop = session.span
     return {
@@ -54,6 +56,7 @@ def described(session: Session) -> dict[str, Any]:
         "rows": rows(session),
         "events": {name: times.tolist() for name, times in session.events.items()},
         "intervals": {name: edges.tolist() for name, edges in session.intervals.items()},
+        "happened": {kind: colour for kind, (_, colour) in happened(session).items()},
         "colours": colours(session),
     }
 
@@ -62,6 +65,13 @@ def colours(session: Session) -> dict[str, str]:
     """Return the colour of each estimate: that of its estimator, as in the report."""
     made_by = {name: str(each.excerpt.attrs["estimator"]) for name, each in session.estimates.items()}
     return colours_of(session.estimates, made_by)
+
+
+def happened(session: Session) -> dict[str, tuple[str, str]]:
+    """Return name and colour of each kind of events and intervals, by what the page calls it: ``event:NAME``."""
+    kinds = {f"event:{name}": name for name in session.events}
+    kinds |= {f"interval:{name}": name for name in session.intervals}
+    return {kind: (name, EVENT_COLOURS[at % len(EVENT_COLOURS)]) for at, (kind, name) in enumerate(kinds.items())}
 
 
 def rows(session: Session) -> list[Row]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any, cast
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,9 @@ from nwb_autolfads.sources import open_emg, room_of
 from nwb_autolfads.sources.opening.nwb import open_nwb
 from nwb_autolfads.sources.recording import EmgRecording, Origin, guarded
 from nwb_autolfads.sources.spikes.trains import SpikeTrains, read_spikes
+from nwb_autolfads.viewer.quality import quality_of
 from nwb_autolfads.viewer.signals.emg import emg_signal
-from nwb_autolfads.viewer.signals.estimates import LazyEstimate, estimates_in
+from nwb_autolfads.viewer.signals.estimates import LazyEstimate, estimates_in, written_estimates
 from nwb_autolfads.viewer.signals.events import events_in
 from nwb_autolfads.viewer.signals.movement import movement_signals
 from nwb_autolfads.viewer.signals.pyramid import Pyramid
@@ -33,7 +34,11 @@ from nwb_autolfads.viewer.signals.signal import Signal
 from nwb_autolfads.viewer.signals.spikes import Raster
 from nwb_autolfads.viewer.signals.turns import Turns
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 EMG, SPIKES = "emg", "spikes"
+ELSEWHERE = "estimates are read of a file on this machine; download this one to see them"
 FINE_BLOCKS = 300
 """Of which a stretch may consist so that it is read from the file as it is asked for."""
 
@@ -69,6 +74,11 @@ class Session:
         What builds the coarse levels.
     looked_at : Event
         Set as soon as somebody looks: what is in view then has the machine for itself for a while.
+    closing : Event
+        Set when nothing more is to be read.
+    quality : Dataset or None
+        Of the EMG, see `nwb_autolfads.viewer.quality.quality_of`; None until it is judged, by one at a time
+        (``judging``).
     """
 
     title: str
@@ -83,6 +93,9 @@ class Session:
     turns: Turns = field(default_factory=Turns)
     builder: Thread | None = None
     looked_at: Event = field(default_factory=Event)
+    closing: Event = field(default_factory=Event)
+    quality: xr.Dataset | None = None
+    judging: Lock = field(default_factory=Lock)
 
     @property
     def muscles(self) -> list[str]:
@@ -144,13 +157,12 @@ def opened_session(
                 file=str(file),
                 way_out="See what is in it: nwb-autolfads inspect FILE",
             )
-        stop = Event()
-        session.builder = builder = Thread(target=_build, args=(session, stop, head_start), daemon=True)
+        session.builder = builder = Thread(target=_build, args=(session, head_start), daemon=True)
         builder.start()
         try:
             yield session
         finally:
-            stop.set()
+            session.closing.set()
             session.looked_at.set()  # nobody will any more
             builder.join()
             with session.turns:  # nobody reads any more
@@ -162,12 +174,14 @@ def _open(session: Session, file: str | Path, emg: str | None, outside_links: bo
         session.recording = stack.enter_context(open_emg(file, path=emg))
         _add_emg(session)
         return
-    local = not is_address(str(file)) and Path(file).is_file()
     nwbfile = stack.enter_context(open_nwb(file, outside_links=outside_links)).nwbfile
-    if local:
+    if is_address(str(file)):
+        session.notes += [f"{name} is not drawn: {ELSEWHERE}" for name in written_estimates(nwbfile)]
+    else:
         session.estimates, notes = estimates_in(nwbfile, Path(file), lambda unit: display_unit(unit)[0])
         session.notes += notes
-        if any(_made_from(each) != nwbfile.identifier for each in session.estimates.values()):
+        others = any(_made_from(each) != nwbfile.identifier for each in session.estimates.values())
+        if others and Path(file).is_file():
             beside = recording_of(file)
             if beside != Path(file):
                 nwbfile = stack.enter_context(open_nwb(beside, outside_links=outside_links)).nwbfile
@@ -232,17 +246,20 @@ MOST_UNITS = 256
 """Of a raster."""
 
 
-def _build(session: Session, stop: Event, head_start: float) -> None:
-    """Build coarse levels of what is looked at first; what cannot be read is said when it is drawn."""
+def _build(session: Session, head_start: float) -> None:
+    """Build coarse levels of what is looked at first, then judge; what cannot be read is said when it is drawn."""
     if head_start:
         _glance_at_emg(session)
         session.looked_at.wait(LONGEST_WAIT_S)
-        stop.wait(head_start)
+        session.closing.wait(head_start)
     for each in list(session.signals.values()):
         try:
-            each.build(stop)
+            each.build(session.closing)
         except NwbAutolfadsError as error:
             session.notes.append(str(error))
+    if head_start:  # on the page somebody may ask
+        with suppress(NwbAutolfadsError):
+            quality_of(session)
 
 
 def _glance_at_emg(session: Session) -> None:

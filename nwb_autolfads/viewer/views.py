@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
 
-from nwb_autolfads.emg.quality import assess_quality
-from nwb_autolfads.errors import SignalError, SourceError
-from nwb_autolfads.given import path_of
+from nwb_autolfads.errors import ConfigError, SourceError, shown
+from nwb_autolfads.given import number, path_of
 from nwb_autolfads.viewer.extra import require_viewer
 from nwb_autolfads.viewer.figures import plot_around, plot_stretch
 from nwb_autolfads.viewer.moments import disagreements, misfits
+from nwb_autolfads.viewer.quality import quality_of
 from nwb_autolfads.viewer.session import Session, opened_session
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class SessionViews:
 
     def stretch(self, start: float, stop: float, **chosen: Any) -> Figure:
         """Draw a stretch of time; see `nwb_autolfads.viewer.figures.plot_stretch`."""
+        start, stop = number(start, "start", "stretch"), number(stop, "stop", "stretch")
         self.session.wait_for(stop - start)
         return plot_stretch(self.session, start, stop, **chosen)
 
@@ -66,7 +67,15 @@ class SessionViews:
         -------
         DataFrame
             ``time`` (s), ``size``, ``muscle`` and ``names``; the worst first. See `nwb_autolfads.viewer.moments`.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such estimate.
         """
+        if estimate is not None and estimate not in self.session.estimates:
+            there = ", ".join(self.session.estimates) or "none"
+            raise ConfigError(f"no estimate is called {shown(estimate)}", way_out=f"There are {there}")
         self.session.wait_for()
         found = disagreements(self.session) if estimate is None else misfits(self.session, estimate)
         return pd.DataFrame([asdict(each) for each in found], columns=["time", "size", "muscle", "names"])
@@ -115,22 +124,3 @@ def view(file: str | Path, *, emg: str | None = None, outside_links: bool = Fals
     ...     walk.around("trials", "TA", before=0.5, after=1.0).show()
     """
     return SessionViews(file, emg=emg, outside_links=outside_links)
-
-
-def quality_of(session: Session) -> xr.Dataset:
-    """Judge the EMG of each muscle of a session, while it is looked at.
-
-    Raises
-    ------
-    SignalError
-        If its EMG cannot be read.
-    """
-    recording = session.recording
-    if recording is None:
-        raise SignalError("its EMG cannot be read", way_out="See what is not drawn, and why", obj=session.title)
-
-    def read(start: int, stop: int) -> Any:
-        with session.turns.in_background():
-            return recording.read(start, stop)
-
-    return assess_quality(replace(recording, _read=read), session.preprocessing)

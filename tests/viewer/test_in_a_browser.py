@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from viewer_examples import HOSTILE, MUSCLES, TRIALS, estimated_session
+from viewer_examples import HOSTILE, HOSTILE_KIND, MUSCLES, STRIDES, TRIALS, estimated_session
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = [
@@ -187,6 +187,7 @@ def test_all_can_be_reached_by_keyboard(open_page):
 
 def test_events_are_jumped_to_in_turn(open_page):
     page = open_page()
+    page.get_by_role("checkbox", name=HOSTILE_KIND, exact=True).uncheck()
     page.focus("#session")
     page.keyboard.press("+")
     centres = []
@@ -199,6 +200,78 @@ def test_events_are_jumped_to_in_turn(open_page):
     page.click("#event-before")
     settled(page)
     assert sum(view_of(page)) - view_of(page)[1] / 2 == pytest.approx(centres[2], abs=0.01)
+
+
+def test_kinds_of_events_are_drawn_together_each_in_its_colour_and_jumped_between(open_page):
+    page = open_page()
+    named = page.locator("#happened label span[style]")
+    colours = dict(zip(named.all_inner_texts(), named.evaluate_all(BORDERS), strict=True))
+    assert set(colours) == {"trials", HOSTILE_KIND}
+    assert page.locator("#happened b").count() == 0
+    at = {"trials": TRIALS[0], HOSTILE_KIND: STRIDES[0]}
+    assert all(is_shaded(page, at[kind] + 0.2, colours[kind]) for kind in at)
+    page.focus("#session")
+    page.keyboard.press("+")
+    for _ in range(3):
+        page.keyboard.press("n")
+        settled(page)
+    expected = sorted(time for time in (*TRIALS, *STRIDES) if time > 5.0)[2]
+    assert sum(view_of(page)) - view_of(page)[1] / 2 == pytest.approx(expected, abs=0.01)
+    page.wait_for_timeout(400)
+    assert "trials at 12.00 s, 5 of 10" in page.inner_text("#status")
+    page.keyboard.press("Home")
+    page.get_by_role("checkbox", name="trials", exact=True).uncheck()
+    settled(page)
+    assert not is_shaded(page, at["trials"] + 0.2, colours["trials"])
+    assert is_shaded(page, at[HOSTILE_KIND] + 0.2, colours[HOSTILE_KIND])
+
+
+BORDERS = "all => all.map(each => getComputedStyle(each).borderBottomColor)"
+
+
+def is_shaded(page, time, colour):
+    """Whether the lowest pixels at a time, behind movement, have the paper's colour mixed with this one."""
+    start, span = view_of(page)
+    picture = colours_in(page)
+    column = picture[-60:-3, round((time - start) / span * picture.shape[1])]
+    mixed = [255 + opacity * (int(each) - 255) for opacity in (0.14, 0.07) for each in re.findall(r"\d+", colour)[:3]]
+    near = [(np.abs(column - mixed[first : first + 3]) <= 3).all(axis=1).mean() for first in (0, 3)]
+    return max(near) > 0.5
+
+
+def test_what_is_drawn_is_read_in_numbers_under_the_mouse_and_by_keyboard(open_page, tmp_path_factory):
+    page = open_page()
+    box = page.locator(".picture").bounding_box()
+    page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 40)
+    page.wait_for_function("() => document.querySelector('.cursor').dataset.time.startsWith('3.5')")
+    read = lambda: page.locator(".label").first.locator(".value b").all_inner_texts()  # noqa: E731
+    assert len(read()) == 3  # EMG and two estimates
+    ranges = [[float(number) for number in text.split(" to ")] for text in read()]
+    lowpass, model = (np.mean(each) for each in ranges[1:])
+    assert model == pytest.approx(1.2 * lowpass, rel=0.05)  # as it was made
+    page.mouse.move(box["x"], box["y"] - 200)
+    page.wait_for_function("() => document.querySelector('.cursor').hidden")
+    assert read() == []
+    page.focus("#session")
+    page.keyboard.press("c")
+    page.wait_for_function("() => document.querySelector('.cursor').dataset.time.startsWith('5.0')")
+    for _ in range(5):
+        page.keyboard.press(".")
+    page.wait_for_function("() => parseFloat(document.querySelector('.cursor').dataset.time) > 5.2")
+    page.wait_for_function("() => document.getElementById('readout').textContent.includes('LowPass')")
+    assert HOSTILE in page.inner_text("#readout")
+    assert page.locator("#readout img").count() == 0
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => document.getElementById('readout').hidden")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_is_read_fits_a_narrow_page(open_page, dark):
+    page = open_page(400, dark)
+    page.focus("#session")
+    page.keyboard.press("c")
+    page.wait_for_function("() => document.getElementById('readout').textContent.includes('LowPass')")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
 
 
 def test_moments_worth_a_look_are_jumped_to_with_the_worst_first(open_page):

@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 from builders import new_nwbfile, save
 from messages import assert_refused
+from pynwb import NWBHDF5IO
+from range_server import serve
 from viewer_examples import HOSTILE, MUSCLES, TRIALS, estimated_session, recorded_session
 
 import nwb_autolfads as nal
 from nwb_autolfads.cli import main
 from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.quality import assess_quality
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.evaluation.scores.events import Events, event_averages
 from nwb_autolfads.segments import Segments
+from nwb_autolfads.viewer import quality
+from nwb_autolfads.viewer.quality import quality_of
 from nwb_autolfads.viewer.rows import described
 from nwb_autolfads.viewer.session import Session, opened_session
 from nwb_autolfads.viewer.signals.signal import Signal
@@ -126,6 +131,48 @@ def test_a_file_that_may_not_be_written_is_drawn(result):
             assert session.muscles == list(MUSCLES)
     finally:
         result.chmod(mode)
+
+
+def test_estimates_in_zarr_are_drawn_as_those_in_hdf5(result, session, tmp_path):
+    nwb_zarr = pytest.importorskip("hdmf_zarr.nwb", reason="the extra `zarr` is not installed")
+    folder = tmp_path / "result.nwb.zarr"
+    with NWBHDF5IO(result, "r") as source, nwb_zarr.NWBZarrIO(str(folder), mode="w") as target:
+        target.export(src_io=source, write_args={"link_data": False})
+    with opened_session(folder) as opened:
+        assert opened.notes == []
+        assert set(opened.signals) == set(session.signals)
+        for key in ("activation/AutoLFADS", "band/AutoLFADS", "inputs/AutoLFADS", "emg"):
+            found, expected = (each.signals[key].signal.read(500, 900) for each in (opened, session))
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_estimates_at_an_address_are_left_out_and_said(result):
+    pytest.importorskip("remfile", reason="the extra `streaming` is not installed")
+    with serve(result.parent) as server, opened_session(server.address(result.name)) as opened:
+        assert opened.estimates == {}
+        assert opened.notes == [
+            f"{name} is not drawn: estimates are read of a file on this machine; download this one to see them"
+            for name in ("AutoLFADS", "LowPass")
+        ]
+        assert "emg" in opened.signals
+
+
+def test_quality_is_judged_once_and_behind_the_page_before_anybody_asks(result, monkeypatch):
+    asked = []
+    monkeypatch.setattr(quality, "assess_quality", lambda *given: asked.append(given) or assess_quality(*given))
+    with opened_session(result, head_start=0.01) as opened:
+        opened.looked_at.set()
+        opened.builder.join(60)
+        with nal.open_emg(result, path="acquisition/EMG", muscles=MUSCLES) as recording:
+            assert quality_of(opened).identical(assess_quality(recording))
+        assert len(asked) == 1
+
+
+def test_a_session_that_is_closed_is_judged_no_further(result):
+    with opened_session(result) as opened:
+        opened.closing.set()
+        with assert_refused(SignalError, "result.nwb: it was closed", "Open it again"):
+            quality_of(opened)
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from messages import assert_refused
-from viewer_examples import HOSTILE, MUSCLES, TRIALS, estimated_session
+from viewer_examples import HOSTILE, HOSTILE_KIND, MUSCLES, TRIALS, estimated_session
 
 import nwb_autolfads as nal
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import ConfigError, SignalError
 
 pytest.importorskip("plotly", reason="the extra `viewer` is not installed")
 
@@ -61,6 +61,28 @@ def test_trials_are_drawn_beside_their_average(views):
     assert [trace.name for trace in narrow.data if trace.name] == ["LowPass"]
 
 
+def test_factors_and_inputs_are_drawn_without_the_rest(views, result):
+    estimate = nal.read_activation(result, "AutoLFADS").sel(time=slice(4.0, 4.999))
+    figure = views.stretch(4.0, 5.0, groups=["factors", "inputs"])
+    assert [figure.layout[name].title.text for name in ("yaxis", "yaxis2")] == [
+        "factors of AutoLFADS<br>a.u.",
+        "inferred inputs of AutoLFADS<br>a.u.",
+    ]
+    (line,) = traces(figure, "factor 3")
+    np.testing.assert_allclose(np.asarray(line.y)[::2], estimate["factors"].values[:, 3], rtol=1e-6)
+
+
+def test_several_kinds_of_events_have_lines_in_colours_and_a_legend(views, monkeypatch):
+    monkeypatch.setitem(views.session.events, HOSTILE, np.array([4.5, 9.0, 99.0]))
+    figure = views.stretch(4.0, 10.0, muscles=["TA"], events=["trials", HOSTILE])
+    lines = {(shape.x0, shape.line.color) for shape in figure.layout.shapes}
+    colours = {trace.name: trace.line.color for trace in figure.data if trace.showlegend}
+    escaped = "&lt;img src=x onerror=document.title=&#x27;taken&#x27;&gt;"
+    assert set(colours) == {"trials", escaped}
+    assert lines == {(7.0, colours["trials"]), (4.5, colours[escaped]), (9.0, colours[escaped])}
+    assert colours["trials"] != colours[escaped]
+
+
 def test_names_of_a_file_are_no_markup_in_a_figure(views):
     text = views.stretch(0.0, 1.0).to_json() + views.around("trials", HOSTILE).to_json()
     assert "<img" not in text
@@ -97,15 +119,22 @@ def test_quality_is_that_of_the_recording(views, result):
 
 def test_it_says_what_is_in_it(views):
     assert repr(views).startswith("result.nwb: 0 to 30 s, muscles TA, ")
-    assert repr(views).endswith("estimates AutoLFADS, LowPass; events trials")
+    assert repr(views).endswith(f"estimates AutoLFADS, LowPass; events trials, {HOSTILE_KIND}")
 
 
 def test_a_muscle_or_a_stretch_that_is_not_there_is_refused(views):
     way_out = f"There are TA, {HOSTILE}, GM"
-    with assert_refused(SignalError, "result.nwb: there is no muscle called XY", way_out):
+    with assert_refused(ConfigError, "no muscle is called 'XY'", way_out):
         views.stretch(0.0, 1.0, muscles=["XY"])
     with assert_refused(SignalError, "2 to 1 s is no stretch of time", "Give a stop after the start"):
         views.stretch(2.0, 1.0)
     way_out = f"Choose another one: TA, {HOSTILE}, GM"
+    with assert_refused(ConfigError, "result.nwb: no events are called 'rewards'", f"There are trials, {HOSTILE_KIND}"):
+        views.stretch(0.0, 1.0, events="rewards")
+    with assert_refused(ConfigError, "no estimate is called 'XY'", "There are AutoLFADS, LowPass"):
+        views.moments("XY")
+    groups = "muscle, factors, inputs, spikes, movement"
+    with assert_refused(SignalError, "result.nwb: nothing of it would be drawn", f"There are {groups}"):
+        views.stretch(0.0, 1.0, groups=["force"])
     with assert_refused(SignalError, "XY: nothing that was chosen has this muscle", way_out):
         views.around("trials", "XY")

@@ -132,6 +132,21 @@ nwb.Tiles = class {
     }
   }
 
+  // Lowest and highest value that is drawn of a column at a time; undefined where nothing is, or not yet.
+  valueAt(name, column, time, secondsPerPixel) {
+    const signal = this.session.signals[name];
+    const level = this.level(name, secondsPerPixel);
+    const width = this.secondsPerBlock(name, level) * this.session.tile;
+    const tile = this.look(name, level, Math.floor((time - signal.start) / width));
+    if (!tile || column >= tile.columns) return undefined;
+    const step = this.secondsPerBlock(name, level);
+    const block = Math.floor((time - signal.start) / step) - tile.index * this.session.tile;
+    if (block < 0 || block >= tile.blocks) return undefined;
+    const low = tile.values[column * tile.blocks + block];
+    const high = tile.channels === 2 ? tile.values[(tile.columns + column) * tile.blocks + block] : low;
+    return low === low ? [low, high] : undefined;
+  }
+
   // Call with time of its middle (s), lowest and highest value of each block of a column, from one time to another.
   forBlocks(name, column, start, stop, secondsPerPixel, use) {
     const signal = this.session.signals[name];

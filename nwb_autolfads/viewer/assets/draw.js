@@ -120,8 +120,12 @@ nwb.draw = {
   },
 
   events(context, look, start, stop, secondsPerPixel, height) {
-    const { times, edges } = look.happened;
-    context.fillStyle = look.event;
+    for (const kind of look.happened) nwb.draw.kind(context, kind, start, stop, secondsPerPixel, height);
+  },
+
+  // Of one kind: stretches as shades, every other one darker, and times as lines.
+  kind(context, { times, edges, colour }, start, stop, secondsPerPixel, height) {
+    context.fillStyle = colour;
     let number = 0;
     for (const [begin, end] of edges) {
       number += 1;

@@ -18,10 +18,15 @@ nwb.listen = (view) => {
     lower: () => nwb.heighten(view, 0.8),
     before: () => view.go(view.start - view.span),
     after: () => view.go(view.start + view.span),
+    "stop-reading": () => view.cursor.hide(),
+    read: () => view.cursor.toggle(),
+    "read-left": () => view.cursor.move(-1),
+    "read-right": () => view.cursor.move(1),
   };
   const keys = {
     Home: "go-first", End: "go-last", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-all",
     n: "event-after", p: "event-before", "]": "higher", "[": "lower", PageUp: "before", PageDown: "after",
+    c: "read", ",": "read-left", ".": "read-right", Escape: "stop-reading",
   };
   const arrows = { ArrowLeft: -1, ArrowRight: 1 };
 
@@ -72,6 +77,11 @@ nwb.listen = (view) => {
     view.place.addEventListener("pointercancel", stop);
     if (inOverview) move(event);
   });
+  view.place.addEventListener("pointermove", (event) => {
+    const box = view.place.getBoundingClientRect();
+    if (event.pointerType !== "touch") view.cursor.point(event.clientX - box.left);
+  });
+  view.place.addEventListener("pointerleave", () => view.cursor.leave());
   view.place.addEventListener("wheel", (event) => {
     const box = view.place.getBoundingClientRect();
     if (event.ctrlKey) {
@@ -91,10 +101,12 @@ nwb.heighten = (view, factor) => {
 };
 
 // Called by Dash whenever a control changes, and once at the start.
-nwb.show = async (muscles, estimates, layers, kind) => {
+nwb.show = async (muscles, estimates, layers, happened, kind) => {
   const { matches: dark } = matchMedia("(prefers-color-scheme: dark)");
   const narrow = innerWidth < 800;
-  nwb.chosen = { muscles: muscles || [], estimates: estimates || [], layers: layers || [], kind, dark, narrow };
+  nwb.chosen = {
+    muscles: muscles || [], estimates: estimates || [], layers: layers || [], happened: happened || [], kind, dark, narrow,
+  };
   if (!nwb.view) {
     nwb.view = fetch("session.json")
       .then((answer) => answer.json())

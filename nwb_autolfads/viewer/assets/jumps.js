@@ -6,21 +6,36 @@ nwb.Jumps = class {
   constructor(view) {
     this.view = view;
     this.chosen = "";
-    this.times = [];
-    this.edges = [];
+    this.all = []; // times and names
     this.worst = null; // moments, where these are jumped to
     this.note = "";
   }
 
-  // Kind and name with a colon between, as the page's control says it.
-  choose(chosen) {
-    if (chosen === this.chosen) return;
+  // Of a kind of events or intervals: their times, or begins and ends, and the colour.
+  happened(chosen) {
+    const [kind, name] = nwb.Jumps.parted(chosen);
+    const { events, intervals, happened } = this.view.session;
+    return {
+      name,
+      times: (kind === "event" && events[name]) || [],
+      edges: (kind === "interval" && intervals[name]) || [],
+      colour: happened[chosen],
+    };
+  }
+
+  static parted(chosen) {
     const at = chosen.indexOf(":");
-    const [kind, name] = [chosen.slice(0, at), chosen.slice(at + 1)];
-    const { events, intervals } = this.view.session;
+    return [chosen.slice(0, at), chosen.slice(at + 1)];
+  }
+
+  // Kind and name with a colon between, as the page's controls say them; "drawn:" stands for all that are drawn.
+  choose(chosen, drawn) {
+    const [kind, name] = nwb.Jumps.parted(chosen);
+    const kinds = kind === "drawn" ? drawn : chosen ? [chosen] : [];
+    const one = (found) => [...found.times, ...found.edges.map((edge) => edge[0])].map((time) => [time, found.name]);
+    this.all = kinds.flatMap((each) => one(this.happened(each))).sort((a, b) => a[0] - b[0]);
+    if (chosen === this.chosen) return;
     this.chosen = chosen;
-    this.times = (kind === "event" && events[name]) || [];
-    this.edges = (kind === "interval" && intervals[name]) || [];
     this.note = "";
     this.worst = kind === "moment" ? [] : null;
     this.rank = -1;
@@ -49,15 +64,15 @@ nwb.Jumps = class {
       return;
     }
     const { view } = this;
-    const all = this.times.length ? this.times : this.edges.map((edge) => edge[0]);
     const middle = view.start + view.span / 2;
     const slack = view.span / 1000;
     const next = direction > 0
-      ? all.find((time) => time > middle + slack)
-      : all.findLast((time) => time < middle - slack);
+      ? this.all.find(([time]) => time > middle + slack)
+      : this.all.findLast(([time]) => time < middle - slack);
     if (next === undefined) return;
-    this.note = `At ${next.toFixed(2)} s, ${all.indexOf(next) + 1} of ${all.length}`;
-    view.go(next - view.span / 2);
+    const [time, name] = next;
+    this.note = `${name} at ${time.toFixed(2)} s, ${this.all.indexOf(next) + 1} of ${this.all.length}`;
+    view.go(time - view.span / 2);
   }
 
   goToWorst(rank) {

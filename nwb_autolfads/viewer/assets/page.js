@@ -31,6 +31,7 @@ nwb.View = class {
     this.labels = document.createElement("div");
     place.append(this.labels);
     this.jumps = new nwb.Jumps(this);
+    this.cursor = new nwb.Cursor(this);
     nwb.listen(this);
     new ResizeObserver(() => this.resize()).observe(place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.resize());
@@ -59,8 +60,8 @@ nwb.View = class {
       .filter((row) => (row.group === "muscle" ? chosen.muscles.includes(row.label) : layers.has(row.group)))
       .map((row) => ({ ...row, layers: row.layers.filter(shown) }))
       .filter((row) => row.layers.length);
-    this.jumps.choose(chosen.kind || "");
-    this.happened = layers.has("events") ? this.jumps : { times: [], edges: [] };
+    this.jumps.choose(chosen.kind || "", chosen.happened);
+    this.happened = chosen.happened.map((kind) => this.jumps.happened(kind));
     this.resize();
   }
 
@@ -77,8 +78,8 @@ nwb.View = class {
     const style = getComputedStyle(this.place);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
     this.look = {
-      paper: colour("paper"), text: colour("text"), line: colour("line"), event: colour("event"),
-      pixels: Math.min(2, devicePixelRatio || 1), happened: this.happened || { times: [], edges: [] },
+      paper: colour("paper"), text: colour("text"), line: colour("line"),
+      pixels: Math.min(2, devicePixelRatio || 1), happened: this.happened || [],
     };
     for (const [canvas, height] of [[this.overview, 36], [this.axis, 24], [this.picture, this.height]]) {
       canvas.width = Math.round(this.width * this.look.pixels);
@@ -106,6 +107,9 @@ nwb.View = class {
         name.textContent = layer.name;
         made.append(name);
       }
+      row.value = document.createElement("span");
+      row.value.className = "value";
+      made.append(row.value);
       return made;
     }));
   }
@@ -164,6 +168,7 @@ nwb.View = class {
     const complete = this.paint();
     nwb.draw.axis(this.axis, this.start, this.secondsPerPixel, this.look);
     this.paintOverview();
+    this.cursor.show();
     this.frames += 1;
     const said = this.place.dataset;
     said.frames = this.frames;
@@ -256,7 +261,7 @@ nwb.View = class {
       this.behind.height = this.overview.height;
       const layers = row.layers.slice(-1);
       const all = [{ ...row, layers, top: 0, height: 36 }];
-      const look = { ...this.look, happened: { times: [], edges: [] } };
+      const look = { ...this.look, happened: [] };
       if (nwb.draw.strip(this.behind, this.tiles, all, first, perPixel, look)) this.overviewComplete = key;
       this.drawn = key;
       this.overviewStale = false;

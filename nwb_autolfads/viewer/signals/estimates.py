@@ -20,6 +20,7 @@ from nwb_autolfads.results.inside import require_plain_storage
 from nwb_autolfads.results.soundness import require_sound
 from nwb_autolfads.segments import Segments
 from nwb_autolfads.sources.border import border
+from nwb_autolfads.sources.nwb.arrays import require_stored
 from nwb_autolfads.sources.nwb.candidates import array_of, shape_of
 from nwb_autolfads.sources.nwb.timebase import read_time_base
 from nwb_autolfads.viewer.signals.signal import Limits, Signal
@@ -48,6 +49,13 @@ class LazyEstimate:
     signals: dict[str, Signal]
 
 
+def written_estimates(nwbfile: NWBFile) -> dict[str, ActivationEstimate]:
+    """Return what an open file holds of estimates, by their names in alphabetical order; nothing of them is read."""
+    behavior = nwbfile.processing.get("behavior")
+    found = {} if behavior is None else behavior.data_interfaces
+    return {name: found[name] for name in sorted(found) if isinstance(found[name], ActivationEstimate)}
+
+
 def estimates_in(nwbfile: NWBFile, file: Path, factor: Callable[[str], float]) -> tuple[dict[str, LazyEstimate], list]:
     """Return the estimates of an open file by their names, and why others are left out, one sentence each.
 
@@ -59,15 +67,14 @@ def estimates_in(nwbfile: NWBFile, file: Path, factor: Callable[[str], float]) -
     factor : callable
         From a unit to the factor to the one that is shown.
     """
-    behavior = nwbfile.processing.get("behavior")
-    found = {} if behavior is None else behavior.data_interfaces
     estimates: dict[str, LazyEstimate] = {}
     notes = []
-    for name in sorted(each for each in found if isinstance(found[each], ActivationEstimate)):
+    for name, estimate in written_estimates(nwbfile).items():
         try:
-            require_plain_storage(file, name)
+            if file.is_file():  # what a folder of Zarr leads to was looked at when it was opened
+                require_plain_storage(file, name)
             with border(str(file), name):
-                estimates[name] = _lazy(found[name], str(file), factor)
+                estimates[name] = _lazy(estimate, str(file), factor)
         except NwbAutolfadsError as error:
             notes.append(f"{name} is not drawn: {error.problem}")
     return estimates, notes
@@ -159,6 +166,7 @@ def _excerpt(estimate: ActivationEstimate, segments: Segments) -> xr.Dataset:
 
 
 def _shape(series: TimeSeries, name: str, file: str) -> tuple[int, int]:
+    require_stored(series.data, file=file, obj=f"{name}/{series.name}")
     shape = shape_of(series)
     if shape is None or len(series.data.shape) != 2:
         raise SourceError("holds no numbers of time and column", way_out="Make it again", file=file, obj=name)
