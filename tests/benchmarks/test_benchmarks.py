@@ -91,6 +91,17 @@ def test_the_rest_of_the_job_is_timed_part_by_part_and_the_least_of_the_rounds_i
     assert 0 < rest_of_job.started("sum(range(3_000_000))") < 10
 
 
+@pytest.mark.slow
+def test_a_checkout_beside_itself_gives_the_same_estimates_and_two_times_for_each_part():
+    command = [sys.executable, BENCHMARKS / "against.py", BENCHMARKS.parent, "--duration", "20", "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    estimates, times = (rows[at:to] for at, to in ((2, 12), (14, None)))
+    assert {row[1] for row in estimates} == {"0.0e+00"}
+    assert [row[0] for row in times][1:4] == ["training step of a population", "opening", "reading and preprocessing"]
+    assert all(float(row[1]) > 0 and float(row[2]) > 0 for row in times)
+
+
 def test_tables_of_a_page_are_replaced_and_its_text_is_kept(benchmark, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{benchmark.MARK}\nold\n{benchmark.MARK}\nafter\n")

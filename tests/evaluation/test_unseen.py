@@ -88,6 +88,40 @@ def test_the_order_is_that_of_the_truth_and_not_that_of_the_emg():
     assert [row[-1] for row in SCORE.rows(scores)] == ["further from it", "nearer to activation", "further from it"]
 
 
+def test_errors_and_claims_are_those_of_a_plain_jackknife_over_seconds():
+    _, emg = truth_and_emg(seconds=12)
+    estimates = {f"{width} bins": smoothed(emg, width) for width in (40, 1, 2, 3, 4, 6, 8, 12, 14, 17, 20, 30)}
+    found = score_on_unseen(estimates, emg)
+    x = emg.values - emg.values.mean(axis=0)
+    f = np.stack([each["activation"].values - each["activation"].values.mean(axis=0) for each in estimates.values()])
+    with_noise, noise = covariance_with_noise(f, x, observe(emg))
+    second = np.arange(len(x)) // 500
+
+    def plain(kept, strength):
+        scores = np.empty(with_noise.shape)
+        for e, k in np.ndindex(scores.shape):
+            (variance, both), _ = np.cov(f[e][kept, k], x[kept, k], bias=True)
+            both -= strength * with_noise[e, k]
+            scores[e, k] = np.sign(both) * both**2 / variance / (x[:, k].var() - strength * noise[k])
+        return scores.mean(axis=1)
+
+    claims = []
+    for strength in (1.0, 1.15, 1.3):
+        whole = plain(second >= 0, strength)
+        left_out = np.array([plain(second != block, strength) for block in range(12)])
+        pairs = [(a, b) for a in range(len(f)) for b in range(a + 1, len(f))]
+        difference = np.array([whole[a] - whole[b] for a, b in pairs])
+        error = np.sqrt(11) * np.array([(left_out[:, a] - left_out[:, b]).std() for a, b in pairs])
+        claims.append(np.sign(difference) * (np.abs(difference) > 3.106 * error))  # t of 11 degrees, 0.5 % beyond
+        if strength == 1.15:
+            np.testing.assert_allclose(found["score"].mean("muscle"), whole, rtol=1e-6)
+            np.testing.assert_allclose(found["standard_error"], np.sqrt(11) * left_out.std(axis=0), rtol=1e-6)
+            np.testing.assert_allclose(found["difference_error"], error, rtol=1e-6)
+    agreed = np.where((claims[0] == claims[1]) & (claims[1] == claims[2]), claims[1], 0)
+    assert found["better"].values.tolist() == agreed.tolist()
+    assert {-1, 0, 1} == set(agreed.tolist())
+
+
 def test_two_that_are_alike_are_not_told_apart():
     _, emg = truth_and_emg()
     rng = np.random.default_rng(2)
