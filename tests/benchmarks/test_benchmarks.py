@@ -98,7 +98,7 @@ def test_a_checkout_beside_itself_gives_the_same_estimates_and_two_times_for_eac
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     estimates, times = (rows[at:to] for at, to in ((2, 12), (14, None)))
     assert {row[1] for row in estimates} == {"0.0e+00"}
-    assert [row[0] for row in times][1:4] == ["training step of a population", "opening", "reading and preprocessing"]
+    assert [row[0] for row in times][1:4] == ["training step of a population", "opening", "preprocessing"]
     assert all(float(row[1]) > 0 and float(row[2]) > 0 for row in times)
 
 

@@ -136,7 +136,7 @@ def test_report_writes_a_page_with_the_emg_behind_the_estimate(call, session):
     assert call("report", result, "--overwrite").code == 0
 
 
-def test_report_draws_the_emg_as_it_was_preprocessed_unless_told_otherwise(call, session, tmp_path):
+def test_report_draws_the_emg_as_it_was_preprocessed_unless_told_otherwise(call, session, tmp_path, undrawn):
     settings = tmp_path / "settings.yaml"
     settings.write_text("preprocessing:\n  analysis_rate_hz: 250\n")
     assert call("run", session, "--estimator", "lowpass", "--config", settings).code == 0

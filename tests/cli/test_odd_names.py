@@ -36,7 +36,7 @@ def test_a_result_may_have_the_longest_name(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"walk.nwb", result.name}
 
 
-def test_a_report_on_an_estimate_whose_muscles_are_renamed_says_so(tmp_path, capsys):
+def test_a_report_on_an_estimate_whose_muscles_are_renamed_says_so(tmp_path, capsys, undrawn):
     file = file_with_2d_series(tmp_path / "walk.nwb", comments="columns: TA, SOL, GM")
     assert done("run", file, *LOWPASS, "--in-place")
     with h5py.File(file, "r+") as opened:

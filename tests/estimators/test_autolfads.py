@@ -34,7 +34,9 @@ def test_only_what_was_predicted_through_masks_is_corrected_by_the_data():
         assert with_data.equals(without) != corrected
 
 
-@pytest.mark.parametrize("masking", [{"masking": "blocks", "block_ms": 8.0}, {"masking": "elements"}])
+@pytest.mark.parametrize(
+    "masking", [{"masking": "blocks", "block_ms": 8.0}, pytest.param({"masking": "elements"}, marks=pytest.mark.slow)]
+)
 def test_activation_is_nearer_to_the_truth_than_the_emg(masking):
     emg, truth = rectified(bins=3000)
     longer = TINY.training.model_copy(update={"max_epochs": 12, "patience_generations": 12})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nwb_autolfads.estimators.noise_length import noise_length
+from nwb_autolfads.estimators.noise_length import LARGEST_RATIO, SLOW_MS, noise_length, over_slow_average
 from nwb_autolfads.segments import Segments
 
 
@@ -18,3 +18,17 @@ def test_noise_is_as_long_as_it_was_made(bins, rate):
     found = noise_length(x, Segments.of_lengths([15_000, n - 15_000], rate), rate)
     assert found == pytest.approx(1000 * bins / rate, abs=1050 / rate)  # one bin
     assert found * rate / 1000 == pytest.approx(round(found * rate / 1000))  # of a number of bins, never cut to ms
+
+
+def test_emg_over_its_slow_average_is_that_of_a_plain_sum_over_what_is_known_and_one_elsewhere():
+    x = np.random.default_rng(5).gamma(2.0, 0.5, (300, 1))
+    x[200] = 1e6
+    known = np.ones(x.shape, bool)
+    known[100:130] = False
+    bins = np.arange(300)
+    found = over_slow_average(np.where(known, x, np.nan), known, 500.0)
+    for at in (95, 131, 150):  # far from both ends and from the outlier
+        weights = np.exp(-0.5 * ((bins - at) / (SLOW_MS / 2)) ** 2) * known[:, 0] * (np.abs(bins - at) <= 40)
+        assert found[at, 0] == pytest.approx(x[at, 0] / np.average(x[:, 0], weights=weights))
+    assert (found[100:130] == 1).all()
+    assert found[200, 0] == LARGEST_RATIO

@@ -147,7 +147,7 @@ def run(*arguments):
     assert not ended.value.code
 
 
-def test_a_toy_estimator_takes_part_everywhere_by_one_entry(toy, tmp_path):
+def test_a_toy_estimator_takes_part_everywhere_by_one_entry(toy, tmp_path, undrawn):
     session = file_with_2d_series(tmp_path / "walk.nwb", raw_emg(4000), comments="columns: TA, SOL, GM")
     settings = tmp_path / "settings.yaml"
     settings.write_text("halved:\n  share: 0.25\n")

@@ -126,7 +126,7 @@ def test_a_new_session_gets_maps_of_its_own_and_nothing_else_changes(days, many)
     assert estimate["muscle"].values.tolist() == list(muscles)
 
 
-@pytest.mark.parametrize("muscles", [MONDAY, ("M4", "M2", "M5")])
+@pytest.mark.parametrize("muscles", [pytest.param(MONDAY, marks=pytest.mark.slow), ("M4", "M2", "M5")])
 def test_a_model_of_one_session_adapts_to_another_better_than_to_none(days, muscles):
     longer = CONFIG.training.model_copy(update={"max_epochs": 12, "patience_generations": 12})
     config = CONFIG.model_copy(update={"training": longer, "input_transform": "logarithmic"})

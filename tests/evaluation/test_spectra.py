@@ -8,7 +8,7 @@ import xarray as xr
 from messages import assert_refused
 from scipy import signal
 
-from nwb_autolfads.errors import SignalError
+from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.evaluation.scores.response import transfer_function
 from nwb_autolfads.evaluation.scores.spectra import coherence_limit, confidence_interval
 
@@ -105,6 +105,16 @@ def test_coherence_is_that_of_scipy():
     f, expected = signal.coherence(emg.values, noisy["activation"].values, RATE, "hann", 250, 125, axis=0)
     np.testing.assert_allclose(found["frequency"], f[1:])
     np.testing.assert_allclose(found.transpose("frequency", "muscle"), expected[1:], rtol=1e-6)
+
+
+def test_a_window_holds_eight_samples_at_least():
+    emg = made_up_emg(2)
+    estimates = {"filter": filtered(emg, 20.0)[0]}
+    assert transfer_function(estimates, emg, window=8 / RATE)["frequency"].values == pytest.approx(
+        [62.5, 125, 187.5, 250]
+    )
+    with assert_refused(ConfigError, "window: a window of 0.014 s is 7 samples", "Give a longer one"):
+        transfer_function(estimates, emg, window=7 / RATE)
 
 
 def test_limits_at_the_edges_are_what_they_must_be():

@@ -18,6 +18,7 @@ from pynwb import NWBHDF5IO
 from nwb_autolfads.errors import OutputError
 from nwb_autolfads.results.inside import FileState
 from nwb_autolfads.results.read import list_estimates, read_activation
+from nwb_autolfads.results.recorded_in import recording_of
 from nwb_autolfads.results.versions import version
 from nwb_autolfads.results.write import write_activation
 
@@ -54,6 +55,16 @@ def test_it_holds_the_estimate_and_needs_no_other_file(linked, estimate, written
     assert linked.stat().st_size < written_once.stat().st_size / 2
 
 
+def test_its_recording_is_the_file_beside_it_of_the_name_and_identifier_that_it_keeps(linked, session):
+    result, recording = Path(shutil.copy(linked, session.parent)), session.rename(session.with_name("s.nwb"))
+    assert recording_of(result) == recording
+    assert recording_of(recording) == recording
+    assert recording_of(linked) == linked  # nothing lies beside it
+    with h5py.File(recording, "r+") as file:
+        file["identifier"][()] = "another session"
+    assert recording_of(result) == result
+
+
 def test_it_names_its_source_by_identifier_and_object(linked):
     with NWBHDF5IO(linked, "r") as io:
         nwbfile = io.read()
@@ -85,6 +96,16 @@ def test_an_estimate_that_does_not_know_its_file_names_the_one_it_was_written_fr
     with h5py.File(write_activation(unnamed, session, link=True)) as file:
         attrs = file["processing/behavior/AutoLFADS"].attrs
         assert (attrs["source_identifier"], attrs["source_file"]) == (IDENTIFIER, "session.nwb")
+
+
+def test_emg_that_was_read_from_a_result_is_that_of_the_recording_and_named_so(session):
+    emg = make_emg()
+    result = session
+    for name, read_from in (("first", "session.nwb"), ("second", "session_activation.nwb")):
+        origin = json.loads(emg.attrs["origin"]) | {"file": read_from}
+        estimate = make_estimate(emg.assign_attrs(origin=json.dumps(origin)))
+        result = write_activation(estimate, result, name=name, in_place=result != session)
+        assert json.loads(read_activation(result, name).attrs["origin"])["file"] == "session.nwb"
 
 
 def test_further_estimates_of_the_same_source_can_join_it(linked, tmp_path):
