@@ -197,7 +197,15 @@ def test_chunks_that_no_memory_should_be_taken_for_are_refused_here_and_there(se
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [("{", "JSONDecodeError"), ("[]", "ValueError: a list"), ("{}", "cannot be read as NWB")]
+    ("content", "reason"),
+    [
+        ("{", "JSONDecodeError"),
+        ("[]", "ValueError: a list"),
+        ("{}", "holds no metadata of Zarr"),
+        ('{"metadata": 5}', "holds no metadata of Zarr"),
+        ('{"metadata": {".zgroup": {"zarr_format": 2}}}', "cannot be read as NWB"),
+        (json.dumps({"metadata": {"a/" * 60 + ".zgroup": {}}}), "more than 50 deep"),
+    ],
 )
 def test_metadata_that_are_none_are_refused(server, folder, content, reason):
     (folder / ".zmetadata").write_text(content)

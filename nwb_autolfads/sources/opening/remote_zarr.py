@@ -11,10 +11,17 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from nwb_autolfads.errors import SourceError
-from nwb_autolfads.files.limits import MAX_CHUNK_BYTES, MAX_METADATA_BYTES, MAX_OBJECTS
+from nwb_autolfads.files.limits import MAX_CHUNK_BYTES, MAX_DEPTH, MAX_METADATA_BYTES, MAX_OBJECTS
 from nwb_autolfads.sources.border import one_line
 from nwb_autolfads.sources.opening.http import ask
-from nwb_autolfads.sources.opening.zarr import described_in, gated_reader, parsed, references_in, require_small_chunks
+from nwb_autolfads.sources.opening.zarr import (
+    Refuse,
+    described_in,
+    gated_reader,
+    parsed,
+    references_in,
+    require_small_chunks,
+)
 
 _AT_ONCE = 8  # objects that are fetched at the same time
 _PIECE_BYTES = 1 << 20
@@ -62,8 +69,7 @@ def zarr_at(address: str, url: str) -> tuple[Callable[[bool], Any], Callable[[],
     try:
         objects = _Objects(url, address, Path(kept.name))
         known = parsed(objects.metadata(), _ALL, refused)
-        if len(known.get("metadata", ())) > MAX_OBJECTS:
-            raise refused(f"holds more than {MAX_OBJECTS} groups and arrays", "", "Make a file with fewer")
+        _require_few(known.get("metadata"), refused)
         for place, attributes in described_in(known, ".zattrs"):
             for reference, obj in references_in(attributes, place):
                 require_inside(reference, obj)
@@ -84,6 +90,16 @@ def zarr_at(address: str, url: str) -> tuple[Callable[[bool], Any], Callable[[],
         kept.cleanup()
 
     return open_it, close
+
+
+def _require_few(copied: Any, refused: Refuse) -> None:
+    """Refuse a copy of all metadata that is none, or of more groups and arrays than any session has."""
+    if not isinstance(copied, dict):
+        raise refused("holds no metadata of Zarr (version 2)", _ALL, "Check the address, or download the folder")
+    if len(copied) > MAX_OBJECTS:
+        raise refused(f"holds more than {MAX_OBJECTS} groups and arrays", "", "Make a file with fewer")
+    if any(name.count("/") > MAX_DEPTH for name in copied):
+        raise refused(f"groups lie more than {MAX_DEPTH} deep in each other", "", "Make a file with fewer")
 
 
 def _types_of(reader: Any, url: str, options: dict[str, Any]) -> Any:
