@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,33 @@ from numpy.typing import NDArray
 from nwb_autolfads.emg.filters import filter_both_ways, memory_of, resampling_memory, response_of
 from nwb_autolfads.emg.missing import LARGEST_SHARE, bridged, power_share
 from nwb_autolfads.emg.quality import QualityTally
+from nwb_autolfads.emg.unmixing.artifacts import CommonArtifacts
+from nwb_autolfads.emg.unmixing.found import Unmixing
 from nwb_autolfads.segments import Segment
 from nwb_autolfads.sources.recording import EmgRecording
 
 _CHUNK_VALUES = 16_000_000  # values (samples x muscles) read at once, margins not counted
+
+
+class Cleaning(NamedTuple):
+    """What is done to raw EMG before it is rectified.
+
+    Attributes
+    ----------
+    sections : ndarray or None
+        The filter, run both ways; None for EMG that is rectified already.
+    unmixing : Unmixing or None
+        None where there is nothing to take off.
+    """
+
+    sections: NDArray | None
+    unmixing: Unmixing | None
+
+    def reach(self, rate: float) -> int:
+        """Return how many samples (at a rate in Hz) to either side decide what becomes of one."""
+        filters = 0 if self.sections is None else memory_of(self.sections)
+        artifacts = self.unmixing is not None and self.unmixing.artifacts is not None
+        return filters + (int(np.ceil(CommonArtifacts.reach_s() * rate)) if artifacts else 0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +67,7 @@ class Chunk:
 
 
 def rectified_chunks(
-    recording: EmgRecording, segment: Segment, sections: NDArray | None, ratio: Fraction, tally: QualityTally
+    recording: EmgRecording, segment: Segment, cleaning: Cleaning, ratio: Fraction, tally: QualityTally
 ) -> Iterator[tuple[Chunk, int, NDArray[np.float64]]]:
     """Yield, for each chunk of a segment and each muscle, the filtered and rectified samples with their margins.
 
@@ -53,19 +78,39 @@ def rectified_chunks(
     recording : EmgRecording
     segment : Segment
         One of its segments.
-    sections : ndarray or None
-        The filter, run both ways; None for EMG that is rectified already.
+    cleaning : Cleaning
     ratio : Fraction
         New rate over old rate.
     tally : QualityTally
         Counts every raw sample once.
     """
-    margin = resampling_memory(ratio) + (0 if sections is None else memory_of(sections))
+    margin = resampling_memory(ratio) + cleaning.reach(recording.rate)
     for chunk in _cut(segment.n_samples, len(recording.muscles), margin, ratio):
         raw = recording.read(segment.first_sample + chunk.first, segment.first_sample + chunk.last)
         tally.add(raw[chunk.inner])
-        for muscle in range(raw.shape[1]):
-            yield chunk, muscle, _rectified(raw[:, muscle].astype(np.float64), sections)
+        for muscle, samples in enumerate(_filtered(raw, cleaning, recording.rate)):
+            yield chunk, muscle, _rectified(samples, ~np.isfinite(raw[:, muscle]), cleaning.sections)
+
+
+def _filtered(raw: NDArray[np.float32], cleaning: Cleaning, rate: float) -> Iterator[NDArray[np.float64]]:
+    """Give each muscle without what is filtered and taken off; artifacts need all of them at once."""
+    sections, unmixing = cleaning
+    columns = _columns(raw) if unmixing is None else unmixing.columns(raw)
+    filtered = columns if sections is None else map(partial(filter_both_ways, sections=sections), columns)
+    if unmixing is None or unmixing.artifacts is None:
+        yield from filtered
+        return
+    together = np.empty(raw.shape, np.float32)
+    for muscle, column in enumerate(filtered):
+        together[:, muscle] = column
+    unmixing.remove_artifacts(together, rate)
+    for column in together.T:
+        yield column.astype(np.float64)
+
+
+def _columns(raw: NDArray[np.float32]) -> Iterator[NDArray[np.float64]]:
+    for column in raw.T:
+        yield np.asarray(bridged(column.astype(np.float64)), np.float64)
 
 
 def _cut(n_samples: int, n_muscles: int, margin: int, ratio: Fraction) -> Iterator[Chunk]:
@@ -90,11 +135,11 @@ def _new_index(sample: int, ratio: Fraction) -> int:
     return -(-sample * ratio.numerator // ratio.denominator)
 
 
-def _rectified(samples: NDArray[np.float64], sections: NDArray | None) -> NDArray[np.float64]:
-    """Filter and rectify one muscle; NaN where too much of the result comes from what is missing."""
-    missing = ~np.isfinite(samples)
-    bridge = bridged(samples)
-    rectified = np.abs(bridge if sections is None else filter_both_ways(bridge, sections))
+def _rectified(
+    filtered: NDArray[np.float64], missing: NDArray[np.bool_], sections: NDArray | None
+) -> NDArray[np.float64]:
+    """Rectify one muscle; NaN where too much of the result comes from what is missing."""
+    rectified = np.abs(filtered)
     if missing.any():
         share = missing if sections is None else power_share(missing, response_of(sections))
         rectified[missing | (share > LARGEST_SHARE)] = np.nan

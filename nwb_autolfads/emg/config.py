@@ -18,6 +18,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "clip_first": True,
         "analysis_rate_hz": 50.0,
         "lowpass_hz": 10.0,
+        "crosstalk": "keep",
+        "common_artifacts": "keep",
     },
     "rectified": {"rectified": True},
 }
@@ -27,10 +29,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 class PreprocessingConfig(Settings):
     """Settings of `nwb_autolfads.preprocess`.
 
-    The defaults are those of Wimalasena et al. 2022 (J Neural Eng 19 036013) for the rat hindlimb, with one exception:
-    they removed the harmonics 1, 2, 4, 5 and 7 of 60 Hz, here all of the first seven are. The preset ``falcon-m1`` is
-    that of the M1 task of the FALCON benchmark (DANDI 000941), ``rectified`` is for EMG that was rectified before.
-    A number that is given goes before that of the preset.
+    The defaults are those of Wimalasena et al. 2022 (J Neural Eng 19 036013) for the rat hindlimb, with two exceptions:
+    they removed the harmonics 1, 2, 4, 5 and 7 of 60 Hz, here all of the first seven are; and they left cross-talk and
+    artifacts that all electrodes see (`nwb_autolfads.emg.unmixing`), which are taken off here. The preset ``falcon-m1``
+    is that of the M1 task of the FALCON benchmark (DANDI 000941), ``rectified`` is for EMG that was rectified before. A
+    number that is given goes before that of the preset.
     """
 
     preset: Literal["wimalasena-2022", "falcon-m1", "rectified"] = Field(
@@ -63,6 +66,14 @@ class PreprocessingConfig(Settings):
     )
     highpass_order: int = Field(
         default=4, ge=1, le=10, description="Order of the high-pass; it runs in both directions."
+    )
+    crosstalk: Literal["remove", "keep"] = Field(
+        default="remove",
+        description="Whether what an electrode sees of other muscles is taken off, as far as the raw EMG shows it.",
+    )
+    common_artifacts: Literal["remove", "keep"] = Field(
+        default="remove",
+        description="Whether artifacts that all electrodes see at once are taken off raw EMG.",
     )
     analysis_rate_hz: float = Field(
         default=500.0,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
 from nwb_autolfads.emg.config import PreprocessingConfig
+from nwb_autolfads.emg.filters import sections_at
 from nwb_autolfads.emg.missing import bridged, excerpts, quantiles_of_known
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -57,7 +58,7 @@ def find_crosstalk(recording: EmgRecording, config: PreprocessingConfig) -> tupl
     """
     n_muscles = len(recording.muscles)
     total: NDArray | None = None
-    for samples, _, rate in _highpassed(recording, config):
+    for samples, _, rate in filtered_excerpts(recording, config):
         shift = int(_SHIFT_S * rate)
         length = 1 << (len(samples) + shift - 1).bit_length()
         spectrum = np.fft.rfft(samples - samples.mean(axis=0), length, axis=0)
@@ -83,7 +84,7 @@ def burst_snr(recording: EmgRecording, config: PreprocessingConfig) -> NDArray[n
     NaN for a muscle without any signal.
     """
     powers = []
-    for samples, known, rate in _highpassed(recording, config):
+    for samples, known, rate in filtered_excerpts(recording, config):
         width = max(1, int(_RMS_S * rate))
         whole = len(samples) // width * width
         power, seen = ((each[:whole]).reshape(-1, width, each.shape[1]) for each in (samples**2, known))
@@ -95,18 +96,18 @@ def burst_snr(recording: EmgRecording, config: PreprocessingConfig) -> NDArray[n
     return 10 * np.log10(ratio)
 
 
-def _highpassed(
-    recording: EmgRecording, config: PreprocessingConfig
+def filtered_excerpts(
+    recording: EmgRecording, config: PreprocessingConfig, frequencies: Sequence[float] = ()
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_], float]]:
-    """Yield excerpts without movement artefacts, (samples, muscles), what of them is known, and their rate.
+    """Yield excerpts without movement artifacts, (samples, muscles), what of them is known, and their rate.
 
-    The rate is no more than about 2 kHz.
+    The rate is no more than about 2 kHz. Of ``frequencies`` (Hz) those are removed that are below half of it.
     """
     slower = max(1, int(recording.rate // _ENOUGH_HZ))
     rate = recording.rate / slower
     if recording.rectified or config.highpass_hz >= rate / 2:
         return
-    sections = signal.butter(config.highpass_order, config.highpass_hz, "highpass", fs=rate, output="sos")
+    sections = sections_at(rate, [each for each in frequencies if each + config.notch_bandwidth_hz < rate / 2], config)
     for part in excerpts(recording):
         if len(part) < recording.rate:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -42,6 +43,11 @@ def filter_sections(frequencies: list[float], recording: EmgRecording, config: P
             obj=recording.origin.object_path,
             way_out=f"A rate of at least {4 * config.highpass_hz:g} Hz, or a lower highpass_hz, is needed",
         )
+    return sections_at(rate, frequencies, config)
+
+
+def sections_at(rate: float, frequencies: Sequence[float], config: PreprocessingConfig) -> NDArray:
+    """Return notches and high-pass for EMG of a rate (Hz)."""
     notches = [signal.tf2sos(*signal.iirnotch(each, each / config.notch_bandwidth_hz, fs=rate)) for each in frequencies]
     highpass = signal.butter(config.highpass_order, config.highpass_hz, "highpass", fs=rate, output="sos")
     return np.concatenate([*notches, highpass])
@@ -57,7 +63,8 @@ def filter_both_ways(samples: NDArray, sections: NDArray) -> NDArray[np.float64]
     """Filter one muscle forward and backward, so that nothing is delayed; short segments are padded by less."""
     n_zeros = min((sections[:, 2] == 0).sum(), (sections[:, 5] == 0).sum())
     usual = 3 * (2 * len(sections) + 1 - int(n_zeros))  # scipy's own choice
-    return signal.sosfiltfilt(sections, samples, padlen=min(usual, len(samples) - 1))
+    filtered = signal.sosfiltfilt(sections, samples, padlen=min(usual, len(samples) - 1))
+    return np.asarray(filtered, np.float64)
 
 
 def response_of(sections: NDArray) -> NDArray[np.float64]:

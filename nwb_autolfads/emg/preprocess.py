@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from nwb_autolfads.emg.chunks import rectified_chunks
+from nwb_autolfads.emg.chunks import Cleaning, rectified_chunks
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import find_duplicates
 from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencies, resample, resampling_ratio
@@ -27,6 +27,7 @@ from nwb_autolfads.emg.steps.done import (
     say_unusable,
     why_nothing_is_left,
 )
+from nwb_autolfads.emg.unmixing.found import find_unmixing
 from nwb_autolfads.errors import SignalError, shown
 from nwb_autolfads.labels import labelled
 from nwb_autolfads.segments import Segments
@@ -40,12 +41,12 @@ _MOST_FOR_QUANTILES = 2_000_000  # samples of each muscle
 def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = None) -> xr.DataArray:
     """Turn raw EMG into the input of every estimator.
 
-    Notch at the mains and its harmonics, high-pass, rectify, resample with anti-aliasing, absolute value again (the
-    resampling rings below zero), clip and scale each muscle, and lift it off zero. All filters run in both directions,
-    so nothing is delayed; the result in chunks equals that of filtering each segment at once. EMG that is rectified
-    already skips notch, high-pass and rectification; EMG slower than the analysis rate keeps its rate. Samples that are
-    missing (not finite, or absurdly large: `nwb_autolfads.emg.missing`) stay missing: bins in which they are, or that
-    the filters cannot tell because of them, are NaN.
+    Notch at the mains and its harmonics, high-pass, take off cross-talk and artifacts that all electrodes see, rectify,
+    resample with anti-aliasing, absolute value again (the resampling rings below zero), clip and scale each muscle, and
+    lift it off zero. All filters run in both directions, so nothing is delayed; the result in chunks equals that of
+    filtering each segment at once. EMG that is rectified already skips all before resampling; EMG slower than the
+    analysis rate keeps its rate. Samples that are missing (not finite, or absurdly large: `nwb_autolfads.emg.missing`)
+    stay missing: bins in which they are, or that the filters cannot tell because of them, are NaN.
 
     Parameters
     ----------
@@ -84,9 +85,9 @@ def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = Non
     ratio = resampling_ratio(recording.rate, config.analysis_rate_hz)
     segments = recording.segments.resampled(ratio)
     mains, mains_share = find_mains(recording, config)
-    sections, steps = _design(recording, mains, config)
+    cleaning, steps = _design(recording, mains, mains_share, config)
 
-    emg, scale, tally = _rectified_and_scaled(recording, sections, ratio, config)
+    emg, scale, tally = _rectified_and_scaled(recording, cleaning, ratio, config)
     lost = np.isnan(emg).sum(axis=0)
     unusable = _unusable(recording, tally, mains_share, lost / len(emg), scale, config)
     usable = np.array([muscle not in unusable for muscle in recording.muscles])
@@ -147,18 +148,18 @@ def _unusable(
 
 
 def _rectified_and_scaled(
-    recording: EmgRecording, sections: NDArray | None, ratio: Fraction, config: PreprocessingConfig
+    recording: EmgRecording, cleaning: Cleaning, ratio: Fraction, config: PreprocessingConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], QualityTally]:
     """Return the EMG at the new rate, what each muscle was divided by (0 without a signal), and what was counted."""
     segments = recording.segments.resampled(ratio)
     clip, scale = np.full(len(recording.muscles), np.inf), np.ones(len(recording.muscles))
     if config.clip_first:
-        clip, scale = _limits_before(recording, sections, config)
+        clip, scale = _limits_before(recording, cleaning, config)
     tally = QualityTally(len(recording.muscles))
     emg = np.empty((segments.n_samples, len(recording.muscles)), dtype=np.float32)
     for segment, rows in zip(recording.segments, segments.slices, strict=True):
         part = emg[rows]
-        for chunk, muscle, samples in rectified_chunks(recording, segment, sections, ratio, tally):
+        for chunk, muscle, samples in rectified_chunks(recording, segment, cleaning, ratio, tally):
             np.minimum(samples, clip[muscle], out=samples)
             part[chunk.new, muscle] = np.abs(averaged(partial(resample, ratio=ratio), samples)[chunk.new_inner])
         if config.lowpass_hz is not None:
@@ -184,19 +185,23 @@ def _masks(recording: EmgRecording, new: Segments, ratio: Fraction) -> dict[str,
 
 
 def _design(
-    recording: EmgRecording, mains: int | None, config: PreprocessingConfig
-) -> tuple[NDArray | None, list[Step]]:
-    """Return the filters a recording needs (none where it is rectified already) and their steps."""
+    recording: EmgRecording, mains: int | None, mains_share: NDArray[np.float64], config: PreprocessingConfig
+) -> tuple[Cleaning, list[Step]]:
+    """Return what a recording has to be cleaned of (nothing where it is rectified already) and the steps of it."""
     if recording.rectified:
-        return None, [{"step": "taken as rectified", "skipped": ["notch", "high-pass", "rectify"]}]
+        return Cleaning(None, None), [{"step": "taken as rectified", "skipped": ["notch", "high-pass", "rectify"]}]
     frequencies, left_out = notch_frequencies(mains, recording.rate, config)
-    return filter_sections(frequencies, recording, config), filter_steps(
-        mains, frequencies, left_out, config, recording.rate
-    )
+    sections = filter_sections(frequencies, recording, config)
+    *filters, rectify = filter_steps(mains, frequencies, left_out, config, recording.rate)
+    if "remove" not in (config.crosstalk, config.common_artifacts):
+        return Cleaning(sections, None), [*filters, rectify]
+    unmixing = find_unmixing(recording, mains_share, frequencies, config)
+    steps = [*filters, unmixing.step(recording.muscles, config), rectify]
+    return Cleaning(sections, None if unmixing.does_nothing else unmixing), steps
 
 
 def _limits_before(
-    recording: EmgRecording, sections: NDArray | None, config: PreprocessingConfig
+    recording: EmgRecording, cleaning: Cleaning, config: PreprocessingConfig
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where to clip each muscle and what to divide it by, at the recording's own rate.
 
@@ -206,7 +211,7 @@ def _limits_before(
     tally = QualityTally(len(recording.muscles))
     seen: list[list[NDArray[np.float32]]] = [[] for _ in recording.muscles]
     for segment in recording.segments:
-        for chunk, muscle, samples in rectified_chunks(recording, segment, sections, Fraction(1), tally):
+        for chunk, muscle, samples in rectified_chunks(recording, segment, cleaning, Fraction(1), tally):
             seen[muscle].append(samples[chunk.inner][::stride].astype(np.float32))
     values = [np.concatenate(parts) for parts in seen]
     clip, scale = np.concatenate(

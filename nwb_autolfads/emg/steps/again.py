@@ -40,6 +40,7 @@ def config_of(preprocessing: str) -> PreprocessingConfig:
         "clip_first": "resample" in order and order.index("scale") < order.index("resample"),
         "analysis_rate_hz": done["resample"]["to_hz"] if "resample" in done else None,
         "lowpass_hz": done["low-pass"]["cutoff_hz"] if "low-pass" in done else None,
+        **{name: done.get("unmix", {}).get(name, "keep") for name in ("crosstalk", "common_artifacts")},
         **_filters(done),
     }
     given = {name: value for name, value in values.items() if value is not None}

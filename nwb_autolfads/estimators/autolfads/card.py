@@ -173,12 +173,14 @@ _COMPARED = {
     "taken as rectified": (),
     "notch": ("bandwidth_hz",),
     "high-pass": ("cutoff_hz", "order"),
+    "unmix": ("crosstalk", "common_artifacts"),
     "low-pass": ("cutoff_hz", "order"),
     "clip": ("quantile",),
     "scale": ("quantile",),
     "floor": ("value",),
 }
 _UNITS = {"cutoff_hz": " at {} Hz", "bandwidth_hz": " of {} Hz", "order": ", order {}", "quantile": " at {}"}
+_UNITS |= {"crosstalk": ", cross-talk: {}", "common_artifacts": ", artifacts: {}"}
 
 
 def _numbers(steps: Any) -> dict[str, str]:
