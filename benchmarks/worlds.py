@@ -33,6 +33,7 @@ from pynwb import NWBHDF5IO
 from real_recordings import SHARED_DATA
 
 import nwb_autolfads as nal
+from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.trials import cut_trials
 from nwb_autolfads.errors import ConfigError, NwbAutolfadsError
 from nwb_autolfads.estimators.base import Estimator, Making
@@ -53,6 +54,8 @@ ESTIMATORS = (
     "wiener",
     "autolfads:training.budget_s=null",
 )
+PREPROCESSING = {"unmixed": None, "mixed": PreprocessingConfig(crosstalk="keep", common_artifacts="keep")}
+"""Whether cross-talk and artifacts that all electrodes see are taken off first, as by default."""
 OF_MAKING = ("preset", "minutes")
 """Options of an estimator that are no settings of it."""
 
@@ -63,10 +66,10 @@ ASKED_COVERAGE = 0.9
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-def recording(world: World, repeat: int, path: Path) -> tuple[xr.DataArray, xr.DataArray]:
+def recording(world: World, repeat: int, path: Path, emg_is: str = "unmixed") -> tuple[xr.DataArray, xr.DataArray]:
     """Simulate a world; return the EMG as its estimators see it, in trials or as it runs, and the truth."""
     world.simulate(path, repeat=repeat, overwrite=True)
-    emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"))
+    emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"), PREPROCESSING[emg_is])
     if world.trial_table:
         with NWBHDF5IO(path, "r") as io:
             starts = np.asarray(io.read().intervals[world.trial_table]["start_time"][:])
@@ -122,23 +125,23 @@ def _since(began: float) -> float:
     return round(time.process_time() - began, 2)
 
 
-def identity(world: World, what: str, seed: int) -> dict[str, Any]:
+def identity(world: World, what: str, seed: int, emg_is: str) -> dict[str, Any]:
     """Return what a result belongs to: with other settings of a world it is another result."""
     settings = hashlib.sha256(world.model_dump_json().encode()).hexdigest()[:12]
-    return {"world": world.name, "settings": settings, "estimator": what, "seed": seed}
+    return {"world": world.name, "settings": settings, "emg": emg_is, "estimator": what, "seed": seed}
 
 
 def run(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Score what the rows do not have yet; one world's session at a time, for all estimators."""
-    known = [{key: row[key] for key in ("world", "settings", "estimator", "seed")} for row in rows]
+    known = [{key: row.get(key) for key in ("world", "settings", "emg", "estimator", "seed")} for row in rows]
     with tempfile.TemporaryDirectory() as folder:
         for world in world_signals.SETS[options.worlds](options.seconds):
             for seed in options.seeds:
-                asked = {what: identity(world, what, seed) for what in options.estimators}
+                asked = {what: identity(world, what, seed, options.emg) for what in options.estimators}
                 left = [what for what, who in asked.items() if who not in known]
                 if not left:
                     continue
-                emg, truth = recording(world, seed, Path(folder) / "session.nwb")
+                emg, truth = recording(world, seed, Path(folder) / "session.nwb", options.emg)
                 for what in left:
                     scores = score(what, emg, truth, seed)
                     said = scores.get("error", "")
@@ -151,7 +154,9 @@ def run(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dic
 def asked_for(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the rows of what the options ask for, of the settings as they are now."""
     worlds = world_signals.SETS[options.worlds](options.seconds)
-    asked = [identity(w, what, seed) for what in options.estimators for w in worlds for seed in options.seeds]
+    asked = [
+        identity(w, what, seed, options.emg) for what in options.estimators for w in worlds for seed in options.seeds
+    ]
     return [row for who in asked for row in rows if row.items() >= who.items()]
 
 
@@ -210,6 +215,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--estimators", nargs="+", default=ESTIMATORS, metavar="KEY[:NAME=VALUE,...]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="each a session of every world")
     parser.add_argument("--seconds", type=float, help="longest session; without, each world's own (30 s to 10 min)")
+    parser.add_argument("--emg", choices=list(PREPROCESSING), default="unmixed", help="cross-talk taken off, or not")
     parser.add_argument("--again", action="store_true", help="run what is asked for anew, kept or not")
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
     parser.add_argument("--hd-emg", type=Path, help="otb_testfile.mat of the package openhdemg 0.1.2")
@@ -239,7 +245,8 @@ def main(arguments: list[str] | None = None) -> None:
         for row in run(options, rows):
             rows.append(row)
             keep(result, options.json)
-        part, text = options.worlds, table(asked_for(rows, options))
+        part = options.worlds if options.emg == "unmixed" else f"{options.worlds}, {options.emg}"
+        text = table(asked_for(rows, options))
     print("\n" + text)
     if options.markdown:
         put(options.markdown, part, text)
