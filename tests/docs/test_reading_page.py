@@ -10,6 +10,7 @@ from nwb_autolfads import simulate_session
 from nwb_autolfads.config import read_settings
 from nwb_autolfads.emg import advice, missing
 from nwb_autolfads.emg.config import PRESETS, PreprocessingConfig
+from nwb_autolfads.emg.unmixing import artifacts, mixing
 from nwb_autolfads.files import limits
 
 PAGE = "docs/reading-emg.md"
@@ -25,7 +26,10 @@ def test_its_commands_run(tmp_path, monkeypatch, capsys):
 
 
 def test_its_settings_are_accepted_and_its_presets_are_all_there(tmp_path):
-    preprocessing, session = blocks(PAGE, "yaml")
+    keeping, preprocessing, session = blocks(PAGE, "yaml")
+    (tmp_path / "k.yaml").write_text(keeping)
+    kept = read_settings(tmp_path / "k.yaml").preprocessing
+    assert (kept.crosstalk, kept.common_artifacts) == ("keep", "keep")
     (tmp_path / "a.yaml").write_text(preprocessing)
     (tmp_path / "b.yaml").write_text(session)
     config = read_settings(tmp_path / "a.yaml").preprocessing
@@ -48,6 +52,20 @@ def test_its_limits_of_missing_and_implausible_samples_are_those_of_the_code():
     assert [each for each in limits if each not in text] == []
     assert PreprocessingConfig().missing_share_limit == 0.5
     assert "more than half of a muscle is missing" in text
+
+
+def test_its_limits_of_crosstalk_and_artifacts_are_those_of_the_code():
+    text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
+    seconds = mixing.FEWEST_STRETCHES * mixing.STRETCH_S
+    said = [
+        f"less than {seconds:g} s of raw EMG",
+        f"more than {mixing.MOST_CHANNELS} channels",
+        f"less than {100 * mixing.LEAST:g} % of the own muscle",
+        f"has {100 * mixing.WORTH_IT:g} % of its power",
+    ]
+    assert [each for each in said if each not in text] == []
+    assert (mixing.IN_ERRORS, artifacts.FEWEST_MUSCLES, artifacts.FEWEST_ARTIFACTS) == (3.0, 3, 3)
+    assert (artifacts.MOST_OF_TIME, artifacts.LIKENESS_S) == (0.2, 0.02)
 
 
 def test_its_limits_when_reading_are_those_of_the_code():

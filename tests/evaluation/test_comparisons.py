@@ -111,7 +111,7 @@ def test_coherence_with_the_force_of_the_file_and_with_a_series_that_was_named(r
     assert (found["lower"] <= found["coherence"]).all()
     assert (found["coherence"] <= found["upper"]).all()
     # What 3 Hz has taken away is not there to follow force.
-    reached = found["coherent_up_to"].fillna(0).median("muscle").sel(target="force")
+    reached = found["coherent_up_to"].fillna(0).mean("muscle").sel(target="force")
     assert float(reached.sel(estimator="LowPass")) > float(reached.sel(estimator="Slow")) > 0
     named = nal.force_coherence(result, series=["*/joint_angles"], derivatives=(0,))
     assert named["target"].values.tolist() == ["hip", "knee", "ankle"]
