@@ -4,6 +4,7 @@ The sessions of a body (`nwb_autolfads.simulate.siblings`) share synergies and k
 electrodes, gains, noise and muscles. Each command prints a table:
 
 ``python benchmarks/sessions.py together``  one model of four sessions beside four models of their own;
+``python benchmarks/sessions.py wiener``    what four times the data give the Wiener smoother of the second step;
 ``python benchmarks/sessions.py adapt``     a new session that a model adapts to, beside models of that session alone;
 ``python benchmarks/sessions.py factors``   whether factors of the same movement align across sessions;
 ``python benchmarks/sessions.py hidden``    a muscle that the second session does not record, beside a ridge regression;
@@ -109,6 +110,20 @@ def together(options: argparse.Namespace) -> None:
             gains.append([j - o for j, o in zip(joint, own, strict=True)])
             line(options.first_body + body, name, session[0].sizes["muscle"], *own, *joint)
     summary("together more than own", gains)
+
+
+def wiener(options: argparse.Namespace) -> None:
+    """Fit the Wiener smoother to a session and to four times as much of it: more than other sessions' spectra give."""
+    head("body", "session", "muscles", "fitted to it", "fitted to four times as much")
+    gains = []
+    for body in range(options.bodies):
+        for sibling in draw_siblings(options.first_body + body, options.sessions):
+            long, truth = session_of(sibling, 4 * options.seconds)
+            short = long[: round(options.seconds * long.attrs["rate"])]
+            scores = [r2(nal.WienerSmoother().fit(emg).estimate(short), truth) for emg in (short, long)]
+            gains.append(scores[1] - scores[0])
+            line(options.first_body + body, sibling.name, short.sizes["muscle"], *scores)
+    print(f"fitted to four times as much, mean: {np.mean(gains):+.1f} points; most: {np.max(gains):+.1f}")
 
 
 def adapt(options: argparse.Namespace) -> None:
@@ -247,9 +262,11 @@ def knee(options: argparse.Namespace) -> None:
     settings = settings_of(options.steps)
     every = nal.AutoLFADS(config=settings).fit(emgs)
     for name, person in people.items():
-        others = nal.AutoLFADS(config=settings).fit({other: emg for other, emg in emgs.items() if other != name})
         models = {"own": nal.AutoLFADS(config=settings).fit(person.emg), "together": every}
-        for title, model in (models | {"adapted": others.adapt(person.emg, name)}).items():
+        if name in options.adapt_to:
+            others = {other: emg for other, emg in emgs.items() if other != name}
+            models["adapted"] = nal.AutoLFADS(config=settings).fit(others).adapt(person.emg, name)
+        for title, model in models.items():
             line(name, f"{np.ptp(person.time):.0f}", title, *decoded(model, person))
 
 
@@ -262,7 +279,7 @@ def decoded(model: nal.AutoLFADS, person: KneeSession) -> list[float]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["together", "adapt", "factors", "hidden", "cost", "knee"])
+    parser.add_argument("what", choices=["together", "wiener", "adapt", "factors", "hidden", "cost", "knee"])
     parser.add_argument("--bodies", type=int, default=1)
     parser.add_argument("--first-body", type=int, default=11, help="seed of the first body")
     parser.add_argument("--sessions", type=int, default=4)
@@ -271,6 +288,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=25, help="in each of 20 epochs, for each session")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
+    adapting = "walkers that a model of the others adapts to, for knee"
+    parser.add_argument("--adapt-to", nargs="*", choices=WALKERS, default=WALKERS, metavar="NAME", help=adapting)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     globals()[options.what](options)
