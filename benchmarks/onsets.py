@@ -1,6 +1,6 @@
 """How well bursts are found: onsets and offsets against the true activation of simulated worlds, and cycles of walking.
 
-``python benchmarks/onsets.py --worlds development`` tries thresholds, from which the default was chosen. ``python
+``python benchmarks/onsets.py --worlds development`` tries thresholds, from which the defaults were chosen. ``python
 benchmarks/onsets.py --worlds test`` is for the table of a release, never to choose anything: the defaults of
 `nwb_autolfads.find_onsets`, on rectified EMG and on estimates of it. ``--walking FOLDER`` counts bursts per gait cycle
 of a real recording, whose stance phases are known.

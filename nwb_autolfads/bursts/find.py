@@ -26,7 +26,7 @@ FEWEST_REST = 20  # bins, to tell mean and spread from
 def find_onsets(
     activation: xr.DataArray | xr.Dataset,
     *,
-    method: Method = "double_threshold",
+    method: Method | None = None,
     baseline: tuple[float, float] | None = None,
     threshold: float | None = None,
     shortest_ms: float = 25.0,
@@ -37,9 +37,12 @@ def find_onsets(
     Parameters
     ----------
     activation : DataArray or Dataset, (time, muscle)
-        An estimate, its ``activation``, or rectified EMG. The likelihood ratio takes bins as independent of each other,
-        which those of rectified EMG nearly are; smooth activation is for the double threshold.
-    method : str
+        An estimate, its ``activation``, or rectified EMG.
+    method : str, optional
+        By default the likelihood ratio for rectified EMG (named ``emg``), of which bins are nearly independent, as it
+        takes them to be, and the double threshold for estimates, which are smooth: a ratio would find bursts in a
+        muscle at rest.
+
         ``"double_threshold"``: a burst begins with the first of bins that lie above the mean of rest by ``threshold``
         standard deviations for at least ``shortest_ms``, and ends with the first of bins that do not (Hodges and Bui
         1996). ``"likelihood_ratio"``: a burst is where the mean of ``window_ms`` is another than that of rest, by the
@@ -84,6 +87,7 @@ def find_onsets(
     log-likelihood-ratio test. IEEE Trans Biomed Eng 48:1292-1305.
     """
     values, baseline = over_time(activation), _checked(baseline)
+    method = method or ("likelihood_ratio" if values.name == "emg" else "double_threshold")
     segments = Segments.of(values)
     settings = _Settings.of(method, threshold, shortest_ms, window_ms, segments.rate)
     rows: list[tuple[str, float, float, float]] = []

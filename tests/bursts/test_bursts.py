@@ -1,5 +1,7 @@
 """Onsets and offsets against bursts whose times are known, epochs, and intervals in the file."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -38,6 +40,30 @@ def test_the_likelihood_ratio_finds_sudden_bursts_within_milliseconds_and_none_a
     assert np.abs(errors_ms(found)).max() <= 12
     assert np.median(np.abs(errors_ms(found))) <= 4
     assert "muscle 1" not in found["muscle"].values
+
+
+def test_the_method_is_chosen_by_what_is_given():
+    emg, _ = bursting(0)
+    estimate = nal.LowPass(cutoff=20.0).fit(emg).estimate(emg)
+    chosen = {
+        "likelihood_ratio": [emg],
+        "double_threshold": [estimate, estimate["activation"], emg.rename("something")],
+    }
+    for method, all_given in chosen.items():
+        for given in all_given:
+            assert json.loads(nal.find_onsets(given).attrs["config"])["method"] == method
+
+
+def test_a_ratio_finds_bursts_of_smooth_activation_at_rest_and_two_thresholds_hardly_any():
+    found = {"double_threshold": 0, "likelihood_ratio": 0}
+    for seed in range(4):
+        emg, _ = bursting(seed)
+        estimate = nal.LowPass(cutoff=20.0).fit(emg).estimate(emg)
+        for method in found:
+            bursts = nal.find_onsets(estimate, method=method)
+            found[method] += int((bursts["muscle"] == "muscle 1").sum())
+    assert found["likelihood_ratio"] > 40  # in 32 s without a burst
+    assert found["double_threshold"] <= 4
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -24,7 +24,7 @@ def test_its_python_runs(tmp_path, monkeypatch, capsys):
     call(["run", "session.nwb", "--estimator", "lowpass"])
     (code,) = blocks(PAGE, "python")
     exec(code, {})
-    assert len(shown) == 2
+    assert len(shown) == 3
     assert "muscle" in capsys.readouterr().out
 
 
