@@ -48,13 +48,26 @@ def expected():
     return {steps: finished(small_engine(**TRAINING | {"steps_per_epoch": steps})) for steps in (4, 60)}
 
 
-@pytest.fixture
-def cluster():
+def started(attempts=3):
+    """Start a cluster of a head and two nodes; on a busy machine Ray gives a node up before it has come."""
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    nodes = [made.add_node(num_cpus=2) for _ in range(2)]
-    made.wait_for_nodes()
+    made = Cluster()
+    try:
+        made.add_node(num_cpus=0)
+        nodes = [made.add_node(num_cpus=2) for _ in range(2)]
+        made.wait_for_nodes()
+    except Exception as error:
+        made.shutdown()
+        if attempts == 1 or "timed out during startup" not in str(error):
+            raise
+        return started(attempts - 1)
+    return made, nodes
+
+
+@pytest.fixture
+def cluster():
+    made, nodes = started()
     yield made, nodes
     ray.shutdown()
     made.shutdown()
