@@ -1,9 +1,9 @@
 """A mutation run: faults are put into the code one by one, and the tests are asked to find them.
 
 ``python tests/mutants.py --count 150 --seed 0``. Faults are those of Cosmic Ray (an operator, a comparison, a number, a
-``not``, ...), drawn at random: a place in the code, then what Cosmic Ray would make of it there. Annotations, which
-nothing evaluates, are left out. A fault counts as caught when a test fails, or takes far longer than without it; where
-no test runs its line it counts as not caught.
+``not``, ...), drawn at random: a place in the code, then what Cosmic Ray would make of it there. Left out are
+annotations, which nothing evaluates, and the ``strict`` of `zip`, which only asserts. A fault counts as caught when a
+test fails, or takes far longer than without it; where no test runs its line it counts as not caught.
 
 The tests that `make test` runs are run once with a note of the lines that each runs; against a fault only those are run
 that run its line. Every fault is tried in a fork of a process that has the large libraries loaded, on a copy of the
@@ -153,7 +153,7 @@ def sampled(copy: Path, rooms: list[str], count: int, seed: int) -> Iterator[Mut
 
 
 def runnable(source: str) -> str:
-    """Return what of a source is run: its syntax tree without annotations; nothing where it is no Python."""
+    """Return what of a source is tried: its syntax tree without what is left out; nothing where it is no Python."""
     try:
         tree = ast.parse(source)
     except SyntaxError:  # Cosmic Ray takes the * of a signature for a product
@@ -165,6 +165,8 @@ def runnable(source: str) -> str:
             node.returns = None
         elif isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(None)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "zip":
+            node.keywords = []
     return ast.dump(tree)
 
 
