@@ -12,6 +12,7 @@ from tiny_autolfads import TINY, rectified
 from nwb_autolfads.errors import ConfigError, SignalError, SourceError, TrainingError
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
+from nwb_autolfads.estimators.autolfads.windows import long_segments
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +297,24 @@ def test_what_is_missing_is_not_learnt_from_and_estimated_with_a_larger_error():
     assert relative[600, 1] > 1.3 * relative[300, 1]
     assert np.corrcoef(activation[500:700, 1], truth[500:700, 1])[0, 1] > 0.3
     assert np.isfinite(estimate["factors"]).all()
+
+
+@pytest.mark.parametrize(
+    ("observation", "gives_zero_a_probability"),
+    [("gamma", False), ("lognormal", False), ("poisson", True), ("zero_inflated_gamma", True)],
+)
+def test_exact_zeros_are_data_where_the_distribution_has_them_and_refused_elsewhere(
+    observation, gives_zero_a_probability
+):
+    emg, _ = rectified(bins=400)
+    emg[100, 2] = 0.0
+    if gives_zero_a_probability:
+        assert long_segments(emg, 50, observation).lengths.tolist() == [400]
+    else:
+        with pytest.raises(
+            SignalError, match=r"1 values are infinite or not positive, the first is 0\.0 for muscle M2"
+        ):
+            long_segments(emg, 50, observation)
 
 
 @pytest.mark.slow
