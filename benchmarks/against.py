@@ -33,6 +33,14 @@ BAYES = "Bayesian smoother"
 STEPS = {"training step": {"bins": 100, "sizes": "64/8/2", "batch": 64, "members": 1, "threads": 1}}
 STEPS["training step of a population"] = {"bins": 150, "sizes": "64/10/3", "batch": 16, "members": 4, "threads": 1}
 STEPS_IN_A_TURN = 3
+KEPT = ("crosstalk", "common_artifacts")
+
+
+def as_before() -> Any:
+    """Return the settings that leave cross-talk in the EMG, as it was before that could be chosen."""
+    from nwb_autolfads.emg.config import PreprocessingConfig
+
+    return PreprocessingConfig(**{name: "keep" for name in KEPT if name in PreprocessingConfig.model_fields})
 
 
 class Other:
@@ -94,7 +102,7 @@ def job(session: str) -> dict[str, float]:
 
     out = f"{session}.out.nwb"
     with timed("opening", lambda: nal.open_emg(session)) as recording:
-        emg = timed("preprocessing", lambda: nal.preprocess(recording))
+        emg = timed("preprocessing", lambda: nal.preprocess(recording, as_before()))
         estimate = timed("low-pass 20 Hz", lambda: nal.LowPass(20.0).fit(emg).estimate(emg))
     timed("writing an estimate", lambda: nal.write_activation(estimate, session, out, overwrite=True))
     timed("reading it back", lambda: nal.read_activation(out))
@@ -116,7 +124,7 @@ def estimates(session: str, out: str) -> None:
 
     untempered = {"temper": 1.0} if "temper" in inspect.signature(nal.BayesianFilter).parameters else {}
     with nal.open_emg(session) as recording:
-        emg = nal.preprocess(recording)
+        emg = nal.preprocess(recording, as_before())
     made = {
         "low-pass 20 Hz": nal.LowPass(20.0),
         f"{BAYES}, diffusion 8, jump 0.5": nal.BayesianFilter(diffusion=8.0, jump=0.5, smooth=True, **untempered),
