@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-MOST_SWEEPS = 100
-TOLERANCE = 1e-8
-_LEAST_IDENTIFIED = 1e-6
+MOST_SWEEPS = 20
+TOLERANCE = 1e-6
+LEAST_CHANGE = 0.02
+"""Variance of the logarithm of two sources' power ratio, chance included: below, their rotation is not looked for."""
 
 
 def joint_diagonalizer(covariances: Floats, weights: Floats) -> Floats:
@@ -43,7 +44,7 @@ def joint_diagonalizer(covariances: Floats, weights: Floats) -> Floats:
                 o_ij, o_ji = w @ (second / first), w @ (first / second)
                 size, scale = np.sqrt(o_ij * o_ji), np.sqrt(o_ji / o_ij)
                 even = (scale * g_ij + g_ji) / (size + 1)
-                odd = (scale * g_ij - g_ji) / max(size - 1, _LEAST_IDENTIFIED)
+                odd = (scale * g_ij - g_ji) / (size - 1) if size - 1 > LEAST_CHANGE else 0.0
                 h_ij, h_ji = even + odd, (even - odd) / scale
                 gained += abs(g_ij * h_ij + g_ji * h_ji) / 2
                 half = 1 + np.sqrt(max(0.0, 1 - h_ij * h_ji))

@@ -92,6 +92,8 @@ def _found(covariances: Floats) -> Floats:
     size = _sizes(covariances)
     one = np.eye(len(size))
     C = covariances / size[:, None] / size + _SMALLEST * one
+    if not _told_apart(C).any():
+        return one
     V, weights = one, np.ones(len(C))
     for _ in range(_PASSES):
         unmixed = V @ C @ V.T
