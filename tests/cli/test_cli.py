@@ -191,6 +191,7 @@ def test_real_walking_is_estimated_in_one_command(call, shared_data, tmp_path):
     assert read_activation(tmp_path / "x.nwb")["muscle"].values[0] == "ME"
 
 
+@pytest.mark.slow
 def test_run_kept_in_a_folder_is_not_trained_twice(call, tmp_path):
     session, settings, kept = tmp_path / "session.nwb", tmp_path / "short.yaml", tmp_path / "kept"
     assert call("simulate", session, "--duration", 3, "--seed", 4).code == 0

@@ -49,7 +49,7 @@ def estimated(source):
     return nal.LowPass(cutoff=20.0).fit(emg).estimate(emg)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [k if k == "zarr_address" else pytest.param(k, marks=pytest.mark.slow) for k in KINDS])
 def test_it_says_what_one_of_a_file_of_this_machine_says(sources, folder, tmp_path, kind, validating):
     made = nal.write_activation(estimated(sources[kind]), sources[kind], tmp_path / "made.nwb", link=True)
     of_file = nal.write_activation(

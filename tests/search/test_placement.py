@@ -117,7 +117,9 @@ def step(masking, device):
 MASKINGS = [CoordinatedDropout(TemporalShift(1.0, 2)), BlockMasking(8)]
 
 
-@pytest.mark.parametrize("masking", MASKINGS, ids=["elements", "blocks"])
+@pytest.mark.parametrize(
+    "masking", [pytest.param(MASKINGS[0], marks=pytest.mark.slow), MASKINGS[1]], ids=["elements", "blocks"]
+)
 def test_no_tensor_of_a_step_is_made_on_another_device_than_the_data(masking):
     assert step(masking, "meta") == {"meta"}
 
