@@ -48,7 +48,10 @@ def short(value: Any) -> str:
     if value is None or value in ([], {}):
         return "none"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {short(item)}" for key, item in value.items())
+        parts = {
+            key: f"({short(item)})" if isinstance(item, dict) and item else short(item) for key, item in value.items()
+        }
+        return ", ".join(f"{key} {part}" for key, part in parts.items())
     if isinstance(value, list):
         return ", ".join(short(item) for item in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
