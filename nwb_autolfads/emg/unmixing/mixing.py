@@ -106,9 +106,9 @@ def _found(covariances: Floats) -> Floats:
         rest = np.delete(np.arange(len(C)), group)
         others.append(_by_muscle(joint_diagonalizer(unmixed[rest], weights[rest]) @ V))
     error = np.sqrt((_GROUPS - 1) * np.var(others, axis=0))
-    kept = 1 - np.square(IN_ERRORS * error / np.where(A == 0, 1, A))
-    sure = (np.abs(A) >= LEAST) & (kept > 0) & _told_apart(unmixed)
-    return np.where(one > 0, 1.0, np.where(sure, A * kept, 0.0))
+    shrunk = A * np.maximum(0, 1 - np.square(IN_ERRORS * error / np.where(A == 0, 1, A)))
+    sure = (np.abs(shrunk) >= LEAST) & _told_apart(unmixed)
+    return np.where(one > 0, 1.0, np.where(sure, shrunk, 0.0))
 
 
 def _told_apart(unmixed: Floats) -> NDArray[np.bool_]:
