@@ -56,7 +56,7 @@ def test_its_limits_of_missing_and_implausible_samples_are_those_of_the_code():
 
 def test_its_limits_of_crosstalk_and_artifacts_are_those_of_the_code():
     text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
-    seconds = mixing.FEWEST_STRETCHES * mixing.STRETCH_S
+    seconds = mixing.FEWEST_WINDOWS * mixing.WINDOW_S
     said = [
         f"less than {seconds:g} s of raw EMG",
         f"more than {mixing.MOST_CHANNELS} channels",
@@ -65,7 +65,7 @@ def test_its_limits_of_crosstalk_and_artifacts_are_those_of_the_code():
     ]
     assert [each for each in said if each not in text] == []
     assert (mixing.IN_ERRORS, artifacts.FEWEST_MUSCLES, artifacts.FEWEST_ARTIFACTS) == (3.0, 3, 3)
-    assert (artifacts.MOST_OF_TIME, artifacts.LIKENESS_S) == (0.2, 0.02)
+    assert (artifacts.MOST_OF_TIME, artifacts.CORRELATED_OVER_S) == (0.2, 0.02)
 
 
 def test_its_limits_when_reading_are_those_of_the_code():

@@ -15,9 +15,9 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 Floats = NDArray[np.floating]
 
-LIKENESS_S, AROUND_S = 0.02, 0.3
-"""Over which likeness is measured, and the usual power of a muscle around an artifact."""
-LEAST_LIKENESS = 0.4
+CORRELATED_OVER_S, AROUND_S = 0.02, 0.3
+"""Over which correlation is measured, and the usual power of a muscle around an artifact."""
+LEAST_CORRELATION = 0.4
 """Mean correlation of all pairs of muscles from which on it may be an artifact; more where chance alone gives more."""
 FEWEST_MUSCLES, FEWEST_ARTIFACTS = 3, 3
 MOST_OF_TIME = 0.2
@@ -34,20 +34,20 @@ class CommonArtifacts:
     ----------
     gains : array, (muscle,)
         How large they are on each electrode, the largest 1.
-    likeness : float
+    correlation : float
         Mean correlation of the muscles from which on there is one.
     usual_power : array, (muscle,)
         Median power of each muscle, where there is nothing else to compare with.
     """
 
     gains: NDArray[np.float64]
-    likeness: float
+    correlation: float
     usual_power: NDArray[np.float64]
 
     @staticmethod
     def reach_s() -> float:
         """How far around a sample EMG decides what becomes of it (s)."""
-        return AROUND_S / 2 + 2 * LIKENESS_S
+        return AROUND_S / 2 + 2 * CORRELATED_OVER_S
 
     def remove(self, emg: Floats, rate: float) -> NDArray[np.bool_]:
         """Take artifacts off EMG, (samples, muscle), in place; return where they were, (samples,).
@@ -55,8 +55,8 @@ class CommonArtifacts:
         There the artifact is estimated from all electrodes, each weighted by how much it sees of it over the power of
         its muscle around (the beamformer of least variance, for muscles that are independent).
         """
-        width = _bins(LIKENESS_S, rate)
-        found = maximum_filter1d(_likeness(emg, np.sign(self.gains), width) > self.likeness, 2 * width)
+        width = _bins(CORRELATED_OVER_S, rate)
+        found = maximum_filter1d(_mean_correlation(emg, np.sign(self.gains), width) > self.correlation, 2 * width)
         if not found.any():
             return found
         around = _bins(AROUND_S, rate)
@@ -94,14 +94,14 @@ def find_artifacts(excerpts: Sequence[NDArray[np.float64]], rate: float) -> tupl
     """
     if not excerpts or excerpts[0].shape[1] < FEWEST_MUSCLES:
         return None
-    emg, width = np.concatenate(excerpts), _bins(LIKENESS_S, rate)
+    emg, width = np.concatenate(excerpts), _bins(CORRELATED_OVER_S, rate)
     usual = np.median(np.square(emg), axis=0)
     if not usual.all():
         return None
     signs = _signs(emg, width)
     shifted = np.stack([np.roll(c, round((i + 1) * _SHIFT_S * rate)) for i, c in enumerate(emg.T)], axis=1)
-    least = max(LEAST_LIKENESS, float(_likeness(shifted, signs, width).max()))
-    alike = _likeness(emg, signs, width) > least
+    least = max(LEAST_CORRELATION, float(_mean_correlation(shifted, signs, width).max()))
+    alike = _mean_correlation(emg, signs, width) > least
     if np.count_nonzero(np.diff(alike.astype(np.int8)) > 0) < FEWEST_ARTIFACTS:
         return None
     seen = emg[alike] / np.sqrt(usual)
@@ -125,7 +125,7 @@ def _signs(emg: Floats, width: int) -> NDArray[np.float64]:
     return np.where(np.linalg.eigh(alike)[1][:, -1] < 0, -1.0, 1.0)
 
 
-def _likeness(emg: Floats, signs: Floats, width: int) -> NDArray[np.float64]:
+def _mean_correlation(emg: Floats, signs: Floats, width: int) -> NDArray[np.float64]:
     """Return the mean correlation of all pairs of muscles around each sample, (samples,)."""
     total, squares = np.zeros(len(emg)), np.zeros(len(emg))
     for sign, column in zip(signs, emg.T, strict=True):

@@ -102,8 +102,10 @@ def find_unmixing(
     quality = tally.result(recording, mains_share, find_duplicates(recording), config)
     taking_part = np.flatnonzero(quality["usable"].values)
     mixing = np.eye(len(recording.muscles))
+    if len(taking_part) < 2:
+        return Unmixing(mixing, taking_part)
     found = [(samples[:, taking_part], rate) for samples, _, rate in filtered_excerpts(recording, config, frequencies)]
-    if len(taking_part) < 2 or not found:
+    if not found:
         return Unmixing(mixing, taking_part)
     parts, rate = [samples for samples, _ in found], found[0][1]
     if config.crosstalk == "remove":

@@ -18,14 +18,14 @@ def joint_diagonalizer(covariances: Floats, weights: Floats) -> Floats:
 
     Sources that are independent, mixed by one matrix, and change their power each in its own way, have covariances
     that the inverse of that matrix makes diagonal, and no other matrix does. The measure is the likelihood of Gaussian
-    sources, in which a loud stretch counts no more than a quiet one; pairs of rows are improved in turn
+    sources, in which a loud window counts no more than a quiet one; pairs of rows are improved in turn
     (Pham 2001, SIAM J Matrix Anal Appl 22:1136; Pham & Cardoso 2001, IEEE Trans Signal Process 49:1837).
 
     Parameters
     ----------
-    covariances : array, (stretch, n, n)
+    covariances : array, (window, n, n)
         Positive definite.
-    weights : array, (stretch,)
+    weights : array, (window,)
         How much each counts.
 
     Returns
@@ -59,6 +59,6 @@ def joint_diagonalizer(covariances: Floats, weights: Floats) -> Floats:
 
 
 def deviation(covariances: Floats) -> Floats:
-    """Return how far each covariance (stretch, n, n) is from diagonal, (stretch,): 0 where it is (Hadamard)."""
+    """Return how far each covariance (window, n, n) is from diagonal, (window,): 0 where it is (Hadamard)."""
     powers = np.einsum("kii->ki", covariances)
     return np.asarray(np.log(powers).sum(axis=1) - np.linalg.slogdet(covariances)[1], np.float64)

@@ -18,8 +18,8 @@ from nwb_autolfads.emg.unmixing.joint import deviation, joint_diagonalizer
 
 Floats = NDArray[np.float64]
 
-STRETCH_S = 0.1
-FEWEST_STRETCHES = 100
+WINDOW_S = 0.1
+FEWEST_WINDOWS = 100
 """In less, 10 s, nothing is said of cross-talk."""
 MOST_CHANNELS = 32
 SAME_MUSCLE = 0.4
@@ -54,14 +54,14 @@ def find_mixing(excerpts: Sequence[Floats], rate: float) -> Floats:
 
     Notes
     -----
-    Stretches in which the muscles are less independent than usual, as in an artifact that all electrodes see, count
+    Windows in which the muscles are less independent than usual, as in an artifact that all electrodes see, count
     less, the more so the less they are. What is found is compared with what is found without an eighth of the
     recording, for each eighth: the jackknife's standard errors tell what is chance.
     """
     n = excerpts[0].shape[1] if excerpts else 0
     mixing, taking_part = np.eye(n), np.arange(n)
-    covariances = _covariances(excerpts, round(STRETCH_S * rate))
-    while len(covariances) >= FEWEST_STRETCHES and 1 < len(taking_part) <= MOST_CHANNELS:
+    covariances = _covariances(excerpts, round(WINDOW_S * rate))
+    while len(covariances) >= FEWEST_WINDOWS and 1 < len(taking_part) <= MOST_CHANNELS:
         some = np.ix_(taking_part, taking_part)
         of_some = np.array([each[some] for each in covariances])
         found = _found(of_some)
@@ -77,12 +77,12 @@ def find_mixing(excerpts: Sequence[Floats], rate: float) -> Floats:
 
 
 def _covariances(excerpts: Sequence[Floats], length: int) -> Floats:
-    """Return the covariance of each stretch, (stretch, electrode, electrode), those where all electrodes have EMG."""
+    """Return the covariance of each window, (window, electrode, electrode), those where all electrodes have EMG."""
     parts = []
     for excerpt in excerpts:
         whole = len(excerpt) // length
-        stretches = excerpt[: whole * length].reshape(whole, length, -1)
-        parts.append(stretches.transpose(0, 2, 1) @ stretches / length)
+        windows = excerpt[: whole * length].reshape(whole, length, -1)
+        parts.append(windows.transpose(0, 2, 1) @ windows / length)
     covariances = np.concatenate(parts) if parts else np.empty((0, 0, 0))
     return covariances[(np.einsum("kii->ki", covariances) > 0).all(axis=1)]
 
@@ -116,7 +116,7 @@ def _told_apart(unmixed: Floats) -> NDArray[np.bool_]:
     power = np.log(np.einsum("kii->ki", unmixed))
     ratio = power[:, :, None] - power[:, None, :]
     ratio -= ratio.mean(axis=0)
-    return np.asarray((ratio[1:] * ratio[:-1]).mean(axis=0) > LEAST_CHANGE)  # chance differs from stretch to stretch
+    return np.asarray((ratio[1:] * ratio[:-1]).mean(axis=0) > LEAST_CHANGE)  # chance differs from window to window
 
 
 def _sizes(covariances: Floats) -> Floats:
