@@ -59,18 +59,17 @@ def infer(
     ic_mean, count = x.new_zeros(B, model.sizes.initial_condition), 0
     for mask in masks:
         quiet = no_noise(model.sizes, T, B, x, model.members)
-        input_mask = known * mask.input_mask
+        input_mask, weight = known * mask.input_mask, mask.weight.expand(model.members, *mask.weight.shape[-3:])
         encoded = model.encode(model.input_transform(every * input_mask, input_mask), quiet)
         ic_mean, count = ic_mean + encoded.ic_mean[0], count + 1
         for _ in range(samples):
             noise = draw_noise(model.sizes, T, B, no_dropout, random, dropout=False)
             decoded = model.decode(encoded, noise)
             mean = observation.mean(decoded.readout)
-            concentration = observation.concentration(decoded.readout).mean(0)
-            observed.add(mask.weight, mean.mean(0), mean.square().mean(0), concentration)
-            inputs, inputs_sd = decoded.input_mean[0], decoded.input_sd[0]
+            observed.add(weight, mean, mean.square(), observation.concentration(decoded.readout))
+            inputs, inputs_sd = decoded.input_mean[:1], decoded.input_sd[:1]
             inputs_square = inputs.square() + inputs_sd.square()
-            latent.add(mask.weight.mean(-1, keepdim=True), decoded.factors[0], inputs, inputs_square)
+            latent.add(weight[:1].mean(-1, keepdim=True), decoded.factors[:1], inputs, inputs_square)
     mean, mean_square, concentration = observed.averages()
     factors, inputs, inputs_square = latent.averages()
     return Posterior(
@@ -85,16 +84,16 @@ def infer(
 
 
 class _Average:
-    """Weighted averages of several series that are added one after the other."""
+    """Weighted averages over members (P, T, B, ...) of several series that are added one after the other."""
 
     def __init__(self) -> None:
         self._totals: list[Tensor] = []
         self._weight = torch.zeros(())
 
     def add(self, weight: Tensor, *series: Tensor) -> None:
-        weighted = [weight * values for values in series]
+        weighted = [(weight * values).sum(0) for values in series]
         self._totals = [a + b for a, b in zip(self._totals, weighted, strict=True)] if self._totals else weighted
-        self._weight = self._weight + weight
+        self._weight = self._weight + weight.sum(0)
 
     def averages(self) -> list[Tensor]:
         return [total / self._weight for total in self._totals]

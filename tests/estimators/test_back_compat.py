@@ -51,7 +51,9 @@ def test_model_estimates_nearly_what_it_estimated_then(result):
     ):
         now = model.estimate(emg)
         np.testing.assert_allclose(now["activation"].mean("time"), emg.mean("time"), rtol=0.1)
-        np.testing.assert_allclose(now["factors"].std("time"), then["factors"].std("time"), rtol=0.3)
+        # of so short a training factors are posterior samples, of which another number is averaged now
+        slow_now, slow_then = (each["factors"].rolling(time=50).mean().std("time") for each in (now, then))
+        np.testing.assert_allclose(slow_now, slow_then, rtol=0.3)
 
 
 def test_model_that_is_saved_again_has_the_names_of_today():

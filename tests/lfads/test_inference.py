@@ -85,6 +85,24 @@ def test_each_bin_is_averaged_over_the_views_that_hid_it():
     ]
     for t in range(12):
         for b in range(3):
-            masking = [mean[t, b] for mean, mask in zip(apart, masks, strict=True) if mask.input_mask[t, b] == 0]
+            masking = [
+                mean[t, b] for mean, mask in zip(apart, masks, strict=True) if (mask.input_mask[0, t, b] == 0).all()
+            ]
             assert len(masking) == 2  # once in each pass
             torch.testing.assert_close(together.mean[t, b], torch.stack(masking).mean(0))
+
+
+def test_members_with_masks_of_their_own_count_alike_where_each_hid_a_bin():
+    model = LFADS(SIZES, 2, 2, Streams.of([0, 1], 0)).double()
+    x = torch.rand(12, 3, 2, dtype=torch.float64) + 0.1
+    masks = list(BlockMasking(block=3, folds=3, passes=2).masks(x, Streams.of([0], 1), members=2))
+    together = infer(model, Gamma(), x, masks, samples=1, random=Streams.of([0, 1], 5))
+    random, total = Streams.of([0, 1], 5), torch.zeros(12, 3, 2, dtype=torch.float64)
+    for mask in masks:
+        every = [Mask(mask.input_mask, torch.zeros(2, 1, 1, 1, dtype=torch.float64)) for _ in range(2)]
+        noise = random.seeds
+        for p, each in enumerate(every):
+            each.weight[p] = 1  # only this member counts
+            random.seeds = noise  # the same draws for both
+            total += mask.weight[p] * infer(model, Gamma(), x, [each], samples=1, random=random).mean
+    torch.testing.assert_close(together.mean, total / 2)

@@ -1,6 +1,7 @@
 """Coordinated dropout and temporal shift: what is masked stays masked, wherever it is moved to."""
 
 import numpy as np
+import pytest
 import torch
 from scipy import stats
 
@@ -89,7 +90,7 @@ def test_views_hide_every_bin_once_in_each_pass_and_each_about_the_same_share():
     for mask in masks:
         assert torch.equal(mask.weight > 0, mask.input_mask == 0)
         assert 0.1 < mask.weight.mean() < 0.4
-        assert mask.weight.mean(0).max() < 0.55
+        assert mask.weight.mean(1).max() < 0.55
 
 
 def test_in_some_windows_channels_are_hidden_together_in_the_others_each_at_times_of_its_own():
@@ -113,9 +114,25 @@ def test_views_of_channels_with_times_of_their_own_hide_each_element_once_in_eac
         times_hidden = sum((mask.input_mask == 0).int() for mask in masks[first : first + 4])
         assert (times_hidden == 1).all()
     # in the same share of the passes as of the windows in training all channels are masked at the same times
-    assert all(mask.input_mask.shape == (60, 30, 1) for mask in masks[:4])
-    assert all(mask.input_mask.shape == x.shape for mask in masks[4:])
-    assert (masks[4].input_mask != masks[4].input_mask[..., :1]).any()
+    assert all(mask.input_mask.shape == (1, *x.shape) for mask in masks)
+    assert all(torch.equal(mask.input_mask, mask.input_mask[..., :1].expand_as(mask.input_mask)) for mask in masks[4:])
+    assert (masks[0].input_mask != masks[0].input_mask[..., :1]).any()
+
+
+@pytest.mark.parametrize(("members", "passes", "turns", "together"), [(4, 2, 1, 2), (3, 2, 1, 1), (2, 3, 2, 2)])
+def test_passes_are_dealt_to_members_each_of_which_makes_one_at_least(members, passes, turns, together):
+    x = torch.ones(60, 30, 4)
+    masking = BlockMasking(block=6, simultaneous=0.5, folds=4, passes=passes)
+    masks = list(masking.masks(x, Streams.of([0], 0), members=members))
+    assert len(masks) == 4 * turns
+    same = 0
+    for first in range(0, 4 * turns, 4):
+        hidden = torch.stack([mask.input_mask == 0 for mask in masks[first : first + 4]])
+        assert hidden.shape == (4, members, *x.shape)
+        assert (hidden.sum(0) == 1).all()  # each member is asked of every element once
+        same += int((hidden == hidden[..., :1]).flatten(2).all(2).all(0).sum())
+        assert not torch.equal(hidden[:, 0], hidden[:, 1])
+    assert same == together
 
 
 def test_coordinated_dropout_shows_everything_at_inference_and_so_predicts_nothing_that_is_masked():

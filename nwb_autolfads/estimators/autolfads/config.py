@@ -48,7 +48,9 @@ class AutoLFADSConfig(RenamedSettings):
         True, description="Whether predictions are fused with the muscle's own data; masking blocks."
     )
     inference_folds: int = Field(4, ge=2, le=100, description="Parts masked in turn at inference; masking blocks.")
-    inference_passes: int = Field(2, ge=1, le=1000, description="Passes over them; masking blocks.")
+    inference_passes: int = Field(
+        2, ge=1, le=1000, description="Passes over them, dealt to the members; masking blocks."
+    )
     shift_sd_ms: float = Field(6.0, ge=0, le=1000, description="Spread of the shift (ms), 0: none; masking elements.")
     shift_max_ms: float = Field(12.0, ge=0, le=1000, description="Largest shift (ms); masking elements.")
 
@@ -163,6 +165,7 @@ PRESETS: dict[Preset, AutoLFADSConfig] = {
         window_ms=300.0,
         window_overlap_ms=100.0,
         posterior_samples=1,
+        inference_folds=3,
         training=TrainingConfig(
             members=4, batch_windows=16, steps_per_epoch=25, max_epochs=20, ramp_epochs=8, decay_epochs=8, budget_s=300
         ),

@@ -101,16 +101,16 @@ def infer_recording(
     """
     random, noise = inference_streams(trained, seed)
     masking = masking_of(trained.card.config, trained.card.rate, trained.card.block_ms)
-    used = muscles_of_model(trained.card, emg)
+    used, members = muscles_of_model(trained.card, emg), trained.model.members
     if hidden is None:
-        return posterior_of_recording(trained, used, lambda x, _: masking.masks(x, random), noise)
+        return posterior_of_recording(trained, used, lambda x, _: masking.masks(x, random, members=members), noise)
     masked = torch.from_numpy(hidden).float().unsqueeze(1).to(random.device)
 
     def masks(windows: Tensor, starts: Sequence[int]) -> Iterator[Mask]:
         beyond = nn.functional.pad(masked, (0, 0, 0, len(windows)))  # the last window may reach past the end
         visible = 1 - chop(beyond, starts, len(windows))
         share = visible.mean(0, keepdim=True).clamp_min(1 / len(windows))
-        for mask in masking.masks(windows, random, passes=1):
+        for mask in masking.masks(windows, random, members=members, passes=1):
             yield Mask(mask.input_mask * visible / share, torch.where(visible > 0, mask.weight, 1.0))
 
     return posterior_of_recording(trained, used, masks, noise)

@@ -194,22 +194,17 @@ def path(ratio: Floats, concentration: float, variance: float, phi: float) -> Pa
     banded[1] = diagonal + y * np.exp(-d)
     root = cholesky_banded(banded, check_finite=False)[1]
     prior_root = np.log(variance) + (len(d) - 1) * np.log(variance * (1 - phi**2))
-    return Path(d, _inverse_diagonal(banded[1], beside), -value - 0.5 * prior_root - float(np.log(root).sum()))
+    return Path(d, _inverse_diagonal(banded, root), -value - 0.5 * prior_root - float(np.log(root).sum()))
 
 
-def _inverse_diagonal(diagonal: Floats, beside: float) -> Floats:
+def _inverse_diagonal(banded: Floats, root: Floats) -> Floats:
     """Return the diagonal of the inverse of a symmetric tridiagonal matrix with the same value beside everywhere.
 
-    The pivots of elimination from the top, those from the bottom, and the entry itself: 1 / (D + E - a).
+    The pivots of elimination from the top, those from the bottom, and the entry itself: 1 / (D + E - a). Pivots are the
+    squares of the diagonal of Cholesky's factor; ``root`` is that of the matrix as it is.
     """
-    square, n = beside**2, len(diagonal)
-    entries = diagonal.tolist()
-    down, up = entries.copy(), entries.copy()
-    for t in range(1, n):
-        down[t] -= square / down[t - 1]
-    for t in range(n - 2, -1, -1):
-        up[t] -= square / up[t + 1]
-    return 1 / (np.array(down) + np.array(up) - diagonal)
+    from_below = cholesky_banded(np.stack([banded[0], banded[1, ::-1]]), check_finite=False)[1, ::-1]
+    return 1 / (root**2 + from_below**2 - banded[1])
 
 
 def _some(segments: Segments) -> Segments:

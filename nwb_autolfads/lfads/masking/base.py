@@ -27,8 +27,8 @@ class MaskedBatch(NamedTuple):
 class Mask(NamedTuple):
     """What of windows (T, B, N) is masked in one pass of inference."""
 
-    input_mask: Tensor  # (T, B, N or 1), 0 where masked from the encoders, 1 / (share visible) elsewhere
-    weight: Tensor  # (T, B, N or 1), how much each estimate made with this mask counts
+    input_mask: Tensor  # (T, B, N or 1), or of each member (P, T, B, N); 0 where masked, 1 / (share visible) elsewhere
+    weight: Tensor  # as input_mask, how much each estimate made with this mask counts
 
 
 class Masking(Protocol):
@@ -49,8 +49,8 @@ class Masking(Protocol):
     def draw(self, windows: Tensor, rate: Tensor, random: Streams) -> MaskedBatch:
         """Mask part of windows (T + 2 * margin, B, N), the share ``rate`` (P,) of it for each member, by its stream."""
 
-    def masks(self, windows: Tensor, random: Streams, passes: int | None = None) -> Iterator[Mask]:
-        """Give the masks of windows (T, B, N) that an estimate is averaged over, for so many passes, by one stream."""
+    def masks(self, windows: Tensor, random: Streams, *, members: int = 1, passes: int | None = None) -> Iterator[Mask]:
+        """Give the masks of windows (T, B, N) that an estimate of so many members is averaged over, by one stream."""
 
 
 def without_missing(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,7 @@ class BlockMasking:
     folds : int
         At inference the blocks are dealt into so many folds, each masked once in a pass.
     passes : int
-        Passes over all folds, each with new phases and folds.
+        Passes over all folds, each with new phases and folds: dealt to the members in turn, and one at least for each.
     """
 
     block: int
@@ -65,23 +65,27 @@ class BlockMasking:
         input_mask = known * (1 - masked) / (1 - rate)
         return MaskedBatch(x * input_mask, input_mask, x, weight)
 
-    def masks(self, windows: Tensor, random: Streams, passes: int | None = None) -> Iterator[Mask]:
-        """Give masks of a fold each: a bin's estimate comes from those that did not show it.
+    def masks(self, windows: Tensor, random: Streams, *, members: int = 1, passes: int | None = None) -> Iterator[Mask]:
+        """Give masks of a fold each, of each member: a bin's estimate comes from those that did not show it.
 
         All channels are masked at the same times in as large a share of the passes as of the windows in training: such
         a prediction knows nothing of noise that channels share, the others know what other channels tell.
         """
         T, B, N = windows.shape
-        passes = self.passes if passes is None else passes
-        for number in range(passes):
-            C = 1 if number + 0.5 < self.simultaneous * passes else N
-            # blocks are dealt in turn from a shuffled deck, so that a window's folds are as even as can be
-            (deck,) = random.uniform(self._count(T), B * C)
-            fold = deck.argsort(0).argsort(0) % self.folds
-            fold_of_bin = fold.gather(0, self._block_of_bin(T, B * C, random)[0]).view(T, B, C)
+        turns = -(-(self.passes if passes is None else passes) // members)
+        for first in range(0, turns * members, members):
+            numbers, own = range(first, first + members), (1 - self.simultaneous) * turns * members
+            together = [number + 0.5 > own for number in numbers]
+            folds = torch.stack([self._folds(T, B, 1 if same else N, random).expand(T, B, N) for same in together])
             for k in range(self.folds):
-                masked = (fold_of_bin == k).to(windows.dtype)
+                masked = (folds == k).to(windows.dtype)
                 yield Mask((1 - masked) * self.folds / (self.folds - 1), masked)
+
+    def _folds(self, T: int, B: int, C: int, random: Streams) -> Tensor:
+        """Deal blocks from a shuffled deck, so that a window's folds are as even as can be; of each bin, (T, B, C)."""
+        (deck,) = random.uniform(self._count(T), B * C)
+        fold = deck.argsort(0).argsort(0) % self.folds
+        return fold.gather(0, self._block_of_bin(T, B * C, random)[0]).view(T, B, C)
 
     def _columns(self, channels: int) -> int:
         """Give how many times of their own the channels of a window may have."""

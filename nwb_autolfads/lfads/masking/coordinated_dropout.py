@@ -104,7 +104,7 @@ class CoordinatedDropout:
             self.shift.move(weight, target_shift),
         )
 
-    def masks(self, windows: Tensor, random: Streams, passes: int | None = None) -> Iterator[Mask]:
+    def masks(self, windows: Tensor, random: Streams, *, members: int = 1, passes: int | None = None) -> Iterator[Mask]:
         """Give the one mask with which everything is visible and counts."""
         everything = torch.ones_like(windows[..., :1])
         yield Mask(everything, everything)
