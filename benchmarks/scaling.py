@@ -17,6 +17,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from training import emg_like
 
 from nwb_autolfads.lfads.masking import BlockMasking
@@ -75,6 +76,11 @@ def draw(tables: dict[str, list[dict[str, Any]]], file: Path) -> None:
         for panel, value in zip(panels[:, column], ("ms", "training_mb"), strict=True):
             panel.plot([row[axis] for row in rows], [row[value] for row in rows], "o-")
             panel.set(xscale="log", yscale="log")
+            panel.set_xticks([row[axis] for row in rows], [f"{row[axis]:g}" for row in rows])
+            panel.set_xticks([], minor=True)
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.yaxis.set_minor_formatter(NullFormatter())
             panel.grid(alpha=0.3)
         panels[1, column].set_xlabel(UNITS[axis])
     panels[0, 0].set_ylabel("ms for a step of one model")
