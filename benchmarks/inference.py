@@ -2,18 +2,26 @@
 
 ``python benchmarks/inference.py --peer PATH`` takes turns with the unmodified model of lfads-torch, one thread,
 processor time. There, every sample runs the encoders again.
+
+``python benchmarks/inference.py --minutes 10`` times the whole ``estimate`` of a session of 12 muscles by the models of
+preset ``quick``, ``--members`` of them, after a single gradient step: how well they are trained changes no time.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
+import time
+from pathlib import Path
 from typing import Any
 
 import torch
 from lfads_torch_peer import build_peer, session_batch
 from training import emg_like, seconds
 
+import nwb_autolfads as nal
+from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.lfads.inference import infer
 from nwb_autolfads.lfads.kernels import recurrence
 from nwb_autolfads.lfads.masking import CoordinatedDropout, TemporalShift
@@ -27,16 +35,44 @@ BINS, WINDOWS, MANY, ROUNDS = 100, 256, 50, 3
 
 
 def main() -> None:
-    """Measure both paths and the peer."""
+    """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", required=True, help="a checkout of lfads-torch")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--peer", help="a checkout of lfads-torch")
+    what.add_argument("--minutes", type=float, help="length of a session that is estimated as a whole")
+    parser.add_argument("--members", type=int, default=8, help="models that are averaged")
     options = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
+    if options.peer:
+        samples_beside(options.peer)
+    else:
+        whole_estimate(options.minutes, options.members)
+
+
+def whole_estimate(minutes: float, members: int) -> None:
+    """Print the processor seconds of an estimate of a session."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = nal.simulate_session(Path(folder) / "session.nwb", seed=0, duration=60 * minutes)
+        emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"))
+    training = {"members": members, "max_epochs": 1, "steps_per_epoch": 1, "budget_s": None}
+    # a margin that wide takes all members into the average
+    config = AutoLFADSConfig.preset("quick").with_changes({"ensemble_margin": 10.0, "training": training})
+    estimator = nal.AutoLFADS(config=config, device="cpu").fit(emg)
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        estimator.estimate(emg)
+        taken.append(time.process_time() - began)
+    print(f"{minutes:g} minutes, {emg.sizes['muscle']} muscles, {members} models: {statistics.median(taken):.1f} s")
+
+
+def samples_beside(checkout: str) -> None:
+    """Print what posterior samples cost, on both paths and in the peer."""
     sizes = Sizes(12, generator=64, factors=8, inputs=2)
     model = LFADS(sizes, 1, Gamma.parameters, Streams.of([0], 0))
     windows = chop(emg_like(BINS * WINDOWS, 12), range(0, BINS * WINDOWS, BINS), BINS)
-    peer = build_peer(options.peer, sizes, BINS).eval()
+    peer = build_peer(checkout, sizes, BINS).eval()
     batch = session_batch(windows.transpose(0, 1).contiguous())
 
     def here(samples: int) -> Any:
