@@ -26,9 +26,9 @@ from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 
-VARIANCES = (0.03, 0.1, 0.3, 1.0)
-"""v to choose from, squared natural logarithms: from 17 % to a factor of 2.7."""
-RATES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+VARIANCES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""v to choose from, squared natural logarithms: from 3 %, of a muscle whose EMG is mostly noise, to a factor of 2.7."""
+RATES = (0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """r to choose from, squared natural logarithms per s."""
 UNRESOLVED = 0.12
 """Variance of log amplitude that is too fast to be told from noise, so that no evidence speaks for it. Set on the
@@ -98,7 +98,7 @@ def choose(x: Floats, expected: Floats, segments: Segments, concentration: float
     averages = [_averaged(x[rows], gain * expected[rows], bins) for rows in _some(segments).slices]
     averages = [ratio for ratio in averages if np.isfinite(ratio).any()]
     count = sum(int(np.isfinite(ratio).sum()) for ratio in averages)
-    best = Process(gain, VARIANCES[1], RATES[3], concentration, -np.inf)
+    best = Process(gain, 0.1, 4.0, concentration, -np.inf)
     for variance in VARIANCES:
         for rate in RATES:
             trial = Process(gain, variance, rate, concentration, 0.0)
