@@ -29,8 +29,6 @@ SIGNAL_UNTIL_HZ = 45.0
 """What is faster is noise."""
 NOISE_SHARE, LEAST_GAIN = 0.75, 0.05
 """Chosen over the development worlds, so that no choice costs more than it may bring."""
-MUSCLES_THAT_GAIN = 0.8
-"""Share of them that another cutoff than the usual one must be better for; one cutoff is for all."""
 _LEAST_WEIGHT, _REPLACEMENTS = 0.8, 3  # of the prediction of hidden bins, see `low_pass`
 _LEAST_KNOWN = 0.5
 
@@ -116,8 +114,7 @@ def choose_cutoff(observed: ObservedEmg, order: int) -> float:
 
     A filter of gain G leaves the error ``(1 - G)^2 S + G^2 N``, S and N the spectra of a muscle's signal and noise
     (`spectra.noise_spectra`), summed over frequencies; its mean over muscles, each over its variance, counts. What is
-    found to be noise is partly fast activation: `NOISE_SHARE` of it is taken for noise. Better is less by `LEAST_GAIN`
-    in the mean, and less in `MUSCLES_THAT_GAIN` of the muscles.
+    found to be noise is partly fast activation: `NOISE_SHARE` of it is taken for noise.
 
     Raises
     ------
@@ -129,12 +126,9 @@ def choose_cutoff(observed: ObservedEmg, order: int) -> float:
     noise = np.where(frequencies[:, None] > SIGNAL_UNTIL_HZ, power, NOISE_SHARE * noise_spectra(found)[1:])
     cutoffs = np.array(feasible_cutoffs(observed))
     gain = 1 / (1 + (frequencies / cutoffs[:, None]) ** (2 * order))  # (cutoff, frequency)
-    errors = ((1 - gain) ** 2 @ (power - noise) + gain**2 @ noise) / power.sum(axis=0)  # (cutoff, muscle)
-    error = errors.mean(axis=1)
+    error = (((1 - gain) ** 2 @ (power - noise) + gain**2 @ noise) / power.sum(axis=0)).mean(axis=1)
     best, usual = int(np.argmin(error)), int(np.argmin(np.abs(np.log(cutoffs / USUAL_HZ))))
-    better = error[best] < (1 - LEAST_GAIN) * error[usual]
-    for_most = np.quantile(errors[best] / errors[usual], MUSCLES_THAT_GAIN) < 1
-    return float(cutoffs[best if better and for_most else usual])
+    return float(cutoffs[best if error[best] < (1 - LEAST_GAIN) * error[usual] else usual])
 
 
 def feasible_cutoffs(observed: ObservedEmg) -> list[float]:
