@@ -81,6 +81,18 @@ def test_choice_finds_the_process_that_the_data_were_drawn_with_and_intervals_ho
     assert np.corrcoef(mean, truth)[0, 1] > raw
 
 
+def test_small_and_slow_changes_of_a_muscle_that_is_mostly_noise_are_found():
+    random, n = np.random.default_rng(5), 30_000
+    true = 1 + 0.1 * np.sin(2 * np.pi * np.arange(n) / RATE / 4)
+    x = random.exponential(true)
+    segments, level = Segments.of_lengths([n], RATE), np.ones(n)
+    chosen = choose(x, level, segments, 1.0)
+    quickest = Process(chosen.gain, 0.03, 0.5, 1.0, 0.0)  # what is larger or faster would follow the noise
+    found, followed = (smooth(x, level, segments, process)[0] for process in (chosen, quickest))
+    assert np.corrcoef(found, true)[0, 1] > 0.6
+    assert np.mean((found - true) ** 2) < 0.6 * np.mean((followed - true) ** 2)
+
+
 def test_what_is_expected_is_kept_where_it_is_right_and_left_where_it_tells_nothing():
     random = np.random.default_rng(3)
     truth = np.exp(np.sin(np.arange(12_000) / 30))
