@@ -87,8 +87,8 @@ def test_small_and_slow_changes_of_a_muscle_that_is_mostly_noise_are_found():
     x = random.exponential(true)
     segments, level = Segments.of_lengths([n], RATE), np.ones(n)
     chosen = choose(x, level, segments, 1.0)
-    quickest = Process(chosen.gain, 0.03, 0.5, 1.0, 0.0)  # what is larger or faster would follow the noise
-    found, followed = (smooth(x, level, segments, process)[0] for process in (chosen, quickest))
+    larger = Process(chosen.gain, 0.03, 0.5, 1.0, 0.0)  # a process that follows the noise
+    found, followed = (smooth(x, level, segments, process)[0] for process in (chosen, larger))
     assert np.corrcoef(found, true)[0, 1] > 0.6
     assert np.mean((found - true) ** 2) < 0.6 * np.mean((followed - true) ** 2)
 

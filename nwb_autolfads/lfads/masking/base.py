@@ -50,7 +50,7 @@ class Masking(Protocol):
         """Mask part of windows (T + 2 * margin, B, N), the share ``rate`` (P,) of it for each member, by its stream."""
 
     def masks(self, windows: Tensor, random: Streams, *, members: int = 1, passes: int | None = None) -> Iterator[Mask]:
-        """Give the masks of windows (T, B, N) that an estimate of so many members is averaged over, by one stream."""
+        """Give the masks of windows (T, B, N) that an estimate is averaged over; members share the passes."""
 
 
 def without_missing(x: Tensor) -> tuple[Tensor, Tensor]:
