@@ -93,10 +93,10 @@ def _(place):
         file["acquisition/all"] = file["/"]
 
 
-@CASES.case("20,000 series", either(INSPECT), either(RUN))
+@CASES.case("5,000 series", either(INSPECT), either(RUN))
 def _(place):
     with h5py.File(place.copy("recording.nwb"), "r+") as file:
-        for at in range(20_000):
+        for at in range(5_000):
             file[f"acquisition/series{at}"] = file[EMG]
 
 
