@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from agreement import rank_agreement, score_cortex, score_movement
+from contraction import score_contraction
 from real_recordings import SHARED_DATA, score_knee_sessions, score_walking
 from scipy import signal
 
@@ -248,6 +249,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--generators", nargs="+", choices=GENERATORS, default=list(GENERATORS))
     parser.add_argument("--preset", default="quick", help="of AutoLFADS")
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
+    parser.add_argument("--hd-emg", type=Path, help="otb_testfile.mat of the package openhdemg 0.1.2")
     parser.add_argument("--no-real", action="store_true", help="leave out the real recordings")
     parser.add_argument("--json", type=Path, default=Path("accuracy.json"))
     parser.add_argument("--keep", action="store_true", help="keep the rows of other estimators that the JSON has")
@@ -270,11 +272,15 @@ def main(arguments: list[str] | None = None) -> None:
         simulated.append(row)
         options.json.write_text(json.dumps(result, indent=1))
     real = result["real"]
+    makers = {name: partial(ESTIMATORS[name], options.seeds[0], options.preset) for name in options.estimators}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     if not options.no_real and options.data.is_dir():
-        makers = {name: partial(ESTIMATORS[name], options.seeds[0], options.preset) for name in options.estimators}
-        knee = score_knee_sessions(options.data / "knee4", makers)
-        for title, scores in (knee | score_walking(options.data / "walk13", makers)).items():
-            real.setdefault(title, {}).update(scores)
+        found |= score_knee_sessions(options.data / "knee4", makers)
+        found |= score_walking(options.data / "walk13", makers)
+    if options.hd_emg:
+        found |= score_contraction(options.hd_emg, makers)
+    for title, scores in found.items():
+        real.setdefault(title, {}).update(scores)
     options.json.write_text(json.dumps(result, indent=1))
     present = [name for name in ESTIMATORS if any(row["estimator"] == name for row in simulated)]
     parts = [simulated_tables(simulated, present), agreement_table(simulated, present)] if simulated else []

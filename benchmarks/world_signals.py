@@ -10,8 +10,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from contraction import Contraction
 from numpy.typing import NDArray
-from scipy.io import loadmat
 from signal_statistics import STATISTICS, signal_statistics
 
 import nwb_autolfads as nal
@@ -31,8 +31,6 @@ RECORDINGS = {
     "biomechanics": ("spike2/biomech0deg.smr", None),
 }
 HD_EMG = "HD-EMG"
-HD_CHANNELS, HD_EVERY = 64, 6
-"""Electrodes of the grid, and how many pairs of neighbours make room for one that is taken."""
 
 AT_REST_DB = 3.0
 """A channel whose amplitude changes by less is at rest: it has no activation to estimate, and is left out."""
@@ -65,10 +63,9 @@ def recordings(data: Path, hd_emg: Path | None) -> Iterator[tuple[str, NDArray, 
                 recording = nal.open_emg(data / file, path=path)
             yield name, recording.read(0, recording.segments[0].n_samples), recording.rate
     if hd_emg is not None:
-        file = loadmat(hd_emg)
-        grid = file["Data"][0, 0][:, :HD_CHANNELS]
+        contraction = Contraction.read(hd_emg)
         # One electrode of a grid sees what all see: pairs of neighbours are what a lab would take for two sites.
-        yield HD_EMG, np.diff(grid, axis=1)[:, ::HD_EVERY], float(file["SamplingFrequency"][0, 0])
+        yield HD_EMG, contraction.emg, contraction.rate
 
 
 def session(world: World) -> tuple[NDArray, float]:

@@ -26,6 +26,11 @@ NOISE_UNTIL_HZ = 150.0
 """Above, rectified EMG of a narrow band rises again, at twice the frequency of the EMG."""
 ALIKE_HZ = (60.0, 180.0)
 """Band in which noise that muscles share is measured."""
+DELAYED_HZ = (60.0, 90.0)
+"""Band in which noise is measured that muscles share, but each at its own time."""
+DELAYED_NOISE = (0.10, 0.15)
+"""Mean coherence of such noise with that of other muscles, up to which a muscle is taken together with them, and from
+which on it is taken by itself."""
 
 NOISE_WIDTHS_HZ = (20.0, 30.0, 45.0, 64.0, 90.0, 130.0, 200.0, 1e6)
 SIGNAL_CORNERS_HZ = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -152,6 +157,28 @@ def shared_noise(found: Spectra) -> NDArray[np.float64]:
         return np.eye(found.cross.shape[1])
     amplitude = np.sqrt(found.power[band])
     return (found.cross[band] / (amplitude[:, :, None] * amplitude[:, None, :])).mean(axis=0).real
+
+
+def together(found: Spectra) -> NDArray[np.float64]:
+    """Return how far two muscles can be taken together, (muscle, muscle): 1 as a rule, 0 where each is by itself.
+
+    Electrodes over one muscle see the same motor units, each at a delay of its own. Noise at other times cannot be
+    subtracted, and where it is slow it looks like activation that all of them have. It is the part of their coherence
+    that is lost when coherence is averaged with its phase (`shared_noise`).
+    """
+    n_muscles = found.cross.shape[1]
+    band = (found.frequencies >= DELAYED_HZ[0]) & (found.frequencies <= DELAYED_HZ[1])
+    others = ~np.eye(n_muscles, dtype=bool)
+    if n_muscles == 1 or not band.any():
+        return np.ones((n_muscles, n_muscles))
+    amplitude, by_chance = np.sqrt(found.power[band]), 1 / found.n_averaged[band][:, None, None]
+    coherence = found.cross[band] / (amplitude[:, :, None] * amplitude[:, None, :])
+    squared = ((np.abs(coherence) ** 2 - by_chance) / (1 - by_chance)).mean(axis=0)
+    delayed = np.sqrt(np.maximum(squared - coherence.mean(axis=0).real ** 2, 0))
+    of_each = np.where(others, delayed, 0).sum(axis=1) / (n_muscles - 1)
+    least, most = DELAYED_NOISE
+    part = np.clip((most - of_each) / (most - least), 0, 1)
+    return np.where(others, np.sqrt(part[:, None] * part), 1.0)
 
 
 def _fit(parts: NDArray[np.float64], power: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import WienerSmootherSettings
-from nwb_autolfads.estimators.spectra import Spectra, noise_spectra, shared_noise, spectra
+from nwb_autolfads.estimators.spectra import Spectra, noise_spectra, shared_noise, spectra, together
 from nwb_autolfads.validation import checked
 
 NEARBY_MS, LEAST_KNOWN = 50.0, 0.5
@@ -31,7 +31,7 @@ class _Fitted:
     """What `fit` found: gains (frequency, to muscle, from muscle) of deviations from the means.
 
     ``lost`` and ``passed`` are the variances (muscle,) of the signal that they take away and of the noise that they let
-    through.
+    through, ``together`` how far each muscle is taken together with others, 0 to 1.
     """
 
     gains: NDArray[np.complex128]
@@ -43,6 +43,7 @@ class _Fitted:
     window: int
     noise_share: NDArray[np.float64]
     shared_noise: NDArray[np.float64]
+    together: NDArray[np.float64]
 
 
 class WienerSmoother(Estimator):
@@ -91,17 +92,23 @@ class WienerSmoother(Estimator):
         given = {"window_ms": self.window_ms, "highest_hz": self.highest_hz, "noise": self.noise}
         if self.fitted_ is None:
             return given
-        shares = dict(zip(self.fitted_.muscles, self.fitted_.noise_share.round(4).tolist(), strict=True))
         window_ms = 1e3 * self.fitted_.window / self.fitted_.rate
-        return given | {"fitted_window_ms": window_ms, "noise_share": shares, "shared_noise": self.shared_noise}
+        of_muscles = {what: self._by_muscle(what) for what in ("noise_share", "shared_noise", "together")}
+        return given | {"fitted_window_ms": window_ms} | of_muscles
 
     @property
     def shared_noise(self) -> dict[str, float]:
         """How much of each muscle's noise other muscles have too, after `fit`: mean coherence with them, 0 to 1."""
+        return self._by_muscle("shared_noise")
+
+    @property
+    def together(self) -> dict[str, float]:
+        """How far each muscle is taken together with others, after `fit`: 1 as a rule, see `spectra.together`."""
+        return self._by_muscle("together")
+
+    def _by_muscle(self, what: str) -> dict[str, float]:
         fitted = self.fitted_
-        if fitted is None:
-            return {}
-        return dict(zip(fitted.muscles, fitted.shared_noise.round(4).tolist(), strict=True))
+        return dict(zip(fitted.muscles, getattr(fitted, what).round(4).tolist(), strict=True)) if fitted else {}
 
     def fit(self, emg: xr.DataArray) -> Self:
         """Find the spectra of signal and noise, and the filter that follows from them.
@@ -115,7 +122,8 @@ class WienerSmoother(Estimator):
         found = spectra(observed, self.window_ms)
         noise = np.minimum(self.noise * noise_spectra(found), found.power)
         slow = (found.frequencies > 0) & (found.frequencies <= self.highest_hz)
-        gains, lost, passed = _least_error(found, noise, self.highest_hz)
+        usable = together(found)
+        gains, lost, passed = _least_error(found, noise, usable, self.highest_hz)
         self.fitted_ = _Fitted(
             gains=gains,
             lost=lost,
@@ -126,6 +134,7 @@ class WienerSmoother(Estimator):
             window=found.window,
             noise_share=noise[slow].sum(axis=0) / found.power[slow].sum(axis=0),
             shared_noise=_with_others(shared_noise(found)),
+            together=_with_others(usable) if len(usable) > 1 else np.ones(1),
         )
         return self
 
@@ -186,13 +195,13 @@ class WienerSmoother(Estimator):
 
 
 def _least_error(
-    found: Spectra, noise: NDArray[np.float64], highest_hz: float
+    found: Spectra, noise: NDArray[np.float64], usable: NDArray[np.float64], highest_hz: float
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64], NDArray[np.float64]]:
     """Return the gains of least error, (frequency, to muscle, from muscle), and what is left of it, see `_Fitted`."""
     amplitude = np.sqrt(found.power)
-    total = _shrunk(found.cross / (amplitude[:, :, None] * amplitude[:, None, :]), found.n_averaged)
+    total = usable * _shrunk(found.cross / (amplitude[:, :, None] * amplitude[:, None, :]), found.n_averaged)
     level = np.sqrt(noise) / amplitude
-    of_noise = shared_noise(found) * (level[:, :, None] * level[:, None, :])
+    of_noise = usable * shared_noise(found) * (level[:, :, None] * level[:, None, :])
     signal = total - of_noise
     values, vectors = np.linalg.eigh((signal + _adjoint(signal)) / 2)
     signal = (vectors * np.maximum(values, 0)[:, None, :]) @ _adjoint(vectors)
@@ -224,7 +233,7 @@ def _shrunk(coherence: NDArray[np.complex128], n_averaged: NDArray[np.float64]) 
 
 
 def _with_others(coherence: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the mean size of each muscle's coherence (muscle, muscle) with the others, 0 for a muscle alone."""
+    """Return the mean size of what each muscle has with the others, (muscle, muscle), 0 for a muscle alone."""
     others = ~np.eye(len(coherence), dtype=bool)
     return np.abs(np.where(others, coherence, 0)).sum(axis=1) / max(len(coherence) - 1, 1)
 

@@ -12,7 +12,7 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.observed import observe
-from nwb_autolfads.estimators.spectra import noise_spectra, shared_noise, spectra
+from nwb_autolfads.estimators.spectra import noise_spectra, shared_noise, spectra, together
 from nwb_autolfads.estimators.wiener import WienerSmoother, convolve
 
 CORNER_HZ = 4.0
@@ -57,6 +57,25 @@ def noisy_rhythms(n=10_000, muscles=4, seed=0, lasting=2):
     return mean * np.abs(raw), mean
 
 
+def one_muscle(seconds=60, electrodes=6, units=8, seed=0):
+    """EMG of electrodes over one muscle: each sees all units, its own way and time; and their drive."""
+    random, rate = np.random.default_rng(seed), 4 * RATE
+    n = round(seconds * rate)
+    drive = 1 + 0.6 * np.sin(2 * np.pi * 0.15 * np.arange(n) / rate)
+    raw = 0.05 * random.standard_normal((n, electrodes))
+    for _ in range(units):
+        phase = np.cumsum(random.uniform(8, 13) * np.sqrt(drive) / rate)
+        counts = np.arange(1, int(phase[-1]))
+        at = np.searchsorted(phase, counts + 0.12 * random.standard_normal(len(counts)))
+        at, size = at[at < n - 60], np.exp(0.5 * random.standard_normal())
+        for electrode in range(electrodes):
+            shape = np.sin(2 * np.pi * random.uniform(70, 160) * np.arange(30) / rate) * np.hanning(30)
+            train = np.zeros(n)
+            train[at + random.integers(0, 24)] = random.choice([-1, 1]) * size * drive[at]
+            raw[:, electrode] += np.convolve(train, shape)[:n]
+    return np.abs(raw).reshape(-1, 4, electrodes).mean(axis=1), drive.reshape(-1, 4).mean(axis=1)
+
+
 def test_error_is_close_to_that_of_the_optimum_and_far_below_that_of_low_passes():
     x, shown, density = known_process()
     emg = rectified_emg(x)
@@ -96,6 +115,30 @@ def test_noise_that_muscles_share_is_found():
     alike = shared_noise(spectra(observe(rectified_emg(x)), 512))
     np.testing.assert_allclose(alike[0, 1], 0.8, atol=0.03)
     np.testing.assert_allclose(alike[2, :2], 0, atol=0.05)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_electrodes_over_one_muscle_are_taken_one_by_one(seed):
+    x, drive = one_muscle(seed=seed)
+    emg = rectified_emg(x)
+    smoother = WienerSmoother().fit(emg)
+    assert max(smoother.together.values()) < 0.2
+    each = [emg.isel(muscle=[electrode]) for electrode in range(x.shape[1])]
+    alone = np.concatenate([activation_of(WienerSmoother().fit(one), one) for one in each], axis=1)
+    of_all, of_each = (
+        np.mean([np.corrcoef(column, drive)[0, 1] ** 2 for column in found.T])
+        for found in (activation_of(smoother, emg), alone)
+    )
+    assert of_all > 0.8  # 0.47 where units that all see are taken for what the muscle was told
+    assert of_all > of_each - 0.03
+
+
+def test_muscles_of_their_own_are_taken_together_whatever_noise_they_share_at_once():
+    random = np.random.default_rng(0)
+    x, _, _ = known_process()
+    for emg in (x, x + 2 * random.standard_normal((len(x), 1))):
+        np.testing.assert_array_equal(together(spectra(observe(rectified_emg(emg)), 512)), 1)
+    assert WienerSmoother().fit(rectified_emg(x[:, :1])).together == {"muscle 0": 1.0}
 
 
 def test_spectra_are_those_of_scipy_averaged_over_neighbouring_frequencies():

@@ -7,8 +7,9 @@ that tells little gives way to the data.
 
 That takes each muscle by itself, and its noise for its own. The Wiener smoother knows what muscles share, noise too,
 but only fixed weights. The estimate is the weighted mean of the logarithms of both: they err in different ways. The
-state-space part counts a third, and less where noise is shared, none from `ALL_SHARED` on, and where a bin tells less
-than one of exponential noise. These numbers were chosen on development worlds and sessions (docs/accuracy.md).
+state-space part counts a third, and less where a bin tells less than one of exponential noise or where noise is shared:
+none from `ALL_SHARED` on, and none where the Wiener smoother takes each muscle by itself, since the model has learnt
+such noise as well. These numbers were chosen on development worlds and sessions (docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ def _linear(emg: xr.DataArray, processes: dict[str, Process]) -> tuple[Floats, d
         found = smoother.fit(emg).estimate(emg)["activation"].values
     except SignalError:
         return np.full(emg.shape, np.nan), dict.fromkeys(processes, 1.0)
-    shared = smoother.shared_noise
-    own = {m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) for m, p in processes.items()}
+    shared, together = smoother.shared_noise, smoother.together
+    own = {
+        m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) * together[m] for m, p in processes.items()
+    }
     return np.asarray(found, np.float64), {m: round(STATE_SPACE_SHARE * part, 4) for m, part in own.items()}
