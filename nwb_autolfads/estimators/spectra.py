@@ -28,9 +28,9 @@ ALIKE_HZ = (60.0, 180.0)
 """Band in which noise that muscles share is measured."""
 DELAYED_HZ = (60.0, 90.0)
 """Band in which noise is measured that muscles share, but each at its own time."""
-DELAYED_NOISE = (0.10, 0.15)
-"""Mean coherence of such noise with that of other muscles, up to which a muscle is taken together with them, and from
-which on it is taken by itself."""
+DELAYED_NOISE = (0.18, 0.22)
+"""Coherence of such noise up to which a muscle is taken together with others, and from which on it is by itself: the
+mean over the third of the muscles with which it has most of it, since there may be electrodes over several muscles."""
 
 NOISE_WIDTHS_HZ = (20.0, 30.0, 45.0, 64.0, 90.0, 130.0, 200.0, 1e6)
 SIGNAL_CORNERS_HZ = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -175,7 +175,8 @@ def together(found: Spectra) -> NDArray[np.float64]:
     coherence = found.cross[band] / (amplitude[:, :, None] * amplitude[:, None, :])
     squared = ((np.abs(coherence) ** 2 - by_chance) / (1 - by_chance)).mean(axis=0)
     delayed = np.sqrt(np.maximum(squared - coherence.mean(axis=0).real ** 2, 0))
-    of_each = np.where(others, delayed, 0).sum(axis=1) / (n_muscles - 1)
+    most_alike = -np.sort(-np.where(others, delayed, 0), axis=1)[:, : max(1, n_muscles // 3)]
+    of_each = most_alike.mean(axis=1)
     least, most = DELAYED_NOISE
     part = np.clip((most - of_each) / (most - least), 0, 1)
     return np.where(others, np.sqrt(part[:, None] * part), 1.0)
