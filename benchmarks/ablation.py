@@ -56,7 +56,7 @@ def score(config: AutoLFADSConfig, emg: xr.DataArray, truth: xr.DataArray, seed:
     estimator = nal.AutoLFADS(config=config, seed=seed).fit(emg)
     seconds = time.process_time() - began
     estimates = {"corrected": estimator.estimate(emg)}
-    if config.masking == "blocks" and config.correction_ms:
+    if config.masking == "blocks" and config.second_step:
         estimates["predicted"] = estimator.estimate(emg, correct=False)
     r2 = score_against_truth(estimates, truth)["r2"].mean("muscle")
     found = {name: float(r2.sel(estimator=name)) for name in estimates}

@@ -146,6 +146,51 @@ def test_real_recordings_give_what_their_description_says(benchmark, shared_data
     assert 0.65 < share["least"] < share["mean"] < share["largest"] < 0.95
 
 
+@pytest.mark.slow
+def test_what_each_choice_is_worth_is_asked_of_predictions_and_of_estimates(benchmark, tmp_path):
+    import ablation
+
+    asked = [
+        "--no-real",
+        "--duration",
+        "12",
+        "--generators",
+        "am",
+        "--epochs",
+        "1",
+        "--json",
+        str(tmp_path / "rows.json"),
+    ]
+    ablation.main([*asked, "--changes", "quick, one model", "prediction alone, not corrected"])
+    both, alone = json.loads((tmp_path / "rows.json").read_text())["simulated"]
+    assert both["predicted"] == alone["corrected"]
+    assert both["corrected"] > both["predicted"] + 0.05  # one epoch has learnt next to nothing
+    assert "predicted" not in alone
+
+
+def test_a_contraction_is_read_and_scored_by_its_discharges_and_its_force(benchmark, tmp_path):
+    from contraction import Contraction
+    from scipy import io
+
+    random, rate = np.random.default_rng(0), 1000
+    grid, units, sources = random.standard_normal((8000, 64)), random.random((8000, 2)) < 0.01, np.ones((8000, 2))
+    force = np.repeat([0.0, 1.0], 4000)
+    columns = (
+        ["Muscle (1)"] * 64 + ["Decomposition of Muscle (1)"] * 2 + ["Source for decomposition (1)"] * 2 + ["force"]
+    )
+    titles, data = np.empty((len(columns), 1), object), np.empty((1, 1), object)
+    titles[:, 0], data[0, 0] = columns, np.column_stack([grid, units, sources, force])
+    path = tmp_path / "contraction.mat"
+    io.savemat(path, {"Data": data, "Description": titles, "SamplingFrequency": np.uint16(rate)})
+    contraction = Contraction.read(path)
+    np.testing.assert_array_equal(contraction.emg[:, 1], grid[:, 7] - grid[:, 6])
+    assert contraction.emg.shape == (8000, 11)
+    np.testing.assert_array_equal(contraction.discharges, units.sum(axis=1))
+    scores = contraction.r2(xr.Dataset({"activation": series(3 + 3 * force[:, None], rate=rate)}))
+    assert scores["force"] == pytest.approx(1)
+    assert scores["discharges"] < 0.2
+
+
 def test_longer_training_is_compared_with_its_own_best_and_with_the_smoother(benchmark):
     import longer_training
 
