@@ -273,15 +273,15 @@ def main(arguments: list[str] | None = None) -> None:
         options.json.write_text(json.dumps(result, indent=1))
     real = result["real"]
     makers = {name: partial(ESTIMATORS[name], options.seeds[0], options.preset) for name in options.estimators}
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    if not options.no_real and options.data.is_dir():
-        found |= score_knee_sessions(options.data / "knee4", makers)
-        found |= score_walking(options.data / "walk13", makers)
+    recordings = {score_knee_sessions: options.data / "knee4", score_walking: options.data / "walk13"}
+    if options.no_real or not options.data.is_dir():
+        recordings = {}
     if options.hd_emg:
-        found |= score_contraction(options.hd_emg, makers)
-    for title, scores in found.items():
-        real.setdefault(title, {}).update(scores)
-    options.json.write_text(json.dumps(result, indent=1))
+        recordings[score_contraction] = options.hd_emg
+    for score, place in recordings.items():
+        for title, scores in score(place, makers).items():
+            real.setdefault(title, {}).update(scores)
+        options.json.write_text(json.dumps(result, indent=1))
     present = [name for name in ESTIMATORS if any(row["estimator"] == name for row in simulated)]
     parts = [simulated_tables(simulated, present), agreement_table(simulated, present)] if simulated else []
     tables = "\n".join([*parts, real_tables(real)] if real else parts)

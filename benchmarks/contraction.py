@@ -21,6 +21,7 @@ from scipy import signal
 from scipy.io import loadmat
 
 import nwb_autolfads as nal
+from nwb_autolfads.errors import ConfigError
 
 Floats = NDArray[np.float64]
 
@@ -73,8 +74,13 @@ class Contraction:
 
 
 def score_contraction(path: Path, makers: Mapping[str, Callable[[], Any]]) -> dict[str, dict[str, dict[str, float]]]:
-    """Score every estimator on the contraction; see `Contraction.r2`."""
+    """Score every estimator on the contraction, but for those that refuse it; see `Contraction.r2`."""
     contraction = Contraction.read(path)
     emg = contraction.preprocessed()
-    scores = {name: contraction.r2(make().fit(emg).estimate(emg)) for name, make in makers.items()}
+    scores: dict[str, dict[str, float]] = {}
+    for name, make in makers.items():
+        try:
+            scores[name] = contraction.r2(make().fit(emg).estimate(emg))
+        except ConfigError as refused:
+            print(f"{name}: {refused}", flush=True)
     return {"electrodes over one muscle, R2": scores}
