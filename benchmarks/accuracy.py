@@ -250,7 +250,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--preset", default="quick", help="of AutoLFADS")
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
     parser.add_argument("--hd-emg", type=Path, help="otb_testfile.mat of the package openhdemg 0.1.2")
-    parser.add_argument("--no-real", action="store_true", help="leave out the real recordings")
+    parser.add_argument("--no-real", action="store_true", help="leave out those of --data")
     parser.add_argument("--json", type=Path, default=Path("accuracy.json"))
     parser.add_argument("--keep", action="store_true", help="keep the rows of other estimators that the JSON has")
     parser.add_argument("--markdown", type=Path, help="page whose tables are replaced")

@@ -1,7 +1,7 @@
 """A real contraction whose motor units are known: what activation says of their discharges, and of force.
 
 A ramp and hold of the vastus lateralis, recorded with a grid of 64 electrodes and decomposed: ``otb_testfile.mat`` of
-the package openhdemg 0.1.2. Pairs of neighbours stand for electrodes of a lab; all of them are over one muscle.
+the package openhdemg 0.1.2. One electrode of a grid sees what all see; pairs of neighbours are what a lab would take.
 """
 
 from __future__ import annotations

@@ -64,7 +64,6 @@ def recordings(data: Path, hd_emg: Path | None) -> Iterator[tuple[str, NDArray, 
             yield name, recording.read(0, recording.segments[0].n_samples), recording.rate
     if hd_emg is not None:
         contraction = Contraction.read(hd_emg)
-        # One electrode of a grid sees what all see: pairs of neighbours are what a lab would take for two sites.
         yield HD_EMG, contraction.emg, contraction.rate
 
 

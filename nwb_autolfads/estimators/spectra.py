@@ -72,6 +72,12 @@ class Spectra:
         """Each muscle's own spectrum, (frequency, muscle)."""
         return np.einsum("fii->fi", self.cross).real
 
+    @property
+    def coherence(self) -> NDArray[np.complex128]:
+        """What each two muscles have in common, with its phase, (frequency, muscle, muscle): 1 with itself."""
+        amplitude = np.sqrt(self.power)
+        return self.cross / (amplitude[:, :, None] * amplitude[:, None, :])
+
 
 def spectra(observed: ObservedEmg, window_ms: float) -> Spectra:
     """Average spectra of windows that overlap by half (Welch), and over neighbouring frequencies, more where higher.
@@ -155,8 +161,7 @@ def shared_noise(found: Spectra) -> NDArray[np.float64]:
     band = (found.frequencies >= ALIKE_HZ[0]) & (found.frequencies <= ALIKE_HZ[1])
     if not band.any():
         return np.eye(found.cross.shape[1])
-    amplitude = np.sqrt(found.power[band])
-    return (found.cross[band] / (amplitude[:, :, None] * amplitude[:, None, :])).mean(axis=0).real
+    return found.coherence[band].mean(axis=0).real
 
 
 def together(found: Spectra) -> NDArray[np.float64]:
@@ -171,8 +176,7 @@ def together(found: Spectra) -> NDArray[np.float64]:
     others = ~np.eye(n_muscles, dtype=bool)
     if n_muscles == 1 or not band.any():
         return np.ones((n_muscles, n_muscles))
-    amplitude, by_chance = np.sqrt(found.power[band]), 1 / found.n_averaged[band][:, None, None]
-    coherence = found.cross[band] / (amplitude[:, :, None] * amplitude[:, None, :])
+    coherence, by_chance = found.coherence[band], 1 / found.n_averaged[band][:, None, None]
     squared = ((np.abs(coherence) ** 2 - by_chance) / (1 - by_chance)).mean(axis=0)
     delayed = np.sqrt(np.maximum(squared - coherence.mean(axis=0).real ** 2, 0))
     most_alike = -np.sort(-np.where(others, delayed, 0), axis=1)[:, : max(1, n_muscles // 3)]

@@ -199,7 +199,7 @@ def _least_error(
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64], NDArray[np.float64]]:
     """Return the gains of least error, (frequency, to muscle, from muscle), and what is left of it, see `_Fitted`."""
     amplitude = np.sqrt(found.power)
-    total = usable * _shrunk(found.cross / (amplitude[:, :, None] * amplitude[:, None, :]), found.n_averaged)
+    total = usable * _shrunk(found.coherence, found.n_averaged)
     level = np.sqrt(noise) / amplitude
     of_noise = usable * shared_noise(found) * (level[:, :, None] * level[:, None, :])
     signal = total - of_noise
@@ -233,7 +233,7 @@ def _shrunk(coherence: NDArray[np.complex128], n_averaged: NDArray[np.float64]) 
 
 
 def _with_others(coherence: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the mean size of what each muscle has with the others, (muscle, muscle), 0 for a muscle alone."""
+    """Return the mean size of what a matrix has for each muscle and the others, 0 for a muscle alone."""
     others = ~np.eye(len(coherence), dtype=bool)
     return np.abs(np.where(others, coherence, 0)).sum(axis=1) / max(len(coherence) - 1, 1)
 

@@ -150,17 +150,8 @@ def test_real_recordings_give_what_their_description_says(benchmark, shared_data
 def test_what_each_choice_is_worth_is_asked_of_predictions_and_of_estimates(benchmark, tmp_path):
     import ablation
 
-    asked = [
-        "--no-real",
-        "--duration",
-        "12",
-        "--generators",
-        "am",
-        "--epochs",
-        "1",
-        "--json",
-        str(tmp_path / "rows.json"),
-    ]
+    asked = ["--no-real", "--duration", "12", "--generators", "am", "--epochs", "1", "--json"]
+    asked.append(str(tmp_path / "rows.json"))
     ablation.main([*asked, "--changes", "quick, one model", "prediction alone, not corrected"])
     both, alone = json.loads((tmp_path / "rows.json").read_text())["simulated"]
     assert both["predicted"] == alone["corrected"]
