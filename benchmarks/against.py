@@ -33,11 +33,11 @@ BAYES = "Bayesian smoother"
 STEPS = {"training step": {"bins": 100, "sizes": "64/8/2", "batch": 64, "members": 1, "threads": 1}}
 STEPS["training step of a population"] = {"bins": 150, "sizes": "64/10/3", "batch": 16, "members": 4, "threads": 1}
 STEPS_IN_A_TURN = 3
-KEPT = ("crosstalk", "common_artifacts")
+KEPT = ("crosstalk", "common_artifacts", "spectrum")
 
 
 def as_before() -> Any:
-    """Return the settings that leave cross-talk in the EMG, as it was before that could be chosen."""
+    """Return the settings that leave cross-talk and spectrum of the EMG as they were before they could be chosen."""
     from nwb_autolfads.emg.config import PreprocessingConfig
 
     return PreprocessingConfig(**{name: "keep" for name in KEPT if name in PreprocessingConfig.model_fields})

@@ -54,8 +54,12 @@ ESTIMATORS = (
     "wiener",
     "autolfads:training.budget_s=null",
 )
-PREPROCESSING = {"unmixed": None, "mixed": PreprocessingConfig(crosstalk="keep", common_artifacts="keep")}
-"""Whether cross-talk and artifacts that all electrodes see are taken off first, as by default."""
+PREPROCESSING = {
+    "clean": None,
+    "coloured": PreprocessingConfig(spectrum="keep"),
+    "recorded": PreprocessingConfig(spectrum="keep", crosstalk="keep", common_artifacts="keep"),
+}
+"""As by default; with the spectrum that it has; and with cross-talk and artifacts that all electrodes see, too."""
 OF_MAKING = ("preset", "minutes")
 """Options of an estimator that are no settings of it."""
 
@@ -66,7 +70,7 @@ ASKED_COVERAGE = 0.9
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-def recording(world: World, repeat: int, path: Path, emg_is: str = "unmixed") -> tuple[xr.DataArray, xr.DataArray]:
+def recording(world: World, repeat: int, path: Path, emg_is: str = "clean") -> tuple[xr.DataArray, xr.DataArray]:
     """Simulate a world; return the EMG as its estimators see it, in trials or as it runs, and the truth."""
     world.simulate(path, repeat=repeat, overwrite=True)
     emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"), PREPROCESSING[emg_is])
@@ -215,7 +219,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--estimators", nargs="+", default=ESTIMATORS, metavar="KEY[:NAME=VALUE,...]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="each a session of every world")
     parser.add_argument("--seconds", type=float, help="longest session; without, each world's own (30 s to 10 min)")
-    parser.add_argument("--emg", choices=list(PREPROCESSING), default="unmixed", help="cross-talk taken off, or not")
+    parser.add_argument("--emg", choices=list(PREPROCESSING), default="clean", help="how it is preprocessed")
     parser.add_argument("--again", action="store_true", help="run what is asked for anew, kept or not")
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
     parser.add_argument("--hd-emg", type=Path, help="otb_testfile.mat of the package openhdemg 0.1.2")
@@ -245,7 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
         for row in run(options, rows):
             rows.append(row)
             keep(result, options.json)
-        part = options.worlds if options.emg == "unmixed" else f"{options.worlds}, {options.emg}"
+        part = options.worlds if options.emg == "clean" else f"{options.worlds}, {options.emg}"
         text = table(asked_for(rows, options))
     print("\n" + text)
     if options.markdown:

@@ -87,10 +87,10 @@ def report(
         settings = settings or settings_of(first)
         with source_of(recorded, first, outside_links=trusted).open() as recording:
             emg, assumptions = preprocess(recording, settings.preprocessing), recording.assumptions
-        if without_trials(emg.attrs["preprocessing"]) != without_trials(first.attrs.get("preprocessing")):
-            emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
-        elif gone := sorted(set(first["muscle"].values.tolist()) - set(emg["muscle"].values.tolist())):
+        if gone := sorted(set(first["muscle"].values.tolist()) - set(emg["muscle"].values.tolist())):
             emg, note = None, f"The EMG is not drawn: no muscle in it is called {printable(', '.join(gone), 200)}."
+        elif without_trials(emg.attrs["preprocessing"]) != without_trials(first.attrs.get("preprocessing")):
+            emg, note = None, "The EMG is not drawn: it was preprocessed with other settings; give them with --config."
     except NwbAutolfadsError as error:
         note = f"The EMG is not drawn: {error}"
     commands, settings_files = how_to_make(estimates, file, linked=recorded != file)

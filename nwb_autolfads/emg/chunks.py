@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nwb_autolfads.emg.cleaning.artifacts import CommonArtifacts
+from nwb_autolfads.emg.cleaning.found import Unmixing
+from nwb_autolfads.emg.cleaning.whitening import Whitening
 from nwb_autolfads.emg.filters import filter_both_ways, memory_of, resampling_memory, response_of
 from nwb_autolfads.emg.missing import LARGEST_SHARE, bridged, power_share
 from nwb_autolfads.emg.quality import QualityTally
-from nwb_autolfads.emg.unmixing.artifacts import CommonArtifacts
-from nwb_autolfads.emg.unmixing.found import Unmixing
 from nwb_autolfads.segments import Segment
 from nwb_autolfads.sources.recording import EmgRecording
 
@@ -31,16 +32,25 @@ class Cleaning(NamedTuple):
         The filter, run both ways; None for EMG that is rectified already.
     unmixing : Unmixing or None
         None where there is nothing to take off.
+    whitening : Whitening or None
+        None where no frequency is weighted.
     """
 
-    sections: NDArray | None
-    unmixing: Unmixing | None
+    sections: NDArray | None = None
+    unmixing: Unmixing | None = None
+    whitening: Whitening | None = None
 
     def reach(self, rate: float) -> int:
         """Return how many samples (at a rate in Hz) to either side decide what becomes of one."""
         filters = 0 if self.sections is None else memory_of(self.sections)
         artifacts = self.unmixing is not None and self.unmixing.artifacts is not None
+        filters += 0 if self.whitening is None else self.whitening.reach(rate)
         return filters + (int(np.ceil(CommonArtifacts.reach_s() * rate)) if artifacts else 0)
+
+    def response(self, muscle: int, rate: float) -> NDArray[np.float64]:
+        """Return what the filters make of a single 1 of a muscle, which lies in the middle."""
+        response = np.ones(1) if self.sections is None else response_of(self.sections)
+        return response if self.whitening is None else np.convolve(response, self.whitening.response(muscle, rate))
 
 
 @dataclass(frozen=True)
@@ -89,12 +99,24 @@ def rectified_chunks(
         raw = recording.read(segment.first_sample + chunk.first, segment.first_sample + chunk.last)
         tally.add(raw[chunk.inner])
         for muscle, samples in enumerate(_filtered(raw, cleaning, recording.rate)):
-            yield chunk, muscle, _rectified(samples, ~np.isfinite(raw[:, muscle]), cleaning.sections)
+            missing = ~np.isfinite(raw[:, muscle])
+            response = cleaning.response(muscle, recording.rate) if missing.any() else np.ones(1)
+            yield chunk, muscle, _rectified(samples, missing, response)
 
 
 def _filtered(raw: NDArray[np.float32], cleaning: Cleaning, rate: float) -> Iterator[NDArray[np.float64]]:
+    """Give each muscle as it is before it is rectified."""
+    unmixed = _unmixed(raw, cleaning, rate)
+    if cleaning.whitening is None:
+        yield from unmixed
+        return
+    for muscle, samples in enumerate(unmixed):
+        yield cleaning.whitening.filtered(samples, muscle, rate)
+
+
+def _unmixed(raw: NDArray[np.float32], cleaning: Cleaning, rate: float) -> Iterator[NDArray[np.float64]]:
     """Give each muscle without what is filtered and taken off; artifacts need all of them at once."""
-    sections, unmixing = cleaning
+    sections, unmixing, _ = cleaning
     columns = _columns(raw) if unmixing is None else unmixing.columns(raw)
     filtered = columns if sections is None else map(partial(filter_both_ways, sections=sections), columns)
     if unmixing is None or unmixing.artifacts is None:
@@ -136,11 +158,10 @@ def _new_index(sample: int, ratio: Fraction) -> int:
 
 
 def _rectified(
-    filtered: NDArray[np.float64], missing: NDArray[np.bool_], sections: NDArray | None
+    filtered: NDArray[np.float64], missing: NDArray[np.bool_], response: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Rectify one muscle; NaN where too much of the result comes from what is missing."""
     rectified = np.abs(filtered)
     if missing.any():
-        share = missing if sections is None else power_share(missing, response_of(sections))
-        rectified[missing | (share > LARGEST_SHARE)] = np.nan
+        rectified[missing | (power_share(missing, response) > LARGEST_SHARE)] = np.nan
     return rectified

@@ -20,6 +20,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lowpass_hz": 10.0,
         "crosstalk": "keep",
         "common_artifacts": "keep",
+        "spectrum": "keep",
     },
     "rectified": {"rectified": True},
 }
@@ -29,11 +30,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 class PreprocessingConfig(Settings):
     """Settings of `nwb_autolfads.preprocess`.
 
-    The defaults are those of Wimalasena et al. 2022 (J Neural Eng 19 036013) for the rat hindlimb, with two exceptions:
-    they removed the harmonics 1, 2, 4, 5 and 7 of 60 Hz, here all of the first seven are; and they left cross-talk and
-    artifacts that all electrodes see (`nwb_autolfads.emg.unmixing`), which are taken off here. The preset ``falcon-m1``
-    is that of the M1 task of the FALCON benchmark (DANDI 000941), ``rectified`` is for EMG that was rectified before. A
-    number that is given goes before that of the preset.
+    The defaults are those of Wimalasena et al. 2022 (J Neural Eng 19 036013) for the rat hindlimb, with exceptions:
+    they removed the harmonics 1, 2, 4, 5 and 7 of 60 Hz, here all of the first seven are; and they neither took off
+    cross-talk and artifacts that all electrodes see, nor weighted frequencies (`nwb_autolfads.emg.cleaning`). The
+    preset ``falcon-m1`` is that of the M1 task of the FALCON benchmark (DANDI 000941), ``rectified`` is for EMG that
+    was rectified before. A number that is given goes before that of the preset.
     """
 
     preset: Literal["wimalasena-2022", "falcon-m1", "rectified"] = Field(
@@ -74,6 +75,10 @@ class PreprocessingConfig(Settings):
     common_artifacts: Literal["remove", "keep"] = Field(
         default="remove",
         description="Whether artifacts that all electrodes see at once are taken off raw EMG.",
+    )
+    spectrum: Literal["whiten", "keep"] = Field(
+        default="whiten",
+        description="Whether the frequencies of raw EMG are weighted by what they tell of its amplitude.",
     )
     analysis_rate_hz: float = Field(
         default=500.0,

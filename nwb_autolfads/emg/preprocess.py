@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.emg.chunks import Cleaning, rectified_chunks
+from nwb_autolfads.emg.cleaning.found import find_cleaning
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import find_duplicates
 from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencies, resample, resampling_ratio
@@ -27,7 +28,6 @@ from nwb_autolfads.emg.steps.done import (
     say_unusable,
     why_nothing_is_left,
 )
-from nwb_autolfads.emg.unmixing.found import find_unmixing
 from nwb_autolfads.errors import SignalError, shown
 from nwb_autolfads.labels import labelled
 from nwb_autolfads.segments import Segments
@@ -41,12 +41,13 @@ _MOST_FOR_QUANTILES = 2_000_000  # samples of each muscle
 def preprocess(recording: EmgRecording, config: PreprocessingConfig | None = None) -> xr.DataArray:
     """Turn raw EMG into the input of every estimator.
 
-    Notch at the mains and its harmonics, high-pass, take off cross-talk and artifacts that all electrodes see, rectify,
-    resample with anti-aliasing, absolute value again (the resampling rings below zero), clip and scale each muscle, and
-    lift it off zero. All filters run in both directions, so nothing is delayed; the result in chunks equals that of
-    filtering each segment at once. EMG that is rectified already skips all before resampling; EMG slower than the
-    analysis rate keeps its rate. Samples that are missing (not finite, or absurdly large: `nwb_autolfads.emg.missing`)
-    stay missing: bins in which they are, or that the filters cannot tell because of them, are NaN.
+    Notch at the mains and its harmonics, high-pass, take off cross-talk and artifacts that all electrodes see, weight
+    frequencies by what they tell of the amplitude, rectify, resample with anti-aliasing, absolute value again (the
+    resampling rings below zero), clip and scale each muscle, and lift it off zero. No filter delays anything, and the
+    result in chunks equals that of filtering each segment at once. EMG that is rectified already skips all before
+    resampling; EMG slower than the analysis rate keeps its rate. Samples that are missing (not finite, or absurdly
+    large: `nwb_autolfads.emg.missing`) stay missing: bins in which they are, or that the filters cannot tell because of
+    them, are NaN.
 
     Parameters
     ----------
@@ -189,15 +190,23 @@ def _design(
 ) -> tuple[Cleaning, list[Step]]:
     """Return what a recording has to be cleaned of (nothing where it is rectified already) and the steps of it."""
     if recording.rectified:
-        return Cleaning(None, None), [{"step": "taken as rectified", "skipped": ["notch", "high-pass", "rectify"]}]
+        return Cleaning(), [{"step": "taken as rectified", "skipped": ["notch", "high-pass", "rectify"]}]
     frequencies, left_out = notch_frequencies(mains, recording.rate, config)
     sections = filter_sections(frequencies, recording, config)
     *filters, rectify = filter_steps(mains, frequencies, left_out, config, recording.rate)
-    if "remove" not in (config.crosstalk, config.common_artifacts):
-        return Cleaning(sections, None), [*filters, rectify]
-    unmixing = find_unmixing(recording, mains_share, frequencies, config)
-    steps = [*filters, unmixing.step(recording.muscles, config), rectify]
-    return Cleaning(sections, None if unmixing.does_nothing else unmixing), steps
+    unmixing, whitening = find_cleaning(recording, mains_share, frequencies, config)
+    cleaning = Cleaning(
+        sections,
+        None if unmixing is None or unmixing.does_nothing else unmixing,
+        None if whitening is None or whitening.does_nothing else whitening,
+    )
+    steps = [
+        *filters,
+        *([] if unmixing is None else [unmixing.step(recording.muscles, config)]),
+        *([] if whitening is None else [whitening.step(recording.muscles)]),
+        rectify,
+    ]
+    return cleaning, steps
 
 
 def _limits_before(

@@ -190,16 +190,16 @@ def read_rectified(file: NWBFile, estimate: xr.Dataset, config: PreprocessingCon
     source = source_of(str(file.container_source), estimate)
     with open_emg(file, path=source.emg, muscles=source.muscles, unit=source.unit) as recording:
         emg = preprocess(recording, config or settings_of(estimate).preprocessing)
-    if without_trials(emg.attrs["preprocessing"]) != without_trials(estimate.attrs.get("preprocessing")):
-        raise SourceError(
-            "the EMG was preprocessed with other settings than these",
-            way_out="Give the settings file of that run with --config (in Python: preprocessing=)",
-            file=str(file.container_source),
-        )
     if gone := sorted(set(estimate["muscle"].values.tolist()) - set(emg["muscle"].values.tolist())):
         raise SourceError(
             f"no muscle of the EMG is called {', '.join(gone)}, as in the estimate",
             way_out="Make the estimate again, with the names that the file has now",
+            file=str(file.container_source),
+        )
+    if without_trials(emg.attrs["preprocessing"]) != without_trials(estimate.attrs.get("preprocessing")):
+        raise SourceError(
+            "the EMG was preprocessed with other settings than these",
+            way_out="Give the settings file of that run with --config (in Python: preprocessing=)",
             file=str(file.container_source),
         )
     return emg

@@ -143,7 +143,7 @@ def test_real_recordings_give_what_their_description_says(benchmark, shared_data
     assert knee["knee angle, R2 without the cycle"]["4 Hz"]["4Amar"] < 0.4
     walking = real_recordings.score_walking(shared_data / "walk13", {"15 Hz": lambda: benchmark.LowPass(15.0)})
     (share,) = walking["walking, variance explained by gait phase"].values()
-    assert 0.65 < share["least"] < share["mean"] < share["largest"] < 0.95
+    assert 0.65 < share["least"] < share["mean"] < share["largest"] < 0.98
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ from docs.test_readme import blocks, call, commands
 from nwb_autolfads import simulate_session
 from nwb_autolfads.config import read_settings
 from nwb_autolfads.emg import advice, missing
+from nwb_autolfads.emg.cleaning import artifacts, mixing, whitening
 from nwb_autolfads.emg.config import PRESETS, PreprocessingConfig
-from nwb_autolfads.emg.unmixing import artifacts, mixing
 from nwb_autolfads.files import limits
 
 PAGE = "docs/reading-emg.md"
@@ -26,10 +26,12 @@ def test_its_commands_run(tmp_path, monkeypatch, capsys):
 
 
 def test_its_settings_are_accepted_and_its_presets_are_all_there(tmp_path):
-    keeping, preprocessing, session = blocks(PAGE, "yaml")
+    keeping, colours, preprocessing, session = blocks(PAGE, "yaml")
     (tmp_path / "k.yaml").write_text(keeping)
     kept = read_settings(tmp_path / "k.yaml").preprocessing
     assert (kept.crosstalk, kept.common_artifacts) == ("keep", "keep")
+    (tmp_path / "c.yaml").write_text(colours)
+    assert read_settings(tmp_path / "c.yaml").preprocessing.spectrum == "keep"
     (tmp_path / "a.yaml").write_text(preprocessing)
     (tmp_path / "b.yaml").write_text(session)
     config = read_settings(tmp_path / "a.yaml").preprocessing
@@ -66,6 +68,18 @@ def test_its_limits_of_crosstalk_and_artifacts_are_those_of_the_code():
     assert [each for each in said if each not in text] == []
     assert (mixing.IN_ERRORS, artifacts.FEWEST_MUSCLES, artifacts.FEWEST_ARTIFACTS) == (3.0, 3, 3)
     assert (artifacts.MOST_OF_TIME, artifacts.CORRELATED_OVER_S) == (0.2, 0.02)
+
+
+def test_its_limits_of_whitening_are_those_of_the_code():
+    text = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
+    seconds = (whitening.FEWEST_WINDOWS + 1) * whitening.WINDOW_S / 2
+    said = [
+        f"less than {whitening.FEWEST_WINDOWS} windows ({seconds:.1f} s",
+        f"windows of {whitening.WINDOW_S:g} s",
+        f"down to {whitening.LOWEST_HZ:g} Hz",
+        f"reaches {1e3 * whitening.REACH_S:g} ms",
+    ]
+    assert [each for each in said if each not in text] == []
 
 
 def test_its_limits_when_reading_are_those_of_the_code():

@@ -24,7 +24,7 @@ RATE = 1000.0
 def preprocessed(data, config=None, **fields):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return preprocess(recording_of(data, **fields), config or PreprocessingConfig(mains_hz=50))
+        return preprocess(recording_of(data, **fields), config or PreprocessingConfig(mains_hz=50, spectrum="keep"))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_one_absurd_sample_is_missing_and_costs_its_own_bins_only(whole, clean, 
     with pytest.warns(
         UserWarning, match=r"M1 1, 1 of them infinite or absurdly large, the first \(.*\) at 10 s"
     ) as caught:
-        emg = preprocess(recording_of(holed), PreprocessingConfig(mains_hz=50))
+        emg = preprocess(recording_of(holed), PreprocessingConfig(mains_hz=50, spectrum="keep"))
     assert f"the first ({value:g})" in str(caught[0].message)
     lost = np.isnan(emg.values)
     assert 1 <= lost[:, 1].sum() <= 8

@@ -57,7 +57,7 @@ def steps_of(emg: xr.DataArray) -> dict[str, dict]:
 @pytest.mark.parametrize("file", ["walk13/ID0012_TW_01.nwb", "knee4/4Amar.nwb", "gait14/test_small.nwb"])
 def test_real_recordings_come_out_as_from_plain_scipy(shared_data, file):
     with open_emg(shared_data / file) as recording:
-        emg = preprocess(recording, PreprocessingConfig(mains_hz=50))
+        emg = preprocess(recording, PreprocessingConfig(mains_hz=50, spectrum="keep"))
         expected = in_one_shot(recording.read(0, recording.n_samples), rate=1000.0, up=1, down=2, mains=50)
     np.testing.assert_allclose(emg.values, expected, rtol=1e-5, atol=1e-6)
     assert emg.dims == ("time", "muscle")
@@ -82,7 +82,7 @@ def test_chunks_meet_as_if_filtered_in_one_shot(monkeypatch, rate, up, down):
         reads.append(stop - start)
         return data[start:stop]
 
-    emg = preprocess(replace(recording, _read=counting), PreprocessingConfig(mains_hz=60))
+    emg = preprocess(replace(recording, _read=counting), PreprocessingConfig(mains_hz=60, spectrum="keep"))
     assert max(reads) < n_samples
     expected = in_one_shot(data, rate=rate, up=up, down=down, mains=60)
     np.testing.assert_allclose(emg.values, expected, rtol=1e-5, atol=2e-6)
@@ -118,7 +118,7 @@ def test_events_stay_where_they_are_on_the_session_clock():
 def test_segments_are_filtered_apart():
     data = raw_emg(8000, 2)
     segments = (Segment(0.0, 0, 3000), Segment(10.0, 3000, 5000))
-    emg = preprocess(recording_of(data, segments=segments), PreprocessingConfig(notch_harmonics=0))
+    emg = preprocess(recording_of(data, segments=segments), PreprocessingConfig(notch_harmonics=0, spectrum="keep"))
     assert emg["segment"].values.tolist() == [0] * 1500 + [1] * 2500
     in_unit = emg * emg["scale"]
     sections = signal.butter(4, 65.0, "highpass", fs=1000.0, output="sos")
@@ -162,7 +162,7 @@ def test_rectified_emg_skips_the_filters_and_keeps_a_slower_rate():
 
 def test_scale_gives_back_the_unit():
     data = raw_emg(20000, 2) * [1e-5, 3e-3]
-    emg = preprocess(recording_of(data))
+    emg = preprocess(recording_of(data), PreprocessingConfig(spectrum="keep"))
     filtered = np.abs(signal.sosfiltfilt(signal.butter(4, 65, "highpass", fs=1000, output="sos"), data, axis=0))
     np.testing.assert_allclose((emg * emg["scale"]).mean("time"), filtered.mean(axis=0), rtol=0.02)
 

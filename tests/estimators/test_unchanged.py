@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from builders import raw_emg
 
+from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
 from nwb_autolfads.estimators.heldout import held_out_likelihood
@@ -44,7 +45,7 @@ def emg():
     recording = EmgRecording(
         ("a", "b", "c", "d"), 1000.0, "V", False, segments, origin, (), lambda start, stop: data[start:stop]
     )
-    return preprocess(recording)
+    return preprocess(recording, PreprocessingConfig(spectrum="keep"))
 
 
 def summary(values):

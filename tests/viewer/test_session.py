@@ -78,8 +78,8 @@ def test_factors_and_inputs_are_drawn_as_they_are_read_with_their_uncertainty(se
 
 
 def test_emg_is_drawn_as_preprocessing_rectifies_it_whatever_stretch_is_asked_for(session, result):
-    # At the recording's own rate, without clip, scaled back.
-    config = PreprocessingConfig(analysis_rate_hz=1000.0, clip_quantile=1.0)
+    # At the recording's own rate, without clip, scaled back, not whitened.
+    config = PreprocessingConfig(analysis_rate_hz=1000.0, clip_quantile=1.0, spectrum="keep")
     with nal.open_emg(result, path="acquisition/EMG", muscles=MUSCLES) as recording:
         emg = nal.preprocess(recording, config)
     expected = (emg * emg["scale"]).values * 1e6

@@ -41,6 +41,7 @@ def config_of(preprocessing: str) -> PreprocessingConfig:
         "analysis_rate_hz": done["resample"]["to_hz"] if "resample" in done else None,
         "lowpass_hz": done["low-pass"]["cutoff_hz"] if "low-pass" in done else None,
         **{name: done.get("unmix", {}).get(name, "keep") for name in ("crosstalk", "common_artifacts")},
+        "spectrum": done.get("whiten", {}).get("spectrum", "keep"),
         **_filters(done),
     }
     given = {name: value for name, value in values.items() if value is not None}

@@ -174,6 +174,7 @@ _COMPARED = {
     "notch": ("bandwidth_hz",),
     "high-pass": ("cutoff_hz", "order"),
     "unmix": ("crosstalk", "common_artifacts"),
+    "whiten": (),
     "low-pass": ("cutoff_hz", "order"),
     "clip": ("quantile",),
     "scale": ("quantile",),

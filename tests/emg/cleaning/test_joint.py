@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nwb_autolfads.emg.unmixing.joint import deviation, joint_diagonalizer
+from nwb_autolfads.emg.cleaning.joint import deviation, joint_diagonalizer
 
 
 def test_a_matrix_that_diagonalizes_all_is_found_up_to_order_and_size():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from nwb_autolfads.emg.unmixing.joint import deviation, joint_diagonalizer
+from nwb_autolfads.emg.cleaning.joint import deviation, joint_diagonalizer
 
 Floats = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nwb_autolfads.emg.unmixing.artifacts import CommonArtifacts, find_artifacts
+from nwb_autolfads.emg.cleaning.artifacts import CommonArtifacts, find_artifacts
 
 RATE = 1000.0
 GAINS = np.array([1.0, -0.5, 0.8, 0.6, 0.4])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from nwb_autolfads.emg.unmixing.mixing import find_mixing
+from nwb_autolfads.emg.cleaning.mixing import find_mixing
 
 RATE = 1000.0
 

@@ -53,7 +53,7 @@ def steps_of(emg):
 
 
 def in_unit(data, **settings):
-    settings = {"notch_harmonics": 0, "clip_quantile": 1.0, **settings}
+    settings = {"notch_harmonics": 0, "clip_quantile": 1.0, "spectrum": "keep", **settings}
     emg = preprocess(recording(data), PreprocessingConfig(**settings))
     return (emg * emg["scale"]).values, emg
 
