@@ -27,8 +27,8 @@ USUAL_HZ = 20.0
 WINDOW_MS = 512.0
 SIGNAL_UNTIL_HZ = 45.0
 """What is faster is noise."""
-NOISE_SHARE, LEAST_GAIN = 0.75, 0.05
-"""Chosen over the development worlds, so that no choice costs more than it may bring."""
+NOISE_SHARE, LEAST_GAIN = 0.75, 0.02
+"""Chosen over the development worlds and others drawn besides, so that no choice costs more than it may bring."""
 _LEAST_WEIGHT, _REPLACEMENTS = 0.8, 3  # of the prediction of hidden bins, see `low_pass`
 _LEAST_KNOWN = 0.5
 
