@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.signal.windows import tukey
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import WienerSmootherSettings
@@ -20,6 +21,8 @@ from nwb_autolfads.validation import checked
 
 NEARBY_MS, LEAST_KNOWN = 50.0, 0.5
 """Nothing is said of a bin that is missing where less than half of what is this near is known."""
+MOSTLY_ALONE = 0.5
+"""A muscle that is taken less than this together with others is named."""
 REPLACEMENTS = 10
 """Of what is missing or hidden by what the smoother says of it."""
 _SMALLEST_EIGENVALUE = 1e-6
@@ -117,6 +120,11 @@ class WienerSmoother(Estimator):
         ------
         SignalError
             When recording or segments are too short for spectra, or the rate is too low.
+
+        Warns
+        -----
+        NwbAutolfadsWarning
+            Naming electrodes that are taken one by one, see `spectra.together`.
         """
         observed = observe(emg)
         found = spectra(observed, self.window_ms)
@@ -136,6 +144,13 @@ class WienerSmoother(Estimator):
             shared_noise=_with_others(shared_noise(found)),
             together=_with_others(usable) if len(usable) > 1 else np.ones(1),
         )
+        if alone := [muscle for muscle, part in self.together.items() if part < MOSTLY_ALONE]:
+            warnings.warn(
+                f"{', '.join(alone)}: electrodes that see the same motor units at different times, as over one muscle, "
+                "are smoothed one by one",
+                NwbAutolfadsWarning,
+                stacklevel=2,
+            )
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:

@@ -8,7 +8,7 @@ from emg_examples import RATE, rectified_emg
 from messages import assert_refused
 from scipy import signal
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.observed import observe
@@ -128,7 +128,8 @@ def test_electrodes_over_one_muscle_are_taken_one_by_one(muscles, seed):
     x = np.concatenate([np.roll(each, by, axis=0) for (each, _), by in zip(of_muscles, late, strict=True)], axis=1)
     drives = np.repeat([np.roll(drive, by) for (_, drive), by in zip(of_muscles, late, strict=True)], 4, axis=0).T
     emg = rectified_emg(x)
-    smoother = WienerSmoother().fit(emg)
+    with pytest.warns(NwbAutolfadsWarning, match=f"^{', '.join(map(str, emg['muscle'].values))}: electrodes that see"):
+        smoother = WienerSmoother().fit(emg)
     assert max(smoother.together.values()) < 0.2
     each = [emg.isel(muscle=[electrode]) for electrode in range(x.shape[1])]
     alone = np.concatenate([activation_of(WienerSmoother().fit(one), one) for one in each], axis=1)
@@ -137,11 +138,13 @@ def test_electrodes_over_one_muscle_are_taken_one_by_one(muscles, seed):
     assert of_all > _explained(alone, drives) - 0.1
 
 
+@pytest.mark.filterwarnings("error:.*one by one")
 def test_muscles_of_their_own_are_taken_together_whatever_noise_they_share_at_once():
     random = np.random.default_rng(0)
     x, _, _ = known_process()
     for emg in (x, x + 2 * random.standard_normal((len(x), 1))):
         np.testing.assert_array_equal(together(spectra(observe(rectified_emg(emg)), 512)), 1)
+        assert set(WienerSmoother().fit(rectified_emg(emg)).together.values()) == {1.0}
     assert WienerSmoother().fit(rectified_emg(x[:, :1])).together == {"muscle 0": 1.0}
 
 
