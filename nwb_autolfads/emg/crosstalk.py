@@ -14,9 +14,10 @@ from nwb_autolfads.emg.missing import bridged, excerpts, quantiles_of_known
 from nwb_autolfads.sources.recording import EmgRecording
 
 _DUPLICATE = 0.9999  # correlation of raw samples from which two channels are one
-_ENOUGH_HZ = 2000.0  # surface EMG has next to nothing above 1 kHz
 _SHIFT_S = 0.010  # cross-talk travels within this time
 _RMS_S = 0.1  # bursts are told from rest by the root mean square over this time
+ENOUGH_HZ = 2000.0
+"""Rate at which cross-talk and bursts are looked at: surface EMG has next to nothing above 1 kHz."""
 
 
 def find_duplicates(recording: EmgRecording) -> list[str]:
@@ -97,13 +98,18 @@ def burst_snr(recording: EmgRecording, config: PreprocessingConfig) -> NDArray[n
 
 
 def filtered_excerpts(
-    recording: EmgRecording, config: PreprocessingConfig, frequencies: Sequence[float] = ()
+    recording: EmgRecording,
+    config: PreprocessingConfig,
+    frequencies: Sequence[float] = (),
+    *,
+    enough_hz: float = ENOUGH_HZ,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_], float]]:
     """Yield excerpts without movement artifacts, (samples, muscles), what of them is known, and their rate.
 
-    The rate is no more than about 2 kHz. Of ``frequencies`` (Hz) those are removed that are below half of it.
+    The rate is below twice ``enough_hz``, without aliasing. Of ``frequencies`` (Hz) those are removed that are below
+    half of it.
     """
-    slower = max(1, int(recording.rate // _ENOUGH_HZ))
+    slower = max(1, int(recording.rate // enough_hz))
     rate = recording.rate / slower
     if recording.rectified or config.highpass_hz >= rate / 2:
         return

@@ -13,12 +13,15 @@ from nwb_autolfads.emg.cleaning.artifacts import CommonArtifacts, find_artifacts
 from nwb_autolfads.emg.cleaning.mixing import find_mixing
 from nwb_autolfads.emg.cleaning.whitening import Whitening, find_whitening
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.crosstalk import filtered_excerpts, find_duplicates
+from nwb_autolfads.emg.crosstalk import ENOUGH_HZ, filtered_excerpts, find_duplicates
 from nwb_autolfads.emg.missing import bridged, excerpts
 from nwb_autolfads.emg.quality import QualityTally
 from nwb_autolfads.sources.recording import EmgRecording
 
 Floats = NDArray[np.float64]
+
+WHITENED_AT_HZ = 5000.0
+"""Rate at which spectra of faster recordings are found: EMG of fine wires has frequencies above 1 kHz."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,9 @@ def find_cleaning(
     unmixing = _unmixing(recording, mains_share, parts, rate, config) if unmix else None
     if not whiten:
         return unmixing, None
+    if recording.rate >= 2 * ENOUGH_HZ:
+        found = list(filtered_excerpts(recording, config, frequencies, enough_hz=WHITENED_AT_HZ))
+        rate = found[0][2] if found else recording.rate
     weights = np.eye(len(recording.muscles)) if unmixing is None else unmixing.inverse
     parts = [np.where(known, samples @ weights.T, np.nan) for samples, known, _ in found]
     return unmixing, find_whitening(parts, rate, len(recording.muscles))

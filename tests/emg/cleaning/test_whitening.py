@@ -142,6 +142,17 @@ def test_above_what_was_looked_at_nothing_is_let_through():
     assert high.std() < 0.01 * low.std()
 
 
+def test_a_fast_recording_keeps_what_is_above_one_kilohertz():
+    rate, n = 12_000.0, 240_000
+    size = amplitude(n // 12).repeat(12)
+    rng = np.random.default_rng(6)
+    band = signal.butter(4, (1200, 2000), "bandpass", fs=rate, output="sos")
+    raw = signal.sosfiltfilt(band, rng.standard_normal(n)) * size + 0.02 * rng.standard_normal(n)
+    emg = preprocess(recording_of(raw[:, None], rate=rate)).values[:, 0]
+    smooth = gaussian_filter1d(emg, 10)
+    assert np.corrcoef(smooth, size[::24])[0, 1] > 0.95
+
+
 def recording(n=20_000, **changes):
     muscles = [0.1 * coloured(amplitude(n, seed), seed + 10) for seed in range(3)]
     return recording_of(np.stack(muscles, axis=1), **changes)
