@@ -153,10 +153,10 @@ def _(place: Place) -> None:
         )
 
 
-@CASES.case("a file of 400 GB with nothing in its end", either(INSPECT), either(RUN))
+@CASES.case("a file of half a gigabyte with nothing in its end", either(INSPECT), either(RUN))
 def _(place: Place) -> None:
     with place.copy("recording.nwb").open("r+b") as stream:
-        stream.truncate(2_000_000_000)  # sparse: it takes no room
+        stream.truncate(500_000_000)  # sparse, but the copy with the result takes that room
 
 
 RESULTS.patch(
