@@ -59,7 +59,7 @@ PREPROCESSING = {
     "coloured": PreprocessingConfig(spectrum="keep"),
     "recorded": PreprocessingConfig(spectrum="keep", crosstalk="keep", common_artifacts="keep"),
 }
-"""As by default; with the spectrum that it has; and with cross-talk and artifacts that all electrodes see, too."""
+"""As by default; not whitened; and neither whitened nor rid of cross-talk and artifacts that all electrodes see."""
 OF_MAKING = ("preset", "minutes")
 """Options of an estimator that are no settings of it."""
 
@@ -219,7 +219,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--estimators", nargs="+", default=ESTIMATORS, metavar="KEY[:NAME=VALUE,...]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="each a session of every world")
     parser.add_argument("--seconds", type=float, help="longest session; without, each world's own (30 s to 10 min)")
-    parser.add_argument("--emg", choices=list(PREPROCESSING), default="clean", help="how it is preprocessed")
+    parser.add_argument("--emg", choices=list(PREPROCESSING), default="clean", help="default, not whitened, as it is")
     parser.add_argument("--again", action="store_true", help="run what is asked for anew, kept or not")
     parser.add_argument("--data", type=Path, default=SHARED_DATA, help="folder of the real recordings")
     parser.add_argument("--hd-emg", type=Path, help="otb_testfile.mat of the package openhdemg 0.1.2")

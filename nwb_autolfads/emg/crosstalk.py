@@ -14,10 +14,9 @@ from nwb_autolfads.emg.missing import bridged, excerpts, quantiles_of_known
 from nwb_autolfads.sources.recording import EmgRecording
 
 _DUPLICATE = 0.9999  # correlation of raw samples from which two channels are one
+_ENOUGH_HZ = 2000.0  # surface EMG has next to nothing above 1 kHz
 _SHIFT_S = 0.010  # cross-talk travels within this time
 _RMS_S = 0.1  # bursts are told from rest by the root mean square over this time
-ENOUGH_HZ = 2000.0
-"""Rate at which cross-talk and bursts are looked at: surface EMG has next to nothing above 1 kHz."""
 
 
 def find_duplicates(recording: EmgRecording) -> list[str]:
@@ -102,7 +101,7 @@ def filtered_excerpts(
     config: PreprocessingConfig,
     frequencies: Sequence[float] = (),
     *,
-    enough_hz: float = ENOUGH_HZ,
+    enough_hz: float = _ENOUGH_HZ,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_], float]]:
     """Yield excerpts without movement artifacts, (samples, muscles), what of them is known, and their rate.
 

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.emg.chunks import Cleaning, rectified_chunks
-from nwb_autolfads.emg.cleaning.found import find_cleaning
+from nwb_autolfads.emg.cleaning.found import find_unmixing, find_weights
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.crosstalk import find_duplicates
 from nwb_autolfads.emg.filters import filter_sections, lowpass, notch_frequencies, resample, resampling_ratio
@@ -193,20 +193,17 @@ def _design(
         return Cleaning(), [{"step": "taken as rectified", "skipped": ["notch", "high-pass", "rectify"]}]
     frequencies, left_out = notch_frequencies(mains, recording.rate, config)
     sections = filter_sections(frequencies, recording, config)
+    cleaning = Cleaning(sections)
     *filters, rectify = filter_steps(mains, frequencies, left_out, config, recording.rate)
-    unmixing, whitening = find_cleaning(recording, mains_share, frequencies, config)
-    cleaning = Cleaning(
-        sections,
-        None if unmixing is None or unmixing.does_nothing else unmixing,
-        None if whitening is None or whitening.does_nothing else whitening,
-    )
-    steps = [
-        *filters,
-        *([] if unmixing is None else [unmixing.step(recording.muscles, config)]),
-        *([] if whitening is None else [whitening.step(recording.muscles)]),
-        rectify,
-    ]
-    return cleaning, steps
+    if "remove" in (config.crosstalk, config.common_artifacts):
+        unmixing = find_unmixing(recording, mains_share, frequencies, config)
+        filters.append(unmixing.step(recording.muscles, config))
+        cleaning = cleaning._replace(unmixing=None if unmixing.does_nothing else unmixing)
+    if config.spectrum == "whiten":
+        whitening = find_weights(recording, cleaning.unmixing, frequencies, config)
+        filters.append(whitening.step(recording.muscles))
+        cleaning = cleaning._replace(whitening=None if whitening.does_nothing else whitening)
+    return cleaning, [*filters, rectify]
 
 
 def _limits_before(

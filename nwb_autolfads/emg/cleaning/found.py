@@ -13,7 +13,7 @@ from nwb_autolfads.emg.cleaning.artifacts import CommonArtifacts, find_artifacts
 from nwb_autolfads.emg.cleaning.mixing import find_mixing
 from nwb_autolfads.emg.cleaning.whitening import Whitening, find_whitening
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.crosstalk import ENOUGH_HZ, filtered_excerpts, find_duplicates
+from nwb_autolfads.emg.crosstalk import filtered_excerpts, find_duplicates
 from nwb_autolfads.emg.missing import bridged, excerpts
 from nwb_autolfads.emg.quality import QualityTally
 from nwb_autolfads.sources.recording import EmgRecording
@@ -85,10 +85,10 @@ class Unmixing:
         }
 
 
-def find_cleaning(
+def find_unmixing(
     recording: EmgRecording, mains_share: Floats, frequencies: Sequence[float], config: PreprocessingConfig
-) -> tuple[Unmixing | None, Whitening | None]:
-    """Find what to take off and how to weight frequencies in at most 64 s of raw EMG, spread over the recording.
+) -> Unmixing:
+    """Find cross-talk and common artifacts in at most 64 s of raw EMG, spread over the recording.
 
     Parameters
     ----------
@@ -99,41 +99,35 @@ def find_cleaning(
     frequencies : sequence of float
         Which the notches remove (Hz).
     config : PreprocessingConfig
-
-    Returns
-    -------
-    Unmixing or None, Whitening or None
-        None for what is not asked for. Artifacts count as they were recorded for the weights of frequencies, since not
-        all of them are found.
     """
-    unmix, whiten = "remove" in (config.crosstalk, config.common_artifacts), config.spectrum == "whiten"
-    found = list(filtered_excerpts(recording, config, frequencies)) if unmix or whiten else []
-    parts, rate = [samples for samples, _, _ in found], found[0][2] if found else recording.rate
-    unmixing = _unmixing(recording, mains_share, parts, rate, config) if unmix else None
-    if not whiten:
-        return unmixing, None
-    if recording.rate >= 2 * ENOUGH_HZ:
-        found = list(filtered_excerpts(recording, config, frequencies, enough_hz=WHITENED_AT_HZ))
-        rate = found[0][2] if found else recording.rate
-    weights = np.eye(len(recording.muscles)) if unmixing is None else unmixing.inverse
-    parts = [np.where(known, samples @ weights.T, np.nan) for samples, known, _ in found]
-    return unmixing, find_whitening(parts, rate, len(recording.muscles))
-
-
-def _unmixing(
-    recording: EmgRecording, mains_share: Floats, parts: Sequence[Floats], rate: float, config: PreprocessingConfig
-) -> Unmixing:
     tally = QualityTally(len(recording.muscles))
     for part in excerpts(recording):
         tally.add(part)
     quality = tally.result(recording, mains_share, find_duplicates(recording), config)
     taking_part = np.flatnonzero(quality["usable"].values)
     mixing = np.eye(len(recording.muscles))
-    if len(taking_part) < 2 or not parts:
+    if len(taking_part) < 2:
         return Unmixing(mixing, taking_part)
-    parts = [samples[:, taking_part] for samples in parts]
+    found = [(samples[:, taking_part], rate) for samples, _, rate in filtered_excerpts(recording, config, frequencies)]
+    if not found:
+        return Unmixing(mixing, taking_part)
+    parts, rate = [samples for samples, _ in found], found[0][1]
     if config.crosstalk == "remove":
         mixing[np.ix_(taking_part, taking_part)] = own = find_mixing(parts, rate)
         parts = [samples @ np.linalg.inv(own).T for samples in parts]
     artifacts = find_artifacts(parts, rate) if config.common_artifacts == "remove" else None
     return Unmixing(mixing, taking_part, *(artifacts or ()))
+
+
+def find_weights(
+    recording: EmgRecording, unmixing: Unmixing | None, frequencies: Sequence[float], config: PreprocessingConfig
+) -> Whitening:
+    """Find how to weight frequencies, in the same excerpts without cross-talk.
+
+    Artifacts stay in them: not all are found, and those that are left must not be raised. Parameters are as for
+    `find_unmixing`.
+    """
+    weights = np.eye(len(recording.muscles)) if unmixing is None else unmixing.inverse
+    found = list(filtered_excerpts(recording, config, frequencies, enough_hz=WHITENED_AT_HZ))
+    parts = [np.where(known, samples @ weights.T, np.nan) for samples, known, _ in found]
+    return find_whitening(parts, found[0][2] if found else recording.rate, len(recording.muscles))

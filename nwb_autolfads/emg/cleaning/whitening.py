@@ -1,10 +1,10 @@
 """Whitening: each muscle's frequencies are weighted by what they tell of its amplitude, before it is rectified.
 
 Raw EMG of amplitude a has the power density ``a² S(f) + N(f)``: S is that of the muscle, N of everything else.
-Rectified as it is, it is mostly those few frequencies where S is large, and as noisy as few frequencies are. If all
-that tell of the muscle have a say, it is less noisy (Hogan & Mann 1980, IEEE Trans Biomed Eng 27:382; Clancy & Hogan
-1994, 41:159; with noise, Clancy & Farry 2000, 47:709). The best weight of the power at a frequency is how much it
-changes with the muscle's over its variance, ``S / V``; without noise and for Gaussian EMG that is ``1 / S``.
+Rectified as it is, it tells the amplitude by the few frequencies where S is large, and the fewer they are, the noisier.
+If all frequencies of the muscle have a say, it is less noisy (Hogan & Mann 1980, IEEE Trans Biomed Eng 27:382; Clancy
+& Hogan 1994, 41:159; with noise, Clancy & Farry 2000, 47:709). The best weight of the power at a frequency is how much
+it changes with the muscle's over its variance, ``S / V``; without noise and for Gaussian EMG that is ``1 / S``.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class Whitening:
         return round(REACH_S * rate)
 
     def response(self, muscle: int, rate: float) -> Floats:
-        """Return what the filter makes of a single 1, which lies in the middle."""
+        """Return what the filter makes of a single 1, which lies in the middle; that alone where all gains are 1."""
+        if (self.gains[muscle] == 1).all():
+            return np.ones(1)
         reach = self.reach(rate)
         n = 16 * (reach + 1)
         gain = np.interp(np.fft.rfftfreq(n, 1 / rate), self.frequencies, self.gains[muscle], right=0.0)
@@ -79,11 +81,12 @@ class Whitening:
 
     def filtered(self, samples: Floats, muscle: int, rate: float) -> Floats:
         """Weight the frequencies of one muscle, (samples,), whose ends are mirrored; nothing is delayed."""
-        if (self.gains[muscle] == 1).all():
+        response = self.response(muscle, rate)
+        if len(response) == 1:
             return samples
         beyond = min(self.reach(rate), len(samples) - 1)
         longer = np.pad(samples, beyond, mode="reflect", reflect_type="odd")
-        weighted = oaconvolve(longer, self.response(muscle, rate), mode="same")
+        weighted = oaconvolve(longer, response, mode="same")
         return np.asarray(weighted[beyond : beyond + len(samples)], np.float64)
 
     def step(self, muscles: Sequence[str]) -> dict[str, object]:
