@@ -45,14 +45,14 @@ from nwb_autolfads.simulate.worlds import World
 
 # Without a budget of time a crowded machine gives the same numbers.
 ESTIMATORS = (
-    "lowpass",
-    "lowpass:cutoff=auto",
-    "subspace:cutoff=auto",
-    "bayes:temper=1",
-    "bayes",
-    "statespace",
-    "wiener",
     "autolfads:training.budget_s=null",
+    "wiener",
+    "statespace",
+    "bayes",
+    "bayes:temper=1",
+    "subspace:cutoff=auto",
+    "lowpass:cutoff=auto",
+    "lowpass",
 )
 PREPROCESSING = {
     "clean": None,
