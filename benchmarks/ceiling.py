@@ -21,7 +21,7 @@ import numpy as np
 import world_signals
 import xarray as xr
 from numpy.typing import NDArray
-from worlds import put, recording
+from worlds import identity, put, recording
 
 import nwb_autolfads as nal
 from nwb_autolfads.estimators.observed import observe
@@ -80,8 +80,8 @@ def run(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             sessions = [recording(world, seed, Path(folder) / "session.nwb") for seed in options.seeds]
             row: dict[str, Any] = {"world": world.name, "taught": np.mean([ceiling(*each) for each in sessions])}
             for key in BESIDE:
-                same = {"world": world.name, "emg": "clean", "estimator": key, "duration_s": world.duration_s}
-                found = [each["r2"] for each in kept if each.items() >= same.items() and each["seed"] in options.seeds]
+                same = [identity(world, key, seed, "clean") for seed in options.seeds]
+                found = [each["r2"] for each in kept for who in same if each.items() >= who.items()]
                 row[key] = np.mean(found) if found else np.nan
             print(row, flush=True)
             yield row

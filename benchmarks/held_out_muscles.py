@@ -2,8 +2,8 @@
 
 ``python benchmarks/held_out_muscles.py --markdown docs/accuracy.md`` leaves out one muscle after the other, fits each
 estimator to the other three and estimates them, and predicts the rectified EMG of the muscle that was left out, in bins
-of 20 ms: ridge regression over lags, on contiguous folds. Nothing that an estimator does to the others can copy the
-noise of that muscle, and no truth is needed. Each result is kept in the JSON at once.
+of 20 ms: ridge regression over lags, on contiguous folds. Estimators cannot copy noise that only that muscle has, and
+no truth is needed. Each result is kept in the JSON at once.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from accuracy import ESTIMATORS
-from numpy.typing import NDArray
-from real_recordings import FOLDS, GUARD_S, RATE, SHARED_DATA, knee_sessions
+from accuracy import ESTIMATORS, real_tables
+from real_recordings import FOLDS, GUARD_S, RATE, SHARED_DATA, knee_sessions, with_mean
 from worlds import keep, put
 
 from nwb_autolfads.evaluation.decoding.binning import bin_activation
@@ -57,19 +56,13 @@ def run(folder: Path, names: list[str], result: dict[str, Any], path: Path) -> N
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Write the mean over muscles of each recording, and over recordings, as Markdown."""
-    recordings = list(dict.fromkeys(row["recording"] for row in rows))
-    lines = [f"| estimator | {' | '.join(recordings)} | mean |", "|---" * (len(recordings) + 2) + "|"]
-    for name in [name for name in ESTIMATORS if any(row["estimator"] == name for row in rows)]:
-        r2 = [_mean(rows, name, recording) for recording in recordings]
-        lines.append(f"| {name} | " + " | ".join(f"{value:.3f}" for value in [*r2, np.mean(r2)]) + " |")
-    return "\n".join(lines)
-
-
-def _mean(rows: list[dict[str, Any]], name: str, recording: str) -> float:
-    values: NDArray[np.float64] = np.array(
-        [row["r2"] for row in rows if (row["estimator"], row["recording"]) == (name, recording)]
-    )
-    return float(values.mean())
+    r2: dict[str, dict[str, list[float]]] = {name: {} for name in ESTIMATORS}
+    for row in rows:
+        r2[row["estimator"]].setdefault(row["recording"], []).append(row["r2"])
+    means = {
+        name: {recording: float(np.mean(of)) for recording, of in each.items()} for name, each in r2.items() if each
+    }
+    return real_tables({"muscles held out, R2": with_mean(means)})
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -79,8 +72,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, default=DOCS / "held_out_muscles.json")
     parser.add_argument("--markdown", type=Path, help="page whose part is replaced")
     options = parser.parse_args(arguments)
+    folder = options.data / "knee4"
+    if not any(folder.glob("*.nwb")):
+        parser.error(f"there are no recordings in {folder}: name the folder of the real recordings with --data")
     result: dict[str, Any] = json.loads(options.json.read_text()) if options.json.exists() else {}
-    run(options.data / "knee4", options.estimators, result, options.json)
+    run(folder, options.estimators, result, options.json)
     text = table(result["rows"])
     print("\n" + text)
     if options.markdown:

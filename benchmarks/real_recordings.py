@@ -89,7 +89,7 @@ def score_knee_sessions(folder: Path, makers: Makers) -> dict[str, dict[str, dic
             found = session.r2(make().fit(session.emg).estimate(session.emg))
             for by_estimator, r2 in zip(scores.values(), found, strict=True):
                 by_estimator.setdefault(name, {})[session.name] = r2
-    return {title: _with_mean(by_estimator) for title, by_estimator in scores.items() if by_estimator}
+    return {title: with_mean(by_estimator) for title, by_estimator in scores.items() if by_estimator}
 
 
 def score_walking(folder: Path, makers: Makers) -> dict[str, dict[str, dict[str, float]]]:
@@ -139,5 +139,6 @@ def _cycle_average(values: Floats, phase: Floats) -> Floats:
     return average
 
 
-def _with_mean(by_estimator: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+def with_mean(by_estimator: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Add to the scores of each estimator their mean over recordings."""
     return {name: scores | {"mean": float(np.mean(list(scores.values())))} for name, scores in by_estimator.items()}

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from emg_examples import rectified_emg
-from scipy.ndimage import gaussian_filter1d
 from tiny_autolfads import TINY
 
 import nwb_autolfads as nal
@@ -280,21 +278,3 @@ def test_canonical_correlations_see_through_a_mixture_and_the_correlation_of_fac
     np.testing.assert_allclose(of_sessions.canonical(factors, mixed), 1.0)
     assert of_sessions.aligned(factors, factors) == pytest.approx(1.0)
     assert abs(of_sessions.aligned(factors, factors[:, ::-1])) < 0.1
-
-
-def test_a_filter_that_the_truth_taught_learns_no_chance_and_is_as_good_as_the_best_filter(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import ceiling
-
-    random, n = np.random.default_rng(0), 30_000
-    slow = gaussian_filter1d(random.standard_normal((n, 1)), 25, axis=0)
-    truth = 5 + slow / slow.std() * [1.0, 0.7]
-    emg = rectified_emg(truth + 2.0 * random.standard_normal((n, 2)))
-    true = xr.DataArray(truth, dims=("time", "muscle"), coords={name: emg[name] for name in ("time", "muscle")})
-    # A Gaussian process and white noise, both muscles the same: the best filter is known at each frequency.
-    power = np.abs(np.fft.rfft(truth[:, 0] - 5)) ** 2
-    smooth = gaussian_filter1d(power, 30) * (1 + 0.7**2)
-    left = (gaussian_filter1d(power, 30) * 4 * n / (smooth + 4 * n)).sum() / power.sum()
-    assert ceiling.ceiling(emg, true) == pytest.approx(1 - left, abs=0.03)
-    unrelated = true.copy(data=5 + gaussian_filter1d(random.standard_normal((n, 2)), 25, axis=0))
-    assert ceiling.ceiling(emg, unrelated) < 0.02
