@@ -76,7 +76,8 @@ def judge(
     missing : mapping of str to str, optional
         Why there is no score of a key.
     truth : Dataset, optional
-        ``r2`` ``(estimator, muscle)`` to the true activation of a simulated session; where it is known, it decides.
+        ``r2`` ``(estimator, muscle)`` to the true activation of a simulated session. Where it is known, it decides,
+        and held-out EMG is not asked.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def judge(
     known = _truth(subject, truth)
     found = [
         known,
-        _unseen(subject, scores.get("emg"), (missing or {}).get("emg", "")),
+        _unseen(subject, scores.get("emg"), (missing or {}).get("emg", "")) if known is None else None,
         _muscles(estimate, emg),
         _inputs(estimate),
         _convergence(estimate),

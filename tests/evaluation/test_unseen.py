@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from estimators.test_wiener import one_muscle
 from messages import assert_refused
 from scipy.ndimage import gaussian_filter1d
 
@@ -69,7 +70,7 @@ def test_whole_trials_are_held_out(attrs):
 
 
 def test_the_order_is_that_of_the_truth_and_not_that_of_the_emg():
-    truth, emg = truth_and_emg()
+    truth, emg = truth_and_emg(seconds=160)
     estimates = {"rough": smoothed(emg, 1), "right": smoothed(emg, 12), "slow": smoothed(emg, 100)}
     correlation = {
         name: np.mean([np.corrcoef(each["activation"].values[:, k], truth[:, k])[0, 1] for k in range(3)])
@@ -106,7 +107,7 @@ def test_errors_and_claims_are_those_of_a_plain_jackknife_over_seconds():
         return scores.mean(axis=1)
 
     claims = []
-    for strength in (1.0, 1.15, 1.3):
+    for strength in (0.85, 1.15, 1.3):
         whole = plain(second >= 0, strength)
         left_out = np.array([plain(second != block, strength) for block in range(12)])
         pairs = [(a, b) for a in range(len(f)) for b in range(a + 1, len(f))]
@@ -114,12 +115,24 @@ def test_errors_and_claims_are_those_of_a_plain_jackknife_over_seconds():
         error = np.sqrt(11) * np.array([(left_out[:, a] - left_out[:, b]).std() for a, b in pairs])
         claims.append(np.sign(difference) * (np.abs(difference) > 3.106 * error))  # t of 11 degrees, 0.5 % beyond
         if strength == 1.15:
+            claims[-1] *= np.abs(difference) >= 0.02
             np.testing.assert_allclose(found["score"].mean("muscle"), whole, rtol=1e-6)
             np.testing.assert_allclose(found["standard_error"], np.sqrt(11) * left_out.std(axis=0), rtol=1e-6)
             np.testing.assert_allclose(found["difference_error"], error, rtol=1e-6)
     agreed = np.where((claims[0] == claims[1]) & (claims[1] == claims[2]), claims[1], 0)
     assert found["better"].values.tolist() == agreed.tolist()
     assert {-1, 0, 1} == set(agreed.tolist())
+
+
+def test_two_that_are_nearly_the_same_are_not_told_apart_however_little_they_vary():
+    _, emg = truth_and_emg()
+    estimates = {name: smoothed(emg, width) for name, width in {"a": 12, "a little slower": 20, "slow": 60}.items()}
+    scores = score_on_unseen(estimates, emg)
+    difference, error, claim = against(scores, "a", "a little slower")
+    assert 0.005 < abs(difference) < 0.02
+    assert abs(difference) > 4 * error
+    assert claim == 0
+    assert against(scores, "a", "slow")[2] == 1
 
 
 def test_two_that_are_alike_are_not_told_apart():
@@ -133,7 +146,7 @@ def test_two_that_are_alike_are_not_told_apart():
     assert np.isfinite(error)
 
 
-def test_thecovariance_with_noise_is_that_with_the_noise_that_was_put_in():
+def test_the_covariance_with_noise_is_that_with_the_noise_that_was_put_in():
     truth, emg = truth_and_emg(seconds=160)
     x = emg.values - emg.values.mean(axis=0)
     f = np.stack([gaussian_filter1d(x, width, axis=0) for width in (2, 6)])
@@ -142,6 +155,17 @@ def test_thecovariance_with_noise_is_that_with_the_noise_that_was_put_in():
     found, variance = covariance_with_noise(f, x, observe(emg))
     np.testing.assert_allclose(found, expected, rtol=0.25)
     np.testing.assert_allclose(variance, noise.var(axis=0), rtol=0.25)
+
+
+def test_noise_that_electrodes_over_one_muscle_have_at_other_times_is_not_taken_for_activation():
+    x, drive = one_muscle(seconds=60)
+    of_drive = np.vander(drive, 4)
+    noise = x - of_drive @ np.linalg.lstsq(of_drive, x, rcond=None)[0]
+    x = x - x.mean(axis=0)
+    average = np.repeat(gaussian_filter1d(x, 3, axis=0).mean(axis=1)[:, None], x.shape[1], axis=1)
+    expected = np.mean(average * noise, axis=0)
+    found, _ = covariance_with_noise(average[None], x, observe(made(x - x.min() + 1e-3)))
+    assert found.mean() == pytest.approx(expected.mean(), rel=0.25)
 
 
 def test_blocks_are_those_that_the_trained_estimate_names():

@@ -200,7 +200,7 @@ def test_what_cannot_be_told_apart_is_not_called_worse():
     [
         (0.9, True, "The truth is known: AutoLFADS is nearest to it, then LowPass (R² 0.900 against 0.800"),
         (0.7, False, "The truth is known: LowPass is nearer to it than AutoLFADS (R² 0.700 against 0.800"),
-        (0.803, None, "Use AutoLFADS with care"),
+        (0.803, None, "Too little is known"),
     ],
 )
 def test_a_truth_that_is_known_decides(own, good, headline):
@@ -212,6 +212,7 @@ def test_a_truth_that_is_known_decides(own, good, headline):
     found = judge({"AutoLFADS": trained(emg, FALLEN)}, comparisons=compared, truth=truth)
     assert found.findings[0].good is good
     assert found.headline.startswith(headline)
+    assert not any("no model was trained on" in finding.text for finding in found.findings)
 
 
 def test_a_control_above_zero_is_said():
