@@ -6,10 +6,11 @@ last is chosen muscle by muscle, by the evidence of this recording. So a predict
 that tells little gives way to the data.
 
 That takes each muscle by itself, and its noise for its own. The Wiener smoother knows what muscles share, noise too,
-but only fixed weights. The estimate is the weighted mean of the logarithms of both: they err in different ways. The
-state-space part counts a third, and less where a bin tells less than one of exponential noise or where noise is shared:
-none from `ALL_SHARED` on, and none where the Wiener smoother takes each muscle by itself, since the model has learnt
-such noise as well. These numbers were chosen on development worlds and sessions (docs/accuracy.md).
+but only fixed weights. The estimate is the weighted mean of the logarithms of both, and of the prediction: they err in
+different ways. The state-space part counts a third, and less where a bin tells less than one of exponential noise or
+where noise is shared: none from `ALL_SHARED` on, and none where the Wiener smoother takes each muscle by itself, since
+the model has learnt such noise as well. The prediction counts a fifth of all, less for the same reasons, and less where
+a bin tells more. These numbers were chosen on development worlds and recordings (docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -33,8 +34,26 @@ Floats = NDArray[np.float64]
 
 STATE_SPACE_SHARE = 1 / 3
 """Of the state-space smoother in the mean of logarithms, where the noise of each muscle is its own."""
+PREDICTION_SHARE = 1 / 5
+"""Of the prediction in that mean, where moreover a bin tells as much as one of exponential noise."""
 ALL_SHARED = 0.3
 """Mean coherence of a muscle's noise with that of others from which on the Wiener smoother decides alone."""
+
+
+class Shares(NamedTuple):
+    """What counts how much for a muscle in the mean of logarithms; the rest is the Wiener smoother's."""
+
+    state_space_share: float
+    prediction_share: float
+
+    @classmethod
+    def of(cls, own: float, concentration: float) -> Shares:
+        """Share out by how far noise is the muscle's own, 0 to 1, and by what a bin tells."""
+        prediction = PREDICTION_SHARE * own / max(1.0, concentration)
+        return cls(round(STATE_SPACE_SHARE * own * (1 - prediction), 4), round(prediction, 4))
+
+
+ALONE = Shares(1.0, 0.0)
 
 
 class SecondStep(NamedTuple):
@@ -43,12 +62,11 @@ class SecondStep(NamedTuple):
     activation: Floats
     std: Floats
     processes: dict[str, Process]
-    shares: dict[str, float]
+    shares: dict[str, Shares]
 
     def as_config(self) -> dict[str, dict[str, dict[str, float]]]:
         """Return what was chosen for each muscle, for the estimate's configuration."""
-        chosen = {m: p.numbers() | {"state_space_share": self.shares[m]} for m, p in self.processes.items()}
-        return {"second_step_of": chosen}
+        return {"second_step_of": {m: p.numbers() | self.shares[m]._asdict() for m, p in self.processes.items()}}
 
 
 def second_step(
@@ -95,25 +113,27 @@ def second_step(
         activation[:, j], std[:, j] = smooth(x, expected, segments, process, unresolved=UNRESOLVED)
     relative = std / activation
     if hidden is not None:  # a filter knows nothing of a bin that is hidden in all muscles
-        return SecondStep(activation, std, processes, dict.fromkeys(processes, 1.0))
+        return SecondStep(activation, std, processes, dict.fromkeys(processes, ALONE))
     linear, shares = _linear(emg, processes)
-    share = np.where(seen & np.isfinite(linear), [shares[name] for name in processes], 1.0)
-    activation = np.exp(share * np.log(activation) + (1 - share) * np.log(np.where(share < 1, linear, 1.0)))
+    known = seen & np.isfinite(linear)
+    share = np.where(known[..., None], list(shares.values()), ALONE)  # (time, muscle, 2)
+    parts = np.stack([activation, np.asarray(predicted, np.float64), np.where(known, linear, 1.0)], axis=-1)
+    activation = np.exp((np.concatenate([share, 1 - share.sum(-1, keepdims=True)], axis=-1) * np.log(parts)).sum(-1))
     return SecondStep(activation, activation * relative, processes, shares)
 
 
-def _linear(emg: xr.DataArray, processes: dict[str, Process]) -> tuple[Floats, dict[str, float]]:
-    """Return the Wiener smoother's estimate, and the share of each muscle that it leaves to the state-space smoother.
+def _linear(emg: xr.DataArray, processes: dict[str, Process]) -> tuple[Floats, dict[str, Shares]]:
+    """Return the Wiener smoother's estimate, and what it leaves to the others in each muscle.
 
-    NaN, and all of the share, where the recording is too short for spectra.
+    NaN, and all to the state-space smoother, where the recording is too short for spectra.
     """
     smoother = WienerSmoother()
     try:
         found = smoother.fit(emg).estimate(emg)["activation"].values
     except SignalError:
-        return np.full(emg.shape, np.nan), dict.fromkeys(processes, 1.0)
+        return np.full(emg.shape, np.nan), dict.fromkeys(processes, ALONE)
     shared, together = smoother.shared_noise, smoother.together
     own = {
         m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) * together[m] for m, p in processes.items()
     }
-    return np.asarray(found, np.float64), {m: round(STATE_SPACE_SHARE * part, 4) for m, part in own.items()}
+    return np.asarray(found, np.float64), {m: Shares.of(own[m], p.concentration) for m, p in processes.items()}

@@ -119,7 +119,13 @@ def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> x
             "n_blocks": n_blocks,
             "seen": f", on which {' and '.join(blocks.trained)} may have been trained" if blocks.trained else "",
             **as_json(
-                config={"compared_with": "emg", "noise": list(NOISE), "chance": CHANCE, "least": LEAST, "guard_s": GUARD_S},
+                config={
+                    "compared_with": "emg",
+                    "noise": list(NOISE),
+                    "chance": CHANCE,
+                    "least": LEAST,
+                    "guard_s": GUARD_S,
+                },
                 notes=notes,
                 trained_there=list(blocks.trained),
                 excluded_muscles=bins.left_out,
