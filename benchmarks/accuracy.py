@@ -26,7 +26,7 @@ import numpy as np
 import xarray as xr
 from agreement import rank_agreement, score_cortex, score_movement
 from contraction import score_contraction
-from real_recordings import SHARED_DATA, score_knee_sessions, score_walking
+from real_recordings import SHARED_DATA, Makers, score_knee_sessions, score_walking
 from scipy import signal
 
 import nwb_autolfads as nal
@@ -45,7 +45,7 @@ def without_budget(preset: Preset) -> AutoLFADSConfig:
     return config.model_copy(update={"training": config.training.model_copy(update={"budget_s": None})})
 
 
-ESTIMATORS: dict[str, Callable[[int, str], Any]] = {
+ESTIMATORS: dict[str, Callable[[int, Preset], Any]] = {
     "low-pass 20 Hz": lambda seed, preset: LowPass(20.0),
     "low-pass auto": lambda seed, preset: LowPass("auto"),
     "low-pass + PCA": lambda seed, preset: LowPassSubspace("auto", "auto", seed=seed),
@@ -273,6 +273,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.json.write_text(json.dumps(result, indent=1))
     real = result["real"]
     makers = {name: partial(ESTIMATORS[name], options.seeds[0], options.preset) for name in options.estimators}
+    recordings: dict[Callable[[Path, Makers], dict[str, Any]], Path]
     recordings = {score_knee_sessions: options.data / "knee4", score_walking: options.data / "walk13"}
     if options.no_real or not options.data.is_dir():
         recordings = {}

@@ -40,13 +40,16 @@ def as_before() -> Any:
     """Return the settings that leave cross-talk and spectrum of the EMG as they were before they could be chosen."""
     from nwb_autolfads.emg.config import PreprocessingConfig
 
-    return PreprocessingConfig(**{name: "keep" for name in KEPT if name in PreprocessingConfig.model_fields})
+    return PreprocessingConfig.model_validate(
+        {name: "keep" for name in KEPT if name in PreprocessingConfig.model_fields}
+    )
 
 
 class Other:
     """A process that has one of the two checkouts, and does what it is asked when it is asked."""
 
     def __init__(self, checkout: Path) -> None:
+        self.checkout = checkout
         command = [sys.executable, __file__, str(checkout), "--serve"]
         extension = checkout / "extensions" / "ndx-muscle-activation" / "src"
         paths = os.pathsep.join(map(str, (checkout, extension, checkout / "benchmarks")))
@@ -63,7 +66,7 @@ class Other:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit(f"{self.process.args[2]} did not do: {task}")
+            raise SystemExit(f"{self.checkout} did not do: {task}")
         return json.loads(answer)
 
 
@@ -122,7 +125,7 @@ def estimates(session: str, out: str) -> None:
     import nwb_autolfads as nal
     from nwb_autolfads.simulate import read_true_activation
 
-    untempered = {"temper": 1.0} if "temper" in inspect.signature(nal.BayesianFilter).parameters else {}
+    untempered: dict[str, Any] = {"temper": 1.0} if "temper" in inspect.signature(nal.BayesianFilter).parameters else {}
     with nal.open_emg(session) as recording:
         emg = nal.preprocess(recording, as_before())
     made = {
@@ -131,7 +134,7 @@ def estimates(session: str, out: str) -> None:
         f"{BAYES}, both fitted": nal.BayesianFilter(smooth=True, **untempered),
     }
     truth = read_true_activation(session)
-    keep = {"emg|values": emg.values}
+    keep: dict[str, Any] = {"emg|values": emg.values}
     for name, estimator in made.items():
         estimate = estimator.fit(emg).estimate(emg)
         keep[f"{name}|activation"] = estimate["activation"].values
@@ -149,7 +152,7 @@ def explained(estimate: xr.Dataset, truth: xr.DataArray) -> list[float]:
     return [float(np.corrcoef(*pair)[0, 1] ** 2) for pair in pairs]
 
 
-TASKS = {"step": step, "job": job, "simulated": simulated, "estimates": estimates}
+TASKS: dict[str, Callable[..., Any]] = {"step": step, "job": job, "simulated": simulated, "estimates": estimates}
 
 
 def print_estimates(there: Any, here: Any) -> None:

@@ -9,9 +9,12 @@ import os
 os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")})
 
 import time
+from collections.abc import Callable
 
 import numpy as np
+import xarray as xr
 from bayes_speed import RATE, rectified_emg
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
@@ -26,7 +29,9 @@ MUSCLES, BINS, START = 6, 16_384, (8.0, 0.5)
 def main() -> None:
     emg = rectified_emg().isel(time=slice(BINS), muscle=slice(MUSCLES))
     began = time.process_time()
-    fitted = np.array(list(BayesianFilter().fit(emg).fitted_.values()))
+    estimator = BayesianFilter(temper=1.0).fit(emg)
+    assert estimator.fitted_ is not None
+    fitted = np.array(list(estimator.fitted_.values()))
     print(f"{'package':12s} {time.process_time() - began:6.2f} s")
     found = {"package": np.array([-cost(emg, muscle)(np.log(fitted[muscle])) for muscle in range(MUSCLES)])}
     for method in ("Nelder-Mead", "Powell", "L-BFGS-B"):
@@ -46,17 +51,17 @@ def main() -> None:
         print(f"{name:12s} {np.max(top - reached) / BINS:.1e} nats for each bin below the best")
 
 
-def cost(emg, muscle):
+def cost(emg: xr.DataArray, muscle: int) -> Callable[[NDArray[np.float64]], float]:
     """Return minus the log predictive likelihood of one muscle, of the logarithms of diffusion and jump rate."""
     x = emg.values[:, [muscle]].astype(float)
     rested = np.lib.stride_tricks.sliding_window_view(x, 25, axis=0).mean(axis=-1)
     grid, spacing = amplitude_grid(100, np.quantile(rested, 0.02, axis=0), rested.max(axis=0), "logarithmic")
     chunks = Segments.of_lengths([BINS], RATE).chunks(1024)
 
-    def value(logarithms):
+    def value(logarithms: NDArray[np.float64]) -> float:
         diffusion, jump = np.exp(logarithms)
         kernel = transition_kernel(100, spacing[0], 1 / RATE, diffusion, jump)[None].astype(np.float32)
-        return -float(infer(AmplitudeModel(grid, kernel, "laplace"), x, chunks).log_predictive.sum())
+        return -float(infer(AmplitudeModel(grid, kernel, "laplace", np.ones(1)), x, chunks).log_predictive.sum())
 
     return value
 

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,6 @@ from nwb_autolfads.search.pbt import PopulationBasedTraining
 from nwb_autolfads.search.sessions import SessionData
 
 WINDOW_BINS = 100
-UNITS = {"ic_encoder": 64, "ci_encoder": 64, "initial_condition": 30, "controller": 64, "inputs": 3, "generator": 64}
 MEMBERS = (1, 4, 20, 100, 500, 1000)
 NODES = (1, 2, 5, 10, 20, 50, 100, 200)
 
@@ -125,9 +125,8 @@ def learning(options: argparse.Namespace, members: int) -> tuple[Any, ...]:
     settings = {"members": members, "batch_windows": options.batch, "steps_per_epoch": options.steps}
     schedule = {"max_epochs": 100_000, "generation_epochs": options.epochs}
     config = TrainingConfig(**settings, **schedule)
-    sizes = Sizes(channels=options.channels, factors=10, **UNITS)
     masking = CoordinatedDropout(TemporalShift(1.0, 2))
-    return [SessionData(data, (len(data),))], WINDOW_BINS, sizes, Gamma(), masking, config, 0
+    return [SessionData(data, (len(data),))], WINDOW_BINS, Sizes(options.channels), Gamma(), masking, config, 0
 
 
 def search_of(engine: Any) -> PopulationBasedTraining:
@@ -168,13 +167,13 @@ def overhead(options: argparse.Namespace) -> None:
     local.train(1)
     with on_ray(options, options.members, 1) as there:
         pairs = [
-            [timed(lambda e=engine: e.train(options.epochs)) for engine in (local, there)]
-            for _ in range(options.repeats)
+            [timed(partial(engine.train, options.epochs)) for engine in (local, there)] for _ in range(options.repeats)
         ]
         nothing = median_of(options.repeats, lambda: there.train(0))
     pairwise = statistics.median(with_ray / here for here, with_ray in pairs)
     head("", "local (s)", "Ray, one worker (s)", "ratio")
-    for name, middle in (("median", statistics.median), ("least", min)):
+    middles: dict[str, Callable[[Sequence[float]], float]] = {"median": statistics.median, "least": min}
+    for name, middle in middles.items():
         here, with_ray = map(middle, zip(*pairs, strict=True))
         line(name, here, with_ray, f"{with_ray / here:.3f}")
     print(f"median of the ratios of neighbours {pairwise:.3f}; without a step Ray takes {nothing:.3f} s")
@@ -239,7 +238,7 @@ def shards(options: argparse.Namespace) -> None:
     first = 0.0
     for workers in range(1, options.workers + 1):
         with on_ray(options, options.members, workers) as engine:
-            taken = median_of(options.repeats, lambda e=engine: e.train(options.epochs))
+            taken = median_of(options.repeats, partial(engine.train, options.epochs))
         first = first or taken
         line(workers, taken, first / taken)
     print(f"{options.members} members, {os.cpu_count()} processors")
@@ -259,7 +258,7 @@ def measured(options: argparse.Namespace) -> Costs:
     for members in sizes:
         engine = LocalEngine(*learning(options, members))
         engine.train(1)
-        steps.append(median_of(options.repeats, lambda e=engine: e.train(1)) / options.steps)
+        steps.append(median_of(options.repeats, partial(engine.train, 1)) / options.steps)
     states = engine.state().members
     pack = median_of(5 * options.repeats, lambda: packed(states)) / sizes[-1]
     search = search_of(engine)
@@ -271,7 +270,7 @@ def measured(options: argparse.Namespace) -> Costs:
     meet = median_of(5 * options.repeats, tournament) / sizes[-1]
     for members in (1, options.members):
         with on_ray(options, members, 1) as there:
-            nothing.append(median_of(5 * options.repeats, lambda e=there: e.train(0)))
+            nothing.append(median_of(5 * options.repeats, partial(there.train, 0)))
     order, back = line_through((1, options.members), nothing)
     step, step_each = line_through(sizes, steps)
     size = len(packed(states)) / sizes[-1]

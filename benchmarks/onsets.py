@@ -27,11 +27,11 @@ from rows import head, line
 from worlds import recording
 
 import nwb_autolfads as nal
-from nwb_autolfads.bursts.find import lasting
+from nwb_autolfads.bursts.find import Method, lasting
 
 Floats = NDArray[np.float64]
 INPUTS = ("rectified EMG", "low-pass 20 Hz", "Wiener", "state space")
-THRESHOLDS = {
+THRESHOLDS: dict[Method, tuple[float, ...]] = {
     "double_threshold": (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0),
     "likelihood_ratio": (6.0, 12.0, 18.0, 24.0, 36.0, 48.0),
 }
@@ -93,13 +93,14 @@ COLUMNS = (
 
 def estimates_of(emg: xr.DataArray, inputs: tuple[str, ...] = INPUTS) -> dict[str, xr.DataArray]:
     """Return what bursts are looked for in, by its name."""
-    makers = {
-        "low-pass 20 Hz": lambda: nal.LowPass(20.0),
-        "Wiener": nal.WienerSmoother,
-        "state space": nal.StateSpaceSmoother,
+    estimators = {
+        "low-pass 20 Hz": nal.LowPass(20.0),
+        "Wiener": nal.WienerSmoother(),
+        "state space": nal.StateSpaceSmoother(),
     }
     return {
-        name: emg if name == "rectified EMG" else makers[name]().fit(emg).estimate(emg)["activation"] for name in inputs
+        name: emg if name == "rectified EMG" else estimators[name].fit(emg).estimate(emg)["activation"]
+        for name in inputs
     }
 
 
@@ -115,7 +116,7 @@ def true_bursts(truth: xr.DataArray) -> Floats:
 def match(true: Floats, found: Floats) -> Found:
     """Match bursts, (burst, 2) each (s): nearest onsets first, each burst once."""
     distance = np.abs(true[:, None, 0] - found[None, :, 0])
-    pairs = []
+    pairs: list[tuple[np.intp, np.intp]] = []
     for at in np.argsort(distance, axis=None):
         one, other = np.unravel_index(at, distance.shape)
         if distance[one, other] > NEAR_S:
@@ -126,7 +127,7 @@ def match(true: Floats, found: Floats) -> Found:
     return Found(errors[:, 0], errors[:, 1], len(true), len(found))
 
 
-def bursts_in(values: xr.DataArray, method: str, threshold: float | None) -> dict[str, Floats]:
+def bursts_in(values: xr.DataArray, method: Method, threshold: float | None) -> dict[str, Floats]:
     """Return onset and offset (s) of what is found in each muscle; none where no rest can be told."""
     found = {}
     for muscle in values["muscle"].values:
@@ -156,7 +157,7 @@ def in_worlds(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, xr.D
 def score_worlds(options: argparse.Namespace) -> None:
     """Print a row for each input, method and threshold."""
     tried = THRESHOLDS if options.worlds == "development" else dict.fromkeys(THRESHOLDS, (None,))
-    parts: dict[tuple[str, str, float | None], list[Found]] = {}
+    parts: dict[tuple[str, Method, float | None], list[Found]] = {}
     n_worlds = 0
     for world, inputs, true in in_worlds(options):
         n_worlds += 1
@@ -164,9 +165,9 @@ def score_worlds(options: argparse.Namespace) -> None:
         for name, values in inputs.items():
             for method, thresholds in tried.items():
                 for threshold in thresholds:
-                    found = bursts_in(values, method, threshold)
+                    bursts = bursts_in(values, method, threshold)
                     parts.setdefault((name, method, threshold), []).extend(
-                        match(true[muscle], found[muscle]) for muscle in true
+                        match(true[muscle], bursts[muscle]) for muscle in true
                     )
     every = {key: Found.together(each) for key, each in parts.items()}
     print(f"\n{next(iter(every.values())).n_true} bursts in {n_worlds} worlds\n")

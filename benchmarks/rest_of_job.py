@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def one_round(session: Path, times: dict[str, float]) -> None:
     timed(times, JOB[4], lambda: compare_file(out, emg=emg))
     timed(times, AGAIN, lambda: compare_file(out))
     for name in ALONE:
-        timed(times, name, lambda name=name: getattr(nal, name)(out))
+        timed(times, name, partial(getattr(nal, name), out))
     recording.close()
 
 

@@ -42,6 +42,7 @@ from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig
 from nwb_autolfads.estimators.autolfads.prepared import Prepared
 from nwb_autolfads.estimators.autolfads.training import Training
 from nwb_autolfads.evaluation.truth import score_against_truth
+from nwb_autolfads.search.engines.local import LocalEngine
 from nwb_autolfads.search.engines.placement import Placement
 from nwb_autolfads.simulate import read_true_activation
 from nwb_autolfads.simulate.siblings import Sibling, draw_siblings
@@ -138,11 +139,11 @@ def adapt(options: argparse.Namespace) -> None:
         many = nal.AutoLFADS(config=settings_of(options.steps), seed=body).fit(sessions)
         long_emg, truth = session_of(new, 10 * options.short)
         short = long_emg[: round(options.short * long_emg.attrs["rate"])]
-        adapted, seconds = timed(lambda m=many, e=short: m.adapt(e, "new"))
+        adapted, seconds = timed(functools.partial(many.adapt, short, "new"))
         cells: list[float] = [*both(adapted, (short, truth), "new"), seconds]
         for emg in (short, long_emg):
             maker = nal.AutoLFADS(config=settings_of(options.steps), seed=body)
-            own, seconds = timed(lambda m=maker, e=emg: m.fit(e))
+            own, seconds = timed(functools.partial(maker.fit, emg))
             cells += [*both(own, (short, truth)), seconds]
         gains.append([cells[0] - cells[6], cells[1] - cells[7]])
         line(options.first_body + body, *cells)
@@ -206,11 +207,10 @@ def best_ridge(emg: xr.DataArray, lacking: xr.DataArray, muscle: str, truth: xr.
     The best R2 of several smoothers and penalties, chosen by the truth: more than anybody could choose.
     """
     common = [m for m in lacking["muscle"].values if m in emg["muscle"].values]
-    smoothers = [lambda e: nal.WienerSmoother().fit(e).estimate(e)]
-    smoothers += [lambda e, c=cutoff: nal.LowPass(cutoff=c).estimate(e) for cutoff in (4.0, 7.0, 10.0, 15.0)]
+    smoothers = [nal.WienerSmoother(), *(nal.LowPass(cutoff) for cutoff in (4.0, 7.0, 10.0, 15.0))]
     scores = []
-    for smooth in smoothers:
-        known, new = (smooth(each)["activation"] for each in (emg, lacking))
+    for smoother in smoothers:
+        known, new = (smoother.fit(each).estimate(each)["activation"] for each in (emg, lacking))
         x, y = known.sel(muscle=common).values, known.sel(muscle=muscle).values
         x, y = x - x.mean(0), y - y.mean()
         for alpha in (1e-3, 1e-2, 1e-1, 1.0, 10.0):
@@ -241,6 +241,7 @@ def cost(options: argparse.Namespace) -> None:
         prepared = Prepared.of(settings_of(16 // count, validation_windows=16), sessions)
         with Training.of(prepared, 0, Placement()) as training:
             engine, taken = training.engine, []
+            assert isinstance(engine, LocalEngine)
             engine.train(1)
             for _ in range(options.repeats):
                 taken.append(timed(engine._train_epoch)[1] / 16)

@@ -14,6 +14,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def quality_of_peer(peer: Any, session: Session, hidden: MaskedBatch) -> tuple[f
 
 def quality_here(ours: LocalEngine, session: Session, hidden: MaskedBatch) -> tuple[float, float]:
     """Give the same of the member with the lower NLL."""
-    member = int(masked_nll(ours.model, Gamma(), ours.validation).argmin())
+    member = int(masked_nll(ours.model, Gamma(), ours.validation[0]).argmin())
     alone = ours.best_models([member])
     everything = CoordinatedDropout(TemporalShift(0)).masks(session.windows, Streams.of([0], 0))
     posterior = infer(alone, Gamma(), session.windows, everything, samples=1, random=Streams.of([0], 1))
@@ -110,16 +111,15 @@ def main() -> None:
     session = Session(options.seconds, seed=0, window=options.bins)
     config = TrainingConfig(members=options.members, batch_windows=options.batch, steps_per_epoch=options.steps)
     sessions = [SessionData(session.data, (len(session.data),))]
-    arguments = {"sessions": sessions, "window": options.bins, "observation": Gamma()}
-    arguments |= {"masking": CoordinatedDropout(TemporalShift(0)), "config": config, "seed": 0}
-    plain = LocalEngine(sizes=Sizes(session.data.shape[1]), **arguments)
+    sizes, masking = Sizes(session.data.shape[1]), CoordinatedDropout(TemporalShift(0))
+    plain = LocalEngine(sessions, options.bins, sizes, Gamma(), masking, config, seed=0)
     starts = plain.windows.training[0]
     hidden = MaskedBatch(*(part[:1] for part in plain.validation[0]))
 
     print(f"lfads-torch, {options.members} models one after the other, {options.budget:.0f} s each")
     peers = []
     for member in range(options.members):
-        peer = build_peer(options.peer, plain.model.sizes, options.bins, **peer_settings(plain, member))
+        peer = build_peer(options.peer, sizes, options.bins, ramp_epochs=0, **peer_settings(plain, member))
         optimiser = peer.configure_optimizers()
 
         def peer_steps(peer: Any = peer, optimiser: Any = optimiser) -> None:
@@ -130,7 +130,7 @@ def main() -> None:
         peers.append(
             curve(
                 peer_steps,
-                lambda peer=peer: quality_of_peer(peer, session, hidden),
+                partial(quality_of_peer, peer, session, hidden),
                 lambda rows: rows[-1][0] >= options.budget,
             )
         )
@@ -165,7 +165,7 @@ def peer_settings(ours: LocalEngine, member: int) -> dict[str, float]:
     values = ours.hyperparameters.of(member)
     values["l2"] = values.pop("l2_generator")
     values.pop("l2_controller")
-    return values | {"ramp_epochs": 0}
+    return values
 
 
 if __name__ == "__main__":

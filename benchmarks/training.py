@@ -79,8 +79,12 @@ def measure(case: dict[str, Any], options: argparse.Namespace) -> list[dict[str,
     torch.set_num_threads(threads)
     data = emg_like(20_000, options.channels).to(options.device)
     config = TrainingConfig(
-        **{"members": members, "batch_windows": batch, "steps_per_epoch": options.steps, "threads": threads},
-        **{"validation_windows": 1, "validation_draws": 1},
+        members=members,
+        batch_windows=batch,
+        steps_per_epoch=options.steps,
+        threads=threads,
+        validation_windows=1,
+        validation_draws=1,
     )
     sessions = [SessionData(data, (len(data),))]
     ours = LocalEngine(sessions, T, sizes, Gamma(), CoordinatedDropout(TemporalShift(0)), config, seed=0)

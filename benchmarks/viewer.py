@@ -91,7 +91,10 @@ def served(file: Path) -> Iterator[tuple[str, int, float]]:
     begun = time.monotonic()
     process = subprocess.Popen([*VIEW, str(file), "--no-browser"], stdout=subprocess.PIPE, text=True)
     try:
-        yield re.search(r"http://\S+", process.stdout.readline()).group(), process.pid, begun
+        assert process.stdout
+        address = re.search(r"http://\S+", process.stdout.readline())
+        assert address, "the viewer did not say where it is"
+        yield address.group(), process.pid, begun
     finally:
         process.terminate()
         process.wait()

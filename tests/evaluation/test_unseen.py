@@ -12,13 +12,8 @@ from scipy.ndimage import gaussian_filter1d
 from nwb_autolfads.errors import SignalError, SourceError
 from nwb_autolfads.estimators.base import estimate_dataset, with_config
 from nwb_autolfads.estimators.observed import observe
-from nwb_autolfads.evaluation.scores.unseen import (
-    SCORE,
-    against,
-    covariance_with_noise,
-    score_on_unseen,
-    trained_there,
-)
+from nwb_autolfads.evaluation.scores.penalty import covariance_with_noise
+from nwb_autolfads.evaluation.scores.unseen import SCORE, against, score_on_unseen, trained_there
 from nwb_autolfads.evaluation.unseen import HELD_OUT, intervals, unseen_bins, with_blocks, without
 
 RATE = 500.0

@@ -1,16 +1,7 @@
 """Which estimate is nearest to the truth, told from the EMG alone, in blocks that no model was trained on.
 
 An estimate that is closer to rectified EMG is not closer to activation: it may follow the noise. What counts is its
-covariance with activation, ``cov(estimate, EMG) - cov(estimate, noise)`` (a covariance penalty, as in Mallows 1973 and
-Efron 2004). The second part is not seen, but follows from what is: how an estimate answers to the EMG of all muscles
-at each frequency (its best linear description), and how strong noise is there and how alike between muscles
-(`nwb_autolfads.estimators.spectra`), as
-
-    cov(estimate_i, noise_i) = sum over frequencies of Re (C P^-1 N)_ii
-
-with C the cross-spectra of estimate and EMG, P those of the EMG and N those of its noise. Electrodes over one muscle
-have each other's noise at other times, which N does not show: each is described by its own EMG alone. The score of a
-muscle is the squared covariance with activation over the variances of estimate and activation.
+covariance with activation (`nwb_autolfads.evaluation.scores.penalty`).
 
 How strong noise is, is known only about, and an estimate may answer to noise otherwise than to activation of the same
 frequency. So a difference counts where Student's t over paired blocks finds it with each of the strengths `NOISE`, at
@@ -22,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -33,10 +23,10 @@ from scipy.stats import t as student
 
 from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.observed import ObservedEmg, file_of, observe
-from nwb_autolfads.estimators.spectra import hann, noise_spectra, shared_noise, spectra, together, windows
 from nwb_autolfads.evaluation.decoding.binning import Bins, bin_activation
 from nwb_autolfads.evaluation.score import Score
 from nwb_autolfads.evaluation.scores.common import as_json
+from nwb_autolfads.evaluation.scores.penalty import Parts, Scores
 from nwb_autolfads.evaluation.scores.statistics import pair_of
 from nwb_autolfads.evaluation.tables import Row, number
 from nwb_autolfads.evaluation.unseen import FEWEST, blocks_of
@@ -51,8 +41,6 @@ LEAST = 0.02
 vary over blocks, because one of them is not linear."""
 GUARD_S = 0.05
 """Beside what was trained on, longer than the noise of EMG lasts."""
-WINDOW_MS = 512.0
-_RIDGE, _LEAST_SIGNAL = 1e-3, 0.05
 
 
 def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> xr.Dataset:
@@ -93,7 +81,7 @@ def score_on_unseen(estimates: Mapping[str, xr.Dataset], emg: xr.DataArray) -> x
             way_out="Take a longer recording",
         )
     observed = _observed(bins)
-    parts = _Parts.of(bins.values[:-1], observed, blocks.number, rows)
+    parts = Parts.of(bins.values[:-1], observed, blocks.number, rows)
     versions = [parts.scores(factor) for factor in NOISE]
     usual = versions[len(NOISE) // 2]
     pairs = list(combinations(range(len(estimates)), 2))
@@ -153,104 +141,13 @@ def _observed(bins: Bins) -> ObservedEmg:
     return observe(values)
 
 
-@dataclass(frozen=True)
-class _Scores:
-    """Scores ``(estimator, muscle)``, and their means over muscles without one block each, ``(block, estimator)``."""
-
-    whole: Floats
-    left_out: Floats
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What scores are made of.
-
-    ``sums`` are those over each block, ``(block, estimator, muscle)``, of 1, f, f^2, x and f x; ``with_noise``
-    ``(estimator, muscle)`` is the covariance with noise; ``signal``, ``noise`` ``(muscle,)`` are variances.
-    """
-
-    sums: tuple[Floats, ...]
-    with_noise: Floats
-    total: Floats
-    noise: Floats
-
-    @classmethod
-    def of(cls, activation: Floats, observed: ObservedEmg, block: NDArray[np.intp], rows: NDArray[np.bool_]) -> _Parts:
-        known = observed.seen & np.isfinite(activation).all(axis=0)
-        count = np.maximum(known.sum(axis=0), 1)
-        x = _deviations(observed.filled, known, count)
-        f = np.stack([_deviations(np.where(known, each, 0.0), known, count) for each in activation])
-        at = np.searchsorted(np.unique(block[rows]), block[rows])
-        sums = tuple(
-            _by_block(np.broadcast_to(each, f.shape)[:, rows], at)
-            for each in (known.astype(np.float64), f, f * f, x, f * x)
-        )
-        with_noise, noise = covariance_with_noise(f, x, observed)
-        return cls(sums, with_noise, (x**2).sum(axis=0) / count, noise)
-
-    def scores(self, factor: float) -> _Scores:
-        """Return the scores where noise is so much stronger than was measured."""
-        signal = np.maximum(self.total - factor * self.noise, _LEAST_SIGNAL * self.total)
-        every = [each.sum(axis=0) for each in self.sums]
-
-        def score(parts: list[Floats]) -> Floats:
-            n = np.maximum(parts[0], 1.0)
-            f, ff, x, fx = (each / n for each in parts[1:])
-            covariance = fx - f * x - factor * self.with_noise
-            variance = np.maximum(ff - f * f, np.finfo(float).tiny)
-            return np.asarray(np.sign(covariance) * covariance**2 / variance / signal)
-
-        left = [
-            score([total - each[b] for total, each in zip(every, self.sums, strict=True)]).mean(axis=-1)
-            for b in range(len(self.sums[0]))
-        ]
-        return _Scores(score(every), np.array(left))
-
-
-def _deviations(values: Floats, known: NDArray[np.bool_], count: NDArray[np.intp]) -> Floats:
-    mean = np.where(known, values, 0.0).sum(axis=0) / count
-    return np.where(known, values - mean, 0.0)
-
-
-def _by_block(values: Floats, at: NDArray[np.intp]) -> Floats:
-    """Sum ``(estimator, row, muscle)`` over the rows of each block, (block, estimator, muscle)."""
-    sums = np.zeros((at.max() + 1, len(values), values.shape[2]))
-    np.add.at(sums, at, values.transpose(1, 0, 2))
-    return sums
-
-
-def covariance_with_noise(f: Floats, x: Floats, observed: ObservedEmg) -> tuple[Floats, Floats]:
-    """Return the covariance of estimates with noise, (estimator, muscle), and the variance of noise, (muscle,)."""
-    found = spectra(observed, WINDOW_MS)
-    noise = noise_spectra(found)
-    window, n_muscles = found.window, x.shape[1]
-    taper = hann(window)[:, None]
-    own = np.zeros((window // 2 + 1, n_muscles, n_muscles), complex)
-    cross = np.zeros((len(f), *own.shape), complex)
-    for rows in windows(observed.segments, window):
-        transform = np.fft.rfft(x[rows] * taper, axis=1)  # (window, frequency, muscle)
-        seen = transform.transpose(1, 0, 2).conj()
-        own += transform.transpose(1, 2, 0) @ seen
-        for each, series in zip(cross, f, strict=True):
-            each += np.fft.rfft(series[rows] * taper, axis=1).transpose(1, 2, 0) @ seen
-    usable = together(found)  # noise at another time is not that of the same frequency: its electrodes are taken alone
-    own, cross = own * usable, cross * usable
-    level = np.einsum("fii->f", own).real / n_muscles
-    inverse = np.linalg.inv(own + (_RIDGE * level[:, None, None] + np.finfo(float).tiny) * np.eye(n_muscles))
-    amplitude = np.sqrt(noise)
-    of_noise = usable * shared_noise(found) * amplitude[:, :, None] * amplitude[:, None, :]
-    sides = found.sides[:, None]
-    with_noise = np.stack([np.einsum("fij,fji->fi", each @ inverse, of_noise).real for each in cross])
-    return (sides * with_noise).sum(axis=1) / window, (sides * noise).sum(axis=0) / window
-
-
 def _error(left_out: Floats) -> float:
     """Return the standard error of a mean over blocks, from what it is without each (jackknife, Tukey 1958)."""
     n = len(left_out)
     return float(np.sqrt((n - 1) / n * np.sum((left_out - left_out.mean()) ** 2)))
 
 
-def _difference(scores: _Scores, first: int, second: int) -> tuple[float, float]:
+def _difference(scores: Scores, first: int, second: int) -> tuple[float, float]:
     means = scores.whole.mean(axis=1)
     return float(means[first] - means[second]), _error(scores.left_out[:, first] - scores.left_out[:, second])
 
