@@ -148,7 +148,7 @@ def test_where_the_truth_is_known_it_decides_also_for_trials(tmp_path, capsys):
     assert verdict["headline"].startswith("The truth is known: ")
     assert nearest in verdict["headline"].split("(")[0].split(" nearer ")[0].split(" nearest ")[0]
     assert len(json.loads(estimates["AutoLFADS"].attrs["config"])[HELD_OUT]) == 6
-    assert "over 6 blocks" in verdict["findings"][1]["text"]
+    assert not any("no model was trained on" in finding["text"] for finding in verdict["findings"])
 
 
 def test_a_recording_at_a_low_rate_is_not_judged_and_says_why(session, tmp_path, capsys):
