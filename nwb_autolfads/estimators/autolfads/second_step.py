@@ -41,19 +41,21 @@ ALL_SHARED = 0.3
 
 
 class Shares(NamedTuple):
-    """What counts how much for a muscle in the mean of logarithms; the rest is the Wiener smoother's."""
+    """What counts how much for a muscle in the mean of logarithms: together 1."""
 
     state_space_share: float
     prediction_share: float
+    wiener_share: float
 
     @classmethod
     def of(cls, own: float, concentration: float) -> Shares:
         """Share out by how far noise is the muscle's own, 0 to 1, and by what a bin tells."""
-        prediction = PREDICTION_SHARE * own / max(1.0, concentration)
-        return cls(round(STATE_SPACE_SHARE * own * (1 - prediction), 4), round(prediction, 4))
+        prediction = round(PREDICTION_SHARE * own / max(1.0, concentration), 4)
+        state_space = round(STATE_SPACE_SHARE * own * (1 - prediction), 4)
+        return cls(state_space, prediction, round(1 - state_space - prediction, 4))
 
 
-ALONE = Shares(1.0, 0.0)
+ALONE = Shares(1.0, 0.0, 0.0)
 
 
 class SecondStep(NamedTuple):
@@ -116,9 +118,9 @@ def second_step(
         return SecondStep(activation, std, processes, dict.fromkeys(processes, ALONE))
     linear, shares = _linear(emg, processes)
     known = seen & np.isfinite(linear)
-    share = np.where(known[..., None], list(shares.values()), ALONE)  # (time, muscle, 2)
     parts = np.stack([activation, np.asarray(predicted, np.float64), np.where(known, linear, 1.0)], axis=-1)
-    activation = np.exp((np.concatenate([share, 1 - share.sum(-1, keepdims=True)], axis=-1) * np.log(parts)).sum(-1))
+    share = np.where(known[..., None], list(shares.values()), ALONE)  # as parts: (time, muscle, 3)
+    activation = np.exp((share * np.log(parts)).sum(axis=-1))
     return SecondStep(activation, activation * relative, processes, shares)
 
 

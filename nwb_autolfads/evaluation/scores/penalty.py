@@ -110,7 +110,7 @@ def covariance_with_noise(f: Floats, x: Floats, observed: ObservedEmg) -> tuple[
         own += transform.transpose(1, 2, 0) @ seen
         for each, series in zip(cross, f, strict=True):
             each += np.fft.rfft(series[rows] * taper, axis=1).transpose(1, 2, 0) @ seen
-    usable = together(found)  # noise at another time is not that of the same frequency: its electrodes are taken alone
+    usable = together(found)  # 0 between electrodes that see the same motor units at different times
     own, cross = own * usable, cross * usable
     level = np.einsum("fii->f", own).real / n_muscles
     inverse = np.linalg.inv(own + (_RIDGE * level[:, None, None] + np.finfo(float).tiny) * np.eye(n_muscles))

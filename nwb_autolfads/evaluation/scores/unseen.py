@@ -37,8 +37,8 @@ NOISE = (0.85, 1.15, 1.3)
 """Factors on the strength of noise with each of which a difference must hold; scores are given for the middle one."""
 CHANCE = 0.01
 LEAST = 0.02
-"""Smaller differences of the score say nothing: two estimates that are nearly the same differ by so much, and hardly
-vary over blocks, because one of them is not linear."""
+"""Smaller differences of the score do not count: the linear description of an estimate that is not linear is wrong by
+so much, and in all blocks alike."""
 GUARD_S = 0.05
 """Beside what was trained on, longer than the noise of EMG lasts."""
 
