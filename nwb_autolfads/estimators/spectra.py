@@ -2,6 +2,7 @@
 
 Rectified EMG is activation times a noise that lasts as long as the EMG it was made of is correlated. Activation is
 slow: from some tens of Hz on there is noise only. Towards 0 Hz noise goes on evenly, while activation rises steeply.
+What other muscles do at the same time is activation too, however fast.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _SMOOTHED = 0.1  # share of a frequency over which its spectrum is averaged
 _LEAST_IS_FOUND_OVER = 0.15
 _UPDATES, _PASSES, _PEAK = 300, 3, 1.6
 _CHUNK = 512  # windows
+_RIDGE, _MOST = 1e-3, 0.98  # keeps the inverse finite; something is always noise
 _INDEPENDENT = 0.65  # information of a Hann window that overlaps half of the next, over that of one by itself
 
 
@@ -139,6 +141,7 @@ def noise_spectra(found: Spectra) -> NDArray[np.float64]:
     slow signals, which fall from a corner on (`SIGNAL_CORNERS_HZ`) to `NOISE_ONLY_HZ`, each of a weight that is not
     negative, by Whittle's likelihood (multiplicative updates: Fevotte, Bertin and Durrieu 2009). Peaks that rise above
     the fit, such as tremor, are signal and are left out of the next pass. The fit ends where the spectrum is least.
+    Up to `NOISE_ONLY_HZ` no more is noise than the other muscles leave unexplained (`explained_by_others`).
     """
     noises = np.exp(-0.5 * (found.frequencies[:, None] / np.array(NOISE_WIDTHS_HZ)) ** 2)
     signals = 1 / (1 + (found.frequencies[:, None] / np.array(SIGNAL_CORNERS_HZ)) ** 2)
@@ -153,7 +156,38 @@ def noise_spectra(found: Spectra) -> NDArray[np.float64]:
         fitted = slice(1, end + 1)  # the mean has been taken off at 0 Hz
         weights = _fit(parts[fitted], power[fitted])
         noise[:, muscle] = noises @ weights[: noises.shape[1]]
-    return np.minimum(noise, found.power)
+    noise = np.minimum(noise, found.power)
+    unexplained = found.power * (1 - explained_by_others(found, noise))
+    return np.where(found.frequencies[:, None] <= NOISE_ONLY_HZ, np.minimum(noise, unexplained), noise)
+
+
+def explained_by_others(found: Spectra, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of each muscle's spectrum that the other muscles explain, (frequency, muscle), 0 to `_MOST`.
+
+    Squared multiple coherence ``1 - 1 / (C^-1)_ii`` (Bendat and Piersol 2010, section 7.3), of coherences less what
+    noise that muscles share adds to them, and less what so many muscles would explain by chance.
+    """
+    n_muscles = found.cross.shape[1]
+    one, level = np.eye(n_muscles), np.sqrt(noise / found.power)
+    by_noise = together(found) * shared_noise(found) * (level[:, :, None] * level[:, None, :])
+    coherence = together(found) * shrunk_coherence(found) - by_noise * (1 - one)
+    unexplained = 1 / np.einsum("fii->fi", np.linalg.inv(coherence + _RIDGE * one)).real
+    n_averaged = np.maximum(found.n_averaged, n_muscles)[:, None]
+    return np.clip(1 - unexplained * n_averaged / (n_averaged - n_muscles + 1), 0, _MOST)
+
+
+def shrunk_coherence(found: Spectra) -> NDArray[np.complex128]:
+    """Return coherences (frequency, muscle, muscle) without what chance adds to them in a mean of few windows.
+
+    The estimate of Schaefer and Strimmer (2005), for each frequency.
+    """
+    coherence, one = found.coherence, np.eye(found.cross.shape[1], dtype=bool)
+    if one.size == 1:
+        return coherence
+    squares = np.abs(coherence[:, ~one]) ** 2
+    by_chance = ((1 - squares) ** 2).mean(axis=1) / found.n_averaged
+    kept = 1 - np.minimum(by_chance / np.maximum(squares.mean(axis=1), 1e-12), 1)
+    return np.where(one, coherence, kept[:, None, None] * coherence)
 
 
 def shared_noise(found: Spectra) -> NDArray[np.float64]:

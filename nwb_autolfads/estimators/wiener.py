@@ -16,7 +16,7 @@ from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import WienerSmootherSettings
-from nwb_autolfads.estimators.spectra import Spectra, noise_spectra, shared_noise, spectra, together
+from nwb_autolfads.estimators.spectra import Spectra, noise_spectra, shared_noise, shrunk_coherence, spectra, together
 from nwb_autolfads.validation import checked
 
 NEARBY_MS, LEAST_KNOWN = 50.0, 0.5
@@ -214,7 +214,7 @@ def _least_error(
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64], NDArray[np.float64]]:
     """Return the gains of least error, (frequency, to muscle, from muscle), and what is left of it, see `_Fitted`."""
     amplitude = np.sqrt(found.power)
-    total = usable * _shrunk(found.coherence, found.n_averaged)
+    total = usable * shrunk_coherence(found)
     level = np.sqrt(noise) / amplitude
     of_noise = usable * shared_noise(found) * (level[:, :, None] * level[:, None, :])
     signal = total - of_noise
@@ -234,17 +234,6 @@ def _least_error(
 
 def _adjoint(matrices: NDArray[np.complex128]) -> NDArray[np.complex128]:
     return matrices.conj().transpose(0, 2, 1)
-
-
-def _shrunk(coherence: NDArray[np.complex128], n_averaged: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Take off coherences (frequency, muscle, muscle), between muscles, what chance adds to the mean of so many."""
-    one = np.eye(coherence.shape[1], dtype=bool)
-    if one.size == 1:
-        return coherence
-    squares = np.abs(coherence[:, ~one]) ** 2
-    by_chance = ((1 - squares) ** 2).mean(axis=1) / n_averaged
-    kept = 1 - np.minimum(by_chance / np.maximum(squares.mean(axis=1), 1e-12), 1)
-    return np.where(one, coherence, kept[:, None, None] * coherence)
 
 
 def _with_others(coherence: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.observed import observe
-from nwb_autolfads.estimators.spectra import noise_spectra, shared_noise, spectra, together
+from nwb_autolfads.estimators.spectra import explained_by_others, noise_spectra, shared_noise, spectra, together
 from nwb_autolfads.estimators.wiener import WienerSmoother, convolve
 
 CORNER_HZ = 4.0
@@ -107,6 +107,37 @@ def test_noise_that_lasts_rises_towards_zero_and_so_is_continued():
     ratio = np.median(noise_spectra(found)[band] / is_noise[band], axis=0)
     np.testing.assert_allclose(ratio, 1, atol=0.25)
     assert (np.median(is_noise[band], axis=0) > 2 * is_noise[found.frequencies > 80].mean(axis=0)).all()
+
+
+def fast_activation(n=60_000, seed=0):
+    """Three muscles that one process up to 30 Hz drives, noise of their own on each: EMG."""
+    random = np.random.default_rng(seed)
+    frequencies = np.fft.rfftfreq(n, 1 / RATE)
+    drive = np.fft.irfft(np.fft.rfft(random.standard_normal(n)) * (frequencies < 30), n)
+    return 12 + 2 * drive[:, None] * [1.0, 0.8, 1.2] + NOISE * random.standard_normal((n, 3))
+
+
+def unexplained_by_regression(weights):
+    """Variance of each muscle that the others leave, and the share that they explain, by their normal equations."""
+    covariance = np.outer(weights, weights) + np.diag(NOISE**2)
+    left = []
+    for muscle in range(3):
+        others = np.delete(np.arange(3), muscle)
+        by = covariance[muscle, others]
+        told = by @ np.linalg.solve(covariance[np.ix_(others, others)], by)
+        left.append((covariance[muscle, muscle] - told, told / covariance[muscle, muscle]))
+    return np.transpose(left)
+
+
+def test_what_others_explain_is_no_noise_however_fast_it_is():
+    x = fast_activation()
+    found, by_itself = (spectra(observe(rectified_emg(each)), 512) for each in (x, x[:, :1]))
+    band = (found.frequencies >= 8) & (found.frequencies <= 22)
+    left, told = unexplained_by_regression(np.array([2.0, 1.6, 2.4]))
+    explained = explained_by_others(found, np.broadcast_to(NOISE**2, found.power.shape))
+    np.testing.assert_allclose(explained[band].mean(axis=0), told, atol=0.03)
+    np.testing.assert_allclose(np.median(noise_spectra(found)[band], axis=0), left, rtol=0.12)
+    assert np.median(noise_spectra(by_itself)[band]) > 2 * left[0]  # where there are no others it is taken for noise
 
 
 def test_noise_that_muscles_share_is_found():
