@@ -6,11 +6,13 @@ last is chosen muscle by muscle, by the evidence of this recording. So a predict
 that tells little gives way to the data.
 
 That takes each muscle by itself, and its noise for its own. The Wiener smoother knows what muscles share, noise too,
-but only fixed weights. The estimate is the weighted mean of the logarithms of both, and of the prediction: they err in
-different ways. The state-space part counts a third, and less where a bin tells less than one of exponential noise or
-where noise is shared: none from `ALL_SHARED` on, and none where the Wiener smoother takes each muscle by itself, since
-the model has learnt such noise as well. The prediction counts a fifth of all, less for the same reasons, and less where
-a bin tells more. These numbers were chosen on development worlds and recordings (docs/accuracy.md).
+but only fixed weights. Where such smoothers err was learnt from simulated worlds
+(`nwb_autolfads.estimators.amortized`). The estimate is the weighted mean of the logarithms of what was learnt, of the
+state-space smoother's estimate around the prediction, and of the prediction itself: they err in different ways. The
+latter two count a fifth each, and less where a bin tells less than one of exponential noise or where noise is shared:
+nothing from `ALL_SHARED` on, nor where the Wiener smoother takes each muscle by itself, since the model has learnt such
+noise as well. The prediction counts less, too, where a bin tells more. These numbers were chosen on development worlds
+and recordings (docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -22,22 +24,24 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SignalError
+from nwb_autolfads.estimators.amortized.smoothing import smooth_by_learnt
 from nwb_autolfads.estimators.autolfads.masking import predicts_masked
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel
 from nwb_autolfads.estimators.autolfads.windows import bins, long_segments
 from nwb_autolfads.estimators.noise_density import noise_density
 from nwb_autolfads.estimators.observed import FLOOR
+from nwb_autolfads.estimators.state_space.estimator import StateSpaceSmoother
 from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, choose, smooth
 from nwb_autolfads.estimators.wiener import WienerSmoother
+from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 
-STATE_SPACE_SHARE = 1 / 3
-"""Of the state-space smoother in the mean of logarithms, where the noise of each muscle is its own."""
-PREDICTION_SHARE = 1 / 5
-"""Of the prediction in that mean, where moreover a bin tells as much as one of exponential noise."""
+SHARE = 1 / 5
+"""Of the state-space smoother in the mean of logarithms, where noise is each muscle's own; of the prediction where,
+moreover, a bin tells as much as one of exponential noise."""
 ALL_SHARED = 0.3
-"""Mean coherence of a muscle's noise with that of others from which on the Wiener smoother decides alone."""
+"""Mean coherence of a muscle's noise with that of others from which on both are left out."""
 
 
 class Shares(NamedTuple):
@@ -45,13 +49,12 @@ class Shares(NamedTuple):
 
     state_space_share: float
     prediction_share: float
-    wiener_share: float
+    amortized_share: float
 
     @classmethod
     def of(cls, own: float, concentration: float) -> Shares:
         """Share out by how far noise is the muscle's own, 0 to 1, and by what a bin tells."""
-        prediction = round(PREDICTION_SHARE * own / max(1.0, concentration), 4)
-        state_space = round(STATE_SPACE_SHARE * own * (1 - prediction), 4)
+        state_space, prediction = round(SHARE * own, 4), round(SHARE * own / max(1.0, concentration), 4)
         return cls(state_space, prediction, round(1 - state_space - prediction, 4))
 
 
@@ -116,26 +119,25 @@ def second_step(
     relative = std / activation
     if hidden is not None:  # a filter knows nothing of a bin that is hidden in all muscles
         return SecondStep(activation, std, processes, dict.fromkeys(processes, ALONE))
-    linear, shares = _linear(emg, processes)
-    known = seen & np.isfinite(linear)
-    parts = np.stack([activation, np.asarray(predicted, np.float64), np.where(known, linear, 1.0)], axis=-1)
+    amortized, shares = _amortized(emg, segments, processes)
+    known = seen & np.isfinite(amortized)
+    parts = np.stack([activation, np.asarray(predicted, np.float64), np.where(known, amortized, 1.0)], axis=-1)
     share = np.where(known[..., None], list(shares.values()), ALONE)  # as parts: (time, muscle, 3)
     activation = np.exp((share * np.log(parts)).sum(axis=-1))
     return SecondStep(activation, activation * relative, processes, shares)
 
 
-def _linear(emg: xr.DataArray, processes: dict[str, Process]) -> tuple[Floats, dict[str, Shares]]:
-    """Return the Wiener smoother's estimate, and what it leaves to the others in each muscle.
+def _amortized(emg: xr.DataArray, segments: Segments, of: dict[str, Process]) -> tuple[Floats, dict[str, Shares]]:
+    """Return the amortized smoother's estimate, and what counts how much beside it in each muscle.
 
-    NaN, and all to the state-space smoother, where the recording is too short for spectra.
+    NaN, and all for the state-space smoother, where the recording is too short for spectra.
     """
-    smoother = WienerSmoother()
+    wiener, process = WienerSmoother(), StateSpaceSmoother()
     try:
-        found = smoother.fit(emg).estimate(emg)["activation"].values
+        linear, alone = (smoother.fit(emg).estimate(emg)["activation"].values for smoother in (wiener, process))
     except SignalError:
-        return np.full(emg.shape, np.nan), dict.fromkeys(processes, ALONE)
-    shared, together = smoother.shared_noise, smoother.together
-    own = {
-        m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) * together[m] for m, p in processes.items()
-    }
-    return np.asarray(found, np.float64), {m: Shares.of(own[m], p.concentration) for m, p in processes.items()}
+        return np.full(emg.shape, np.nan), dict.fromkeys(of, ALONE)
+    found = smooth_by_learnt(np.asarray(emg.values, np.float64), linear, alone, segments)
+    shared, together = wiener.shared_noise, wiener.together
+    own = {m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) * together[m] for m, p in of.items()}
+    return found, {m: Shares.of(own[m], p.concentration) for m, p in of.items()}
