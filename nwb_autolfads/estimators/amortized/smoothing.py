@@ -3,7 +3,8 @@
 The truth of a recording is not known, but that of a simulated session is. A small network has seen some hundred of
 them, each of another world (`nwb_autolfads.simulate.worlds`): rectified EMG, and what the Wiener smoother and a
 state-space smoother make of it, which know this recording's spectra, its noise and what its muscles share. It learnt
-where both err, and corrects the mean of their logarithms. So the cost of inference is paid once, for all recordings
+where both err, and corrects the mean of their logarithms. R2, by which it learnt, does not know of units, so that each
+muscle's mean is then made that of the Wiener smoother. The cost of inference is paid once, for all recordings
 (amortized; Cranmer, Brehmer and Louppe 2020).
 """
 
@@ -59,7 +60,9 @@ def smooth_by_learnt(
         described = features(emg[rows], linear[rows], process[rows], segments.rate)
         correction = between_steps(_corrections(network, described), len(level[rows]), segments.rate)
         smooth[rows] = np.exp(level[rows] + correction) - OFFSET
-    return np.where(known, np.maximum(smooth * mean, FLOOR), np.nan)
+    said = known & np.isfinite(smooth)
+    gain = np.sum(linear, axis=0, where=said) / np.maximum(np.sum(smooth, axis=0, where=said), OFFSET)
+    return np.where(said, np.maximum(smooth * gain * mean, FLOOR), np.nan)
 
 
 def _corrections(network: Network, described: NDArray[np.float32]) -> Floats:
