@@ -22,32 +22,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pynwb import NWBHDF5IO
 from safetensors.torch import save_file
 from torch import Tensor
+from worlds import PREPROCESSING, prepared
 
 import nwb_autolfads as nal
 from nwb_autolfads.emg.config import PreprocessingConfig
-from nwb_autolfads.emg.trials import cut_trials
 from nwb_autolfads.errors import NwbAutolfadsError
 from nwb_autolfads.estimators.amortized.network import WEIGHTS, Network
 from nwb_autolfads.estimators.amortized.steps import OFFSET, features, mean_of_steps
 from nwb_autolfads.estimators.observed import observe
-from nwb_autolfads.simulate import read_true_activation
 from nwb_autolfads.simulate.worlds import World, draw_worlds
 
 SEED, DRAWN, SECONDS = 7001, 600, 60.0
 PREPARED = (
-    *[PreprocessingConfig()] * 5,
-    PreprocessingConfig(spectrum="keep"),
-    PreprocessingConfig(spectrum="keep", crosstalk="keep", common_artifacts="keep"),
+    *[PREPROCESSING["clean"]] * 5,
+    PREPROCESSING["coloured"],
+    PREPROCESSING["recorded"],
     PreprocessingConfig(analysis_rate_hz=200.0),
 )
 """How EMG is prepared in one world after the other: most as by default."""
 CROP_STEPS, SHORTEST_STEPS = 800, 20
 RATE, LEAST_RATE, DECAY, WORLDS_IN_STEP, WARM_UP = 3e-3, 1e-5, 1e-2, 3, 100
 LOOKED_AT, SAID_EVERY = 10, 1000
-BEFORE_MOVEMENT = 0.2
 
 Piece = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Features (muscle, feature, step) and the true activation (muscle, step), of a segment."""
@@ -62,15 +59,9 @@ def make(number: int, world: World, folder: Path) -> str:
     warnings.simplefilter("ignore")
     try:
         with tempfile.TemporaryDirectory() as temporary:
-            session = world.simulate(Path(temporary) / "session.nwb")
-            emg = nal.preprocess(nal.open_emg(session, path="acquisition/EMG"), PREPARED[number % len(PREPARED)])
-            if world.trial_table:
-                with NWBHDF5IO(session, "r") as io:
-                    starts = np.asarray(io.read().intervals[world.trial_table]["start_time"][:])
-                before = BEFORE_MOVEMENT * world.trial_ms
-                emg = cut_trials(emg, starts, from_ms=-before, to_ms=world.trial_ms - before, name=world.trial_table)
-            truth = read_true_activation(session).load()
-            observed = observe(emg.load())
+            session, how = Path(temporary) / "session.nwb", PREPARED[number % len(PREPARED)]
+            emg, truth = (part.load() for part in prepared(world, 0, session, how))
+            observed = observe(emg)
             smoothers = (nal.WienerSmoother(), nal.StateSpaceSmoother())
             linear, process = (s.fit(emg).estimate(emg)["activation"].values[:, observed.usable] for s in smoothers)
     except NwbAutolfadsError as error:
@@ -78,9 +69,8 @@ def make(number: int, world: World, folder: Path) -> str:
     mean = np.nanmean(observed.values, axis=0)
     linear = np.where(np.isfinite(linear), linear, mean).astype(np.float64)
     values = np.where(observed.seen, observed.values, linear)
-    true = truth.sel(muscle=list(observed.muscles)).interp(
-        time=emg["time"].values, kwargs={"fill_value": "extrapolate"}
-    )
+    times = {"time": emg["time"].values}
+    true = truth.sel(muscle=list(observed.muscles)).interp(times, kwargs={"fill_value": "extrapolate"})
     kept: dict[str, NDArray] = {}
     for i, rows in enumerate(observed.segments.slices):
         emg_, linear_, process_ = (part[rows] / mean for part in (values, linear, process))

@@ -72,8 +72,15 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 def recording(world: World, repeat: int, path: Path, emg_is: str = "clean") -> tuple[xr.DataArray, xr.DataArray]:
     """Simulate a world; return the EMG as its estimators see it, in trials or as it runs, and the truth."""
+    return prepared(world, repeat, path, PREPROCESSING[emg_is])
+
+
+def prepared(
+    world: World, repeat: int, path: Path, how: PreprocessingConfig | None
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the same with any preprocessing."""
     world.simulate(path, repeat=repeat, overwrite=True)
-    emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"), PREPROCESSING[emg_is])
+    emg = nal.preprocess(nal.open_emg(path, path="acquisition/EMG"), how)
     if world.trial_table:
         with NWBHDF5IO(path, "r") as io:
             starts = np.asarray(io.read().intervals[world.trial_table]["start_time"][:])
