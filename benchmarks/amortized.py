@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from worlds import PREPROCESSING, prepared
 
@@ -30,8 +30,9 @@ import nwb_autolfads as nal
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.errors import NwbAutolfadsError
 from nwb_autolfads.estimators.amortized.network import WEIGHTS, Network
-from nwb_autolfads.estimators.amortized.steps import OFFSET, features, mean_of_steps
+from nwb_autolfads.estimators.amortized.steps import OFFSET, features, mean_of_steps, relative
 from nwb_autolfads.estimators.observed import observe
+from nwb_autolfads.files.atomic import new_version, write_bytes
 from nwb_autolfads.simulate.worlds import World, draw_worlds
 
 SEED, DRAWN, SECONDS = 7001, 600, 60.0
@@ -66,17 +67,16 @@ def make(number: int, world: World, folder: Path) -> str:
             linear, process = (s.fit(emg).estimate(emg)["activation"].values[:, observed.usable] for s in smoothers)
     except NwbAutolfadsError as error:
         return f"{world.name}: {error}"
-    mean = np.nanmean(observed.values, axis=0)
-    linear = np.where(np.isfinite(linear), linear, mean).astype(np.float64)
-    values = np.where(observed.seen, observed.values, linear)
+    seen = relative(observed.values, linear, process)[:3]
     times = {"time": emg["time"].values}
     true = truth.sel(muscle=list(observed.muscles)).interp(times, kwargs={"fill_value": "extrapolate"})
     kept: dict[str, NDArray] = {}
     for i, rows in enumerate(observed.segments.slices):
-        emg_, linear_, process_ = (part[rows] / mean for part in (values, linear, process))
-        kept[f"features {i}"] = features(emg_, linear_, process_, observed.rate)
+        by_emg, by_linear, by_process = (part[rows] for part in seen)
+        kept[f"features {i}"] = features(by_emg, by_linear, by_process, observed.rate)
         kept[f"truth {i}"] = mean_of_steps(true.values[rows], observed.rate).T.astype(np.float32)
-    np.savez(path, allow_pickle=False, **kept)
+    with new_version(path) as partial, partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **kept)
     return ""
 
 
@@ -100,9 +100,14 @@ def unexplained(estimate: Tensor, truth: Tensor, spread: Tensor) -> Tensor:
     return (((y**2).mean(dim=1) - explained) / spread**2).clamp(max=3).mean()
 
 
+def level(x: Tensor) -> Tensor:
+    """Return the mean of both smoothers' logarithms, (piece, muscle, step), that features (as there) have."""
+    return (x[:, :, 2] + x[:, :, 3]) / 2
+
+
 def estimate(network: Network, x: Tensor) -> Tensor:
     """Return activation (piece, muscle, step) of features."""
-    return torch.exp((x[:, :, 2] + x[:, :, 3]) / 2 + network(x)) - OFFSET
+    return torch.exp(level(x) + network(x)) - OFFSET
 
 
 def batches(
@@ -132,7 +137,7 @@ def look(network: Network, worlds: list[tuple[list[Piece], NDArray[np.float32]]]
         for segments, spread in worlds:
             both = [
                 torch.cat([of(torch.tensor(x)[None])[0] for x, _ in segments], dim=1)[None]
-                for of in (lambda x: estimate(network, x), lambda x: torch.exp((x[:, :, 2] + x[:, :, 3]) / 2))
+                for of in (lambda x: estimate(network, x), lambda x: torch.exp(level(x)))
             ]
             truth = torch.tensor(np.concatenate([y for _, y in segments], axis=1))[None]
             scores.append([1 - float(unexplained(x, truth, torch.tensor(spread))) for x in both])
@@ -140,9 +145,9 @@ def look(network: Network, worlds: list[tuple[list[Piece], NDArray[np.float32]]]
     return float(here), float(beside)
 
 
-def learn(folder: Path, steps: int, seed: int) -> Network:
+def learn(paths: list[Path], steps: int, seed: int) -> Network:
     """Learn in so many steps, and say now and then how far it is."""
-    worlds = [pieces(path) for path in sorted(folder.glob("*.npz"))]
+    worlds = [pieces(path) for path in sorted(paths)]
     worlds = [world for world in worlds if len(world[1])]
     looked_at = worlds[::LOOKED_AT]
     learnt_from = [world for i, world in enumerate(worlds) if i % LOOKED_AT]
@@ -182,6 +187,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="Processes that make worlds.")
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     options = parser.parse_args()
+    if not 2 <= options.worlds <= DRAWN:
+        parser.error(f"--worlds {options.worlds}: give 2 to {DRAWN}")
     options.folder.mkdir(parents=True, exist_ok=True)
     worlds = [world.shortened(SECONDS) for world in draw_worlds(SEED, DRAWN, name="training")[: options.worlds]]
     with ProcessPoolExecutor(options.workers) as pool:
@@ -189,8 +196,9 @@ def main() -> None:
             if wrong:
                 print(wrong, flush=True)
     if options.steps:
-        network = learn(options.folder, options.steps, options.seed)
-        save_file({name: weights.contiguous() for name, weights in network.state_dict().items()}, options.weights)
+        paths = [options.folder / f"{world.name}.npz" for world in worlds]
+        network = learn([path for path in paths if path.exists()], options.steps, options.seed)
+        write_bytes(options.weights, save({name: of.contiguous() for name, of in network.state_dict().items()}))
 
 
 if __name__ == "__main__":

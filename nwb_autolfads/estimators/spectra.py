@@ -168,12 +168,18 @@ def explained_by_others(found: Spectra, noise: NDArray[np.float64]) -> NDArray[n
     noise that muscles share adds to them, and less what so many muscles would explain by chance.
     """
     n_muscles = found.cross.shape[1]
-    one, level = np.eye(n_muscles), np.sqrt(noise / found.power)
-    by_noise = together(found) * shared_noise(found) * (level[:, :, None] * level[:, None, :])
+    one, amplitude = np.eye(n_muscles), np.sqrt(found.power)
+    by_noise = noise_cross(found, noise) / (amplitude[:, :, None] * amplitude[:, None, :])
     coherence = together(found) * shrunk_coherence(found) - by_noise * (1 - one)
     unexplained = 1 / np.einsum("fii->fi", np.linalg.inv(coherence + _RIDGE * one)).real
     n_averaged = np.maximum(found.n_averaged, n_muscles)[:, None]
     return np.clip(1 - unexplained * n_averaged / (n_averaged - n_muscles + 1), 0, _MOST)
+
+
+def noise_cross(found: Spectra, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cross-spectral densities of noise, (frequency, muscle, muscle), of its spectra (frequency, muscle)."""
+    amplitude = np.sqrt(noise)
+    return together(found) * shared_noise(found) * (amplitude[:, :, None] * amplitude[:, None, :])
 
 
 def shrunk_coherence(found: Spectra) -> NDArray[np.complex128]:

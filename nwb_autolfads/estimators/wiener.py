@@ -16,7 +16,15 @@ from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.estimators.base import Estimator
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import WienerSmootherSettings
-from nwb_autolfads.estimators.spectra import Spectra, noise_spectra, shared_noise, shrunk_coherence, spectra, together
+from nwb_autolfads.estimators.spectra import (
+    Spectra,
+    noise_cross,
+    noise_spectra,
+    shared_noise,
+    shrunk_coherence,
+    spectra,
+    together,
+)
 from nwb_autolfads.validation import checked
 
 NEARBY_MS, LEAST_KNOWN = 50.0, 0.5
@@ -215,8 +223,7 @@ def _least_error(
     """Return the gains of least error, (frequency, to muscle, from muscle), and what is left of it, see `_Fitted`."""
     amplitude = np.sqrt(found.power)
     total = usable * shrunk_coherence(found)
-    level = np.sqrt(noise) / amplitude
-    of_noise = usable * shared_noise(found) * (level[:, :, None] * level[:, None, :])
+    of_noise = noise_cross(found, noise) / (amplitude[:, :, None] * amplitude[:, None, :])
     signal = total - of_noise
     values, vectors = np.linalg.eigh((signal + _adjoint(signal)) / 2)
     signal = (vectors * np.maximum(values, 0)[:, None, :]) @ _adjoint(vectors)

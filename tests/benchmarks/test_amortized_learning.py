@@ -1,7 +1,5 @@
 """What the amortized smoother learns from: the loss against scipy, a world as it is kept, and that learning learns."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,12 +7,9 @@ from scipy import stats
 
 from nwb_autolfads.simulate import worlds
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def amortized(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def amortized():
     import amortized
 
     return amortized
@@ -49,6 +44,6 @@ def test_what_is_learnt_from_a_world_helps_there(amortized, tmp_path, monkeypatc
     segments, spread = world
     assert {x.shape[:2] for x, _ in segments} == {(len(spread), 6)}
     monkeypatch.setattr(amortized, "RATE", 1e-3)
-    network = amortized.learn(tmp_path, steps=200, seed=0)  # the first world is only looked at
+    network = amortized.learn(list(tmp_path.glob("*.npz")), steps=200, seed=0)  # the first world is only looked at
     here, beside = amortized.look(network, [world])
     assert here > beside + 0.01

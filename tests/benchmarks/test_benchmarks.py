@@ -19,27 +19,24 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def benchmark(monkeypatch):
+def benchmark():
     """The accuracy benchmark as a module."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     import accuracy
 
     return accuracy
 
 
 @pytest.fixture
-def agreement(monkeypatch):
+def agreement():
     """The scores that need no truth, as a module."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     import agreement
 
     return agreement
 
 
 @pytest.fixture
-def of_sessions(monkeypatch):
+def of_sessions():
     """The benchmark of several sessions, as a module."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     import sessions
 
     return sessions
@@ -78,7 +75,6 @@ def test_one_command_prints_a_table_and_keeps_scores_settings_and_versions(tmp_p
 
 @pytest.mark.slow
 def test_the_rest_of_the_job_is_timed_part_by_part_and_the_least_of_the_rounds_is_kept(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     import rest_of_job
 
     few = SimulationConfig(n_cortical_units=3)

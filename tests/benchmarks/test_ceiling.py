@@ -1,18 +1,13 @@
 """The filter that the truth taught, beside the best one of a process that is known."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
 from emg_examples import rectified_emg
 from scipy.ndimage import gaussian_filter1d
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
-
-def test_a_filter_that_the_truth_taught_learns_no_chance_and_is_as_good_as_the_best_filter(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def test_a_filter_that_the_truth_taught_learns_no_chance_and_is_as_good_as_the_best_filter():
     import ceiling
 
     random, n = np.random.default_rng(0), 30_000

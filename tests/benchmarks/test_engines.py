@@ -1,18 +1,14 @@
 """The simulation of a cluster does what a loop over its workers does, one event after the other."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MEASURED = {"step": 0.02, "step_each": 0.1, "pack": 0.003, "order": 0.004, "keep": 0.002, "meet": 0.001}
 
 
 @pytest.fixture
-def engines(monkeypatch):
+def engines():
     """The benchmark of engines, as a module."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     import engines
 
     return engines

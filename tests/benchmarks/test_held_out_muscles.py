@@ -1,18 +1,13 @@
 """A muscle that was left out is predicted as well as others tell of it; recordings that are not there are named."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from emg_examples import rectified_emg
 from scipy.ndimage import gaussian_filter1d
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def held_out_muscles(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def held_out_muscles():
     import held_out_muscles
 
     return held_out_muscles

@@ -1,18 +1,13 @@
 """The benchmark of bursts counts and matches as it says."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def onsets(monkeypatch):
+def onsets():
     """The benchmark as a module."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     import onsets
 
     return onsets

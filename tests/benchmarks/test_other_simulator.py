@@ -1,16 +1,11 @@
 """The other simulator: EMG is what is said of it, and its sessions are read as any other file."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture
 def other(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     import other_simulator
 
     monkeypatch.setattr(other_simulator, "SECONDS", 10.0)

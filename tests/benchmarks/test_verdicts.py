@@ -1,15 +1,10 @@
 """How often the verdict is right: what counts as right, and that the worlds of other tables are left alone."""
 
-from pathlib import Path
-
 import pytest
-
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def verdicts(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def verdicts():
     return __import__("verdicts")
 
 

@@ -1,7 +1,6 @@
 """The statistics of signals are those of signals made to have them; scores of worlds are kept, and not made twice."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +12,12 @@ from scipy import ndimage, signal
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.simulate.worlds import draw_worlds
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 RATE = 2000.0
 
 
 @pytest.fixture
-def module(monkeypatch):
+def module():
     """Import one of the benchmarks by its name."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
     return lambda name: __import__(name)
 
 

@@ -1,7 +1,7 @@
 """The network of the amortized smoother: convolutions in time, the same for every muscle, that see what others do.
 
 What a muscle is told of the others at each step is their mean and spread, so that their order and number are free
-(Zaheer et al. 2017, Deep Sets). It returns by how much the logarithm of the mean of the Wiener and the state-space
+(Zaheer et al. 2017, Deep Sets). It returns by how much the mean of the logarithms of the Wiener and the state-space
 smoother's estimates is to be raised.
 """
 

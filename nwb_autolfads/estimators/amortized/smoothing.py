@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from nwb_autolfads.estimators.amortized.network import REACH, Network, learnt
-from nwb_autolfads.estimators.amortized.steps import OFFSET, between_steps, features
+from nwb_autolfads.estimators.amortized.steps import OFFSET, between_steps, features, relative
 from nwb_autolfads.estimators.observed import FLOOR
 from nwb_autolfads.segments import Segments
 
@@ -49,11 +49,8 @@ def smooth_by_learnt(
         NaN where the Wiener smoother says nothing.
     """
     network = learnt() if network is None else network
-    mean = np.nanmean(values, axis=0)
     known = np.isfinite(linear)
-    linear = np.where(known, linear, mean)
-    emg = np.where(np.isfinite(values), values, linear)
-    emg, linear, process = (np.where(np.isfinite(x), x, mean) / mean for x in (emg, linear, process))
+    emg, linear, process, mean = relative(values, linear, process)
     level = (np.log(OFFSET + linear) + np.log(OFFSET + process)) / 2
     smooth = np.full(values.shape, np.nan)
     for rows in segments.slices:

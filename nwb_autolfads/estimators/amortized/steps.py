@@ -14,6 +14,17 @@ N_FEATURES = 6
 _LARGEST = 10.0
 
 
+def relative(values: Floats, linear: Floats, process: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return EMG and both estimates over each muscle's mean EMG, all (time, muscle), and that mean, (muscle,).
+
+    Where the Wiener smoother says nothing, it is taken for the mean; where EMG is missing, for what that smoother says.
+    """
+    mean = np.nanmean(values, axis=0)
+    linear = np.where(np.isfinite(linear), linear, mean)
+    process = np.where(np.isfinite(process), process, mean)
+    return np.where(np.isfinite(values), values, linear) / mean, linear / mean, process / mean, mean
+
+
 def mean_of_steps(x: Floats, rate: float) -> Floats:
     """Average the bins of one segment, (time, ...), that start within each step; (step, ...)."""
     first = _first_bins(len(x), rate)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nwb_autolfads.estimators.observed import ObservedEmg
-from nwb_autolfads.estimators.spectra import hann, noise_spectra, shared_noise, spectra, together, windows
+from nwb_autolfads.estimators.spectra import hann, noise_cross, noise_spectra, spectra, together, windows
 
 Floats = NDArray[np.float64]
 
@@ -114,8 +114,7 @@ def covariance_with_noise(f: Floats, x: Floats, observed: ObservedEmg) -> tuple[
     own, cross = own * usable, cross * usable
     level = np.einsum("fii->f", own).real / n_muscles
     inverse = np.linalg.inv(own + (_RIDGE * level[:, None, None] + np.finfo(float).tiny) * np.eye(n_muscles))
-    amplitude = np.sqrt(noise)
-    of_noise = usable * shared_noise(found) * amplitude[:, :, None] * amplitude[:, None, :]
+    of_noise = noise_cross(found, noise)
     sides = found.sides[:, None]
     with_noise = np.stack([np.einsum("fij,fji->fi", each @ inverse, of_noise).real for each in cross])
     return (sides * with_noise).sum(axis=1) / window, (sides * noise).sum(axis=0) / window
