@@ -137,8 +137,11 @@ def _since(began: float) -> float:
 
 
 def identity(world: World, what: str, seed: int, emg_is: str) -> dict[str, Any]:
-    """Return what a result belongs to: with other settings of a world it is another result."""
-    settings = hashlib.sha256(world.model_dump_json().encode()).hexdigest()[:12]
+    """Return what a result belongs to: with other settings of a world it is another result.
+
+    What is as by default is left out, so that a new level, which is off by default, leaves results valid.
+    """
+    settings = hashlib.sha256(world.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:12]
     return {"world": world.name, "settings": settings, "emg": emg_is, "estimator": what, "seed": seed}
 
 

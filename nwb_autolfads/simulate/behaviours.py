@@ -1,4 +1,4 @@
-"""What each behaviour adds to the latent commands: steps, brief bursts, reaches, tonic contractions."""
+"""What each behaviour adds to the latent commands: steps, brief bursts, reaches, tonic contractions, or anything."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ import numpy as np
 from scipy.special import expit
 
 from nwb_autolfads.simulate.config import SimulationConfig
-from nwb_autolfads.simulate.processes import Floats
+from nwb_autolfads.simulate.processes import Floats, shaped_noise
 
 RATE = 500.0
 """Samples per second (Hz) of commands, activation and limb; nothing in them reaches 100 Hz."""
 
+FASTEST_HZ = 40.0
+"""Where everything that fluctuates ends."""
+
+FREE_MEAN, FREE_MOST = 0.3, 2.5
+"""Of freely varying commands: about the mean, and the most; 1 is the peak of a usual burst."""
+
 
 @dataclass(frozen=True)
 class Bout:
-    """A stretch of one behaviour: ``locomotion``, ``bursts``, ``reaching`` or ``isometric``; times in s."""
+    """A stretch of one behaviour: ``locomotion``, ``bursts``, ``reaching``, ``isometric`` or ``free``; times in s."""
 
     phase: str
     start: float
@@ -109,6 +115,20 @@ def hold(rng: np.random.Generator, commands: Floats, bout: Bout, tremor: Floats,
         level = rng.uniform(0.2, 0.5)
         edge = 0.05 * config.pulse_edge_scale
         _add_pulse(commands[:, k], bout.start + 0.3, bout.stop - 0.3, edge, level * np.maximum(0.0, 1 + tremor))
+
+
+def vary(rng: np.random.Generator, commands: Floats, bout: Bout, config: SimulationConfig) -> None:
+    """Add to every command a process of its own, positive and smooth; its corner is within an octave of the level."""
+    for k in range(commands.shape[1]):
+        corner = config.free_hz * 2 ** rng.uniform(-1, 1)
+        process = config.free_depth * _smooth(rng, len(commands), corner, config.free_slope)
+        exponential = config.free_shape == "exponential"
+        drive = np.exp(process - config.free_depth**2 / 2) if exponential else np.maximum(0.0, 1 + process)
+        _add_pulse(commands[:, k], bout.start, bout.stop, 0.05, np.minimum(FREE_MEAN * drive, FREE_MOST))
+
+
+def _smooth(rng: np.random.Generator, n_samples: int, corner: float, slope: float) -> Floats:
+    return shaped_noise(rng, n_samples, RATE, lambda f: (f < FASTEST_HZ) / (1 + (f / corner) ** slope))
 
 
 def tremble(rng: np.random.Generator, command: Floats, tremor: Floats) -> None:

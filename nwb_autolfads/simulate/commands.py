@@ -7,7 +7,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nwb_autolfads.simulate.behaviours import RATE, Bout, Reach, Step, burst, hold, phase_centres, reach, tremble, walk
+from nwb_autolfads.simulate.behaviours import (
+    FASTEST_HZ,
+    RATE,
+    Bout,
+    Reach,
+    Step,
+    burst,
+    hold,
+    phase_centres,
+    reach,
+    tremble,
+    vary,
+    walk,
+)
 from nwb_autolfads.simulate.config import SimulationConfig
 from nwb_autolfads.simulate.processes import Floats, shaped_noise
 
@@ -101,9 +114,9 @@ def simulate_movement(
     -------
     Movement
     """
-    schedule, walking, bursting, holding, tremor, modulation, weights, private, reaching, apart, apart_weights = map(
-        np.random.default_rng, seeds.spawn(11)
-    )
+    streams = map(np.random.default_rng, seeds.spawn(12))
+    schedule, walking, bursting, holding, tremor, modulation, weights, private, reaching, *others = streams
+    apart, apart_weights, free = others
     if body is not None:
         weights, apart_weights = map(np.random.default_rng, np.random.SeedSequence(body).spawn(2))
     time = np.arange(round((duration + MARGIN) * RATE)) / RATE
@@ -119,6 +132,8 @@ def simulate_movement(
             burst(bursting, commands, bout, config)
         elif bout.phase == "reaching":
             reaches += reach(reaching, commands, bout, config)
+        elif bout.phase == "free":
+            vary(free, commands, bout, config)
         else:
             hold(holding, commands, bout, config.tremor_depth * tremor_noise, config)
     commands = np.column_stack((commands, _commands_apart(apart, len(time), config)))
@@ -130,6 +145,8 @@ def simulate_movement(
     activation = commands @ synergies.T
     for m in range(len(muscles)):
         activation[:, m] *= _fluctuation(private, len(time), config.private_modulation, config.private_modulation_hz)
+    below = np.arange(len(muscles)) // config.electrodes_per_muscle * config.electrodes_per_muscle
+    synergies, activation = synergies[below], activation[:, below]
     return Movement(time, muscles, commands, synergies, activation, bouts, tuple(steps), tuple(reaches))
 
 
@@ -139,6 +156,7 @@ def _schedule(rng: np.random.Generator, end: float, config: SimulationConfig) ->
         "bursts": config.burst_bout_s,
         "isometric": config.isometric_bout_s,
         "reaching": config.reach_bout_s,
+        "free": config.free_bout_s,
     }
     present = [phase for phase, length in lengths.items() if length > 0]
     bouts: list[Bout] = []
@@ -168,8 +186,8 @@ def _commands_apart(rng: np.random.Generator, n_samples: int, config: Simulation
 
 
 def _fluctuation(rng: np.random.Generator, n_samples: int, depth: float, corner: float) -> Floats:
-    """Draw a factor around 1, not negative, that fluctuates at no more than 40 Hz and mostly below its corner (Hz)."""
-    noise = shaped_noise(rng, n_samples, RATE, lambda f: (f < 40) / (1 + (f / corner) ** 2))
+    """Draw a factor around 1, not negative, that fluctuates below `FASTEST_HZ` and mostly below its corner (Hz)."""
+    noise = shaped_noise(rng, n_samples, RATE, lambda f: (f < FASTEST_HZ) / (1 + (f / corner) ** 2))
     return np.maximum(0.0, 1 + depth * noise)
 
 

@@ -31,6 +31,9 @@ class SimulationConfig(BaseModel):
         default=4.0, ge=0, le=120, description="Mean length of a tonic contraction (chosen)."
     )
     reach_bout_s: float = Field(default=0.0, ge=0, le=120, description="Mean length of a bout of reaches (chosen).")
+    free_bout_s: float = Field(
+        default=0.0, ge=0, le=120, description="Mean length of a bout in which every command varies freely (chosen)."
+    )
     rest_s: float = Field(default=0.8, ge=0.2, le=60, description="Mean pause between bouts (chosen).")
     cycle_duration_s: float = Field(
         default=0.35,
@@ -45,6 +48,18 @@ class SimulationConfig(BaseModel):
     brief_burst_ms: float = Field(default=40.0, ge=10, le=300, description="Mean width of a brief burst (chosen).")
     reach_duration_s: float = Field(
         default=0.6, ge=0.2, le=3, description="Mean time of a reach; a pause as long follows (chosen)."
+    )
+    free_hz: float = Field(
+        default=3.0, ge=0.2, le=20, description="Corner frequency of freely varying commands, median (chosen)."
+    )
+    free_slope: float = Field(
+        default=4.0, ge=1.5, le=12, description="Their power falls with this power of frequency beyond it (chosen)."
+    )
+    free_depth: float = Field(
+        default=0.8, ge=0.1, le=2, description="How much they vary: standard deviation before they are made positive."
+    )
+    free_shape: Literal["exponential", "rectified"] = Field(
+        default="exponential", description="How a Gaussian process is made one that is positive."
     )
     pulse_width_scale: float = Field(
         default=1.0, ge=0.3, le=3, description="Factor on the pulses of steps; 1: 15-30 % of a cycle (chosen)."
@@ -73,6 +88,9 @@ class SimulationConfig(BaseModel):
     )
     n_tremor_commands: int = Field(
         default=0, ge=0, le=3, description="Further commands, of tremor that comes and goes (chosen)."
+    )
+    electrodes_per_muscle: int = Field(
+        default=1, ge=1, le=8, description="Neighbours among the muscles that are electrodes over the same one."
     )
     tone: float = Field(
         default=0.02, ge=0.001, le=0.2, description="Resting level of every command, 1 = a usual burst (chosen)."
@@ -235,7 +253,7 @@ class SimulationConfig(BaseModel):
                 raise ValueError(f"{low}={getattr(self, low)} must be below {high}={getattr(self, high)}")
         if self.tremor_high_hz - self.tremor_low_hz < 1:
             raise ValueError("tremor_high_hz must be at least 1 Hz above tremor_low_hz")
-        bouts = ("locomotion_bout_s", "burst_bout_s", "isometric_bout_s", "reach_bout_s")
+        bouts = ("locomotion_bout_s", "burst_bout_s", "isometric_bout_s", "reach_bout_s", "free_bout_s")
         if not any(getattr(self, bout) for bout in bouts):
             raise ValueError(f"one of {', '.join(bouts)} must be above 0")
         return self

@@ -202,7 +202,7 @@ def _add_behavior(nwbfile: NWBFile, forces: np.ndarray, rng: np.random.Generator
 
 
 def _add_events(nwbfile: NWBFile, movement: Movement, duration: float) -> None:
-    nwbfile.add_trial_column("phase", "What the animal does: locomotion, bursts, reaching or isometric.")
+    nwbfile.add_trial_column("phase", "What the animal does: locomotion, bursts, reaching, isometric or free.")
     for bout in movement.bouts:
         if bout.start < duration:
             nwbfile.add_trial(start_time=bout.start, stop_time=min(bout.stop, duration), phase=bout.phase)

@@ -62,12 +62,16 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a level is chosen from, each with the same chance."""
+    """What a level is chosen from, each with the same chance; what is there several times is likelier."""
 
     values: tuple[Any, ...]
 
     def __str__(self) -> str:
-        return " or ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in self.values)
+        return " or ".join(map(self._told, dict.fromkeys(self.values)))
+
+    def _told(self, value: Any) -> str:
+        times, name = self.values.count(value), f"{value:g}" if isinstance(value, float) else str(value)
+        return name if times == 1 else f"{name} ({times} of {len(self.values)})"
 
     def at(self, quantile: float, levels: Mapping[str, Any]) -> Any:
         """Return the choice at a quantile (0 to 1)."""
@@ -85,6 +89,12 @@ BEHAVIOURS = {
     "mixed": ("locomotion_bout_s", "burst_bout_s", "isometric_bout_s"),
 }
 """The bouts of each; the others are off."""
+
+FURTHER_BEHAVIOURS = {
+    "free": ("free_bout_s",),
+    "everything": ("locomotion_bout_s", "burst_bout_s", "reach_bout_s", "isometric_bout_s", "free_bout_s"),
+}
+"""Those of further worlds, which are neither of the development nor of the test worlds."""
 
 MOVEMENTS = {"stepping": ("cycle_duration_s", "steps", 1.0), "reaching": ("reach_duration_s", "reaches", 2.0)}
 """Behaviours of single movements: the level that says how long one takes, the table of the file that lists them, and
@@ -154,6 +164,16 @@ RANGES: dict[str, Range | Choice] = {
 }
 """From where a world draws each level; limb and cortex are as they are by default, for EMG does not know them."""
 
+FURTHER_RANGES: dict[str, Range | Choice] = {
+    "free_bout_s": Range(5, 60, log=True),
+    "free_hz": Range(0.7, 10, log=True),
+    "free_slope": Range(2, 8),
+    "free_depth": Range(0.3, 1.5, log=True),
+    "free_shape": Choice(("exponential", "rectified")),
+    "electrodes_per_muscle": Choice((1, 1, 1, 2, 3)),
+}
+"""Levels that only further worlds draw; in others they are as they are by default."""
+
 
 class World(BaseModel):
     """One world: the levels of the simulator, and how its recording is used.
@@ -168,7 +188,7 @@ class World(BaseModel):
 
     name: str = Field(description="Set and number.")
     seed: int = Field(ge=0, description="Of the session.")
-    behaviour: str = Field(description="stepping, reaching, isometric or mixed.")
+    behaviour: str = Field(description="stepping, reaching, isometric or mixed; of further worlds: free or everything.")
     duration_s: float = Field(ge=SHORTEST_S, le=600, description="Length of the session.")
     trial_ms: float = Field(ge=0, le=3000, description="Length of a trial around a movement; 0: taken as it runs.")
     levels: SimulationConfig
@@ -193,7 +213,7 @@ class World(BaseModel):
         return MOVEMENTS[self.behaviour][1] if self.trial_ms else None
 
 
-def draw_worlds(seed: int, n: int = N_WORLDS, *, name: str = "world") -> list[World]:
+def draw_worlds(seed: int, n: int = N_WORLDS, *, name: str = "world", further: bool = False) -> list[World]:
     """Draw worlds that together fill all ranges.
 
     Each range is cut in n equal parts, and each world gets one part of each, at random: a Latin hypercube (McKay,
@@ -207,6 +227,9 @@ def draw_worlds(seed: int, n: int = N_WORLDS, *, name: str = "world") -> list[Wo
         How many, 1 to 1000.
     name : str
         Of the set; a world is called by it and its number.
+    further : bool
+        Draw further worlds instead: commands vary freely in them, all the time or beside all other behaviours, and
+        several electrodes may lie over one muscle.
 
     Returns
     -------
@@ -220,20 +243,27 @@ def draw_worlds(seed: int, n: int = N_WORLDS, *, name: str = "world") -> list[Wo
     if seed < 0 or not 1 <= n <= 1000:
         raise ConfigError(f"seed {seed}, {n} worlds", obj="draw_worlds", way_out="Give a seed of 0 or more, 1 to 1000")
     rng = np.random.default_rng(seed)
-    drawn = ("behaviour", "duration_s", "trial", *RANGES)
+    behaviours, ranges = (FURTHER_BEHAVIOURS, RANGES | FURTHER_RANGES) if further else (BEHAVIOURS, RANGES)
+    drawn = ("behaviour", "duration_s", "trial", *ranges)
     quantiles = {level: (rng.permutation(n) + rng.uniform(size=n)) / n for level in drawn}
     return [
-        _world(f"{name} {i + 1}", 1000 * seed + i, {level: float(quantiles[level][i]) for level in drawn})
+        _world(f"{name} {i + 1}", 1000 * seed + i, behaviours, ranges, {x: float(quantiles[x][i]) for x in drawn})
         for i in range(n)
     ]
 
 
-def _world(name: str, seed: int, quantiles: Mapping[str, float]) -> World:
-    behaviour = Choice(tuple(BEHAVIOURS)).at(quantiles["behaviour"], {})
+def _world(
+    name: str,
+    seed: int,
+    behaviours: Mapping[str, tuple[str, ...]],
+    ranges: Mapping[str, Range | Choice],
+    quantiles: Mapping[str, float],
+) -> World:
+    behaviour = Choice(tuple(behaviours)).at(quantiles["behaviour"], {})
     levels: dict[str, Any] = {}
-    for level, range_ in RANGES.items():
+    for level, range_ in ranges.items():
         levels[level] = range_.at(quantiles[level], levels)
-    for bout in {bout for bouts in BEHAVIOURS.values() for bout in bouts} - set(BEHAVIOURS[behaviour]):
+    for bout in {level for level in ranges if level.endswith("bout_s")} - set(behaviours[behaviour]):
         levels[bout] = 0.0
     # As many commands as muscles would leave nothing that one muscle tells of another.
     levels["n_synergies"] = min(levels["n_synergies"], levels["n_muscles"] - 1)

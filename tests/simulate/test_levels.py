@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 from numpy.random import SeedSequence
-from scipy import signal
+from scipy import signal, stats
 
 from nwb_autolfads.simulate import SimulationConfig, read_true_activation, simulate_session
 from nwb_autolfads.simulate.body import MOMENT_ARMS
@@ -93,6 +93,43 @@ def test_reaches_burst_in_opposite_commands_in_turn(tmp_path):
     with h5py.File(path) as file:
         assert len(file["intervals/reaches/start_time"]) > 4
         assert "steps" not in file["intervals"]
+
+
+FREE = {"locomotion_bout_s": 0, "burst_bout_s": 0, "isometric_bout_s": 0, "free_bout_s": 60, "command_modulation": 0}
+
+
+def test_free_commands_are_processes_of_the_corner_slope_and_depth_asked_for():
+    made = movement(**FREE, free_hz=2.0, free_slope=6.0, free_depth=0.5, n_synergies=8, tone=0.001)
+    assert {bout.phase for bout in made.bouts} == {"free"}
+    inside = made.commands[(made.time > 1) & (made.time < made.bouts[0].stop - 0.5)] - 0.001
+    assert inside.min() > 0
+    logarithm = np.log(inside)
+    assert np.std(logarithm, axis=0).mean() == pytest.approx(0.5, rel=0.15)
+    frequency, density = signal.welch(logarithm, RATE, nperseg=2000, axis=0)
+    share_below = density[frequency < 8].sum(axis=0) / density.sum(axis=0)  # the highest corner is 4 Hz
+    assert share_below.min() > 0.95
+    fall = np.log2(density[frequency == 16].mean() / density[frequency == 32].mean())
+    assert fall == pytest.approx(6, abs=1)
+    assert abs(np.corrcoef(logarithm.T) - np.eye(8)).max() < 0.6
+
+
+def test_rectified_free_commands_rest_at_the_tone():
+    made = movement(**FREE, free_shape="rectified", free_depth=2.0, tone=0.001)
+    inside = made.commands[(made.time > 1) & (made.time < made.bouts[0].stop - 0.5)]
+    # A Gaussian variable of mean 1 and standard deviation 2 is negative in 31 %.
+    assert np.mean(inside < 0.00101) == pytest.approx(stats.norm.cdf(-0.5), abs=0.06)
+
+
+def test_electrodes_over_one_muscle_have_one_activation_and_noise_of_their_own(tmp_path):
+    config = SimulationConfig(electrodes_per_muscle=3, n_muscles=7, crosstalk=0, common_mode_uv=0)
+    path = simulate_session(tmp_path / "s.nwb", duration=6, config=config)
+    truth = read_true_activation(path).values
+    same = np.array([[np.array_equal(a, b) for a in truth.T] for b in truth.T])
+    muscle = np.array([0, 0, 0, 1, 1, 1, 2])
+    np.testing.assert_array_equal(same, muscle[:, None] == muscle)
+    with h5py.File(path) as file:
+        emg = file["acquisition/EMG/data"][:].astype(float)
+    assert abs(np.corrcoef(emg[:, :3].T) - np.eye(3)).max() < 0.2
 
 
 def steps_only(**levels):

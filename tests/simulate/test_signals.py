@@ -296,7 +296,7 @@ def test_cortical_leads_scatter_around_their_mean_and_are_never_negative():
         ({"tremor_low_hz": 35}, "tremor_low_hz=35.0 must be below tremor_high_hz=30.0"),
         (
             {"locomotion_bout_s": 0, "burst_bout_s": 0, "isometric_bout_s": 0},
-            "one of locomotion_bout_s, burst_bout_s, isometric_bout_s, reach_bout_s must be above 0",
+            "one of locomotion_bout_s, burst_bout_s, isometric_bout_s, reach_bout_s, free_bout_s must be above 0",
         ),
     ],
 )

@@ -12,7 +12,16 @@ from numpy.random import SeedSequence
 from nwb_autolfads.errors import ConfigError
 from nwb_autolfads.simulate import SimulationConfig, worlds
 from nwb_autolfads.simulate.commands import simulate_movement
-from nwb_autolfads.simulate.worlds import BEHAVIOURS, RANGES, Choice, Range, World, draw_worlds
+from nwb_autolfads.simulate.worlds import (
+    BEHAVIOURS,
+    FURTHER_BEHAVIOURS,
+    FURTHER_RANGES,
+    RANGES,
+    Choice,
+    Range,
+    World,
+    draw_worlds,
+)
 
 SETS = {"development": worlds.development_worlds, "test": worlds.test_worlds}
 PINNED = Path(__file__).with_name("worlds.json")
@@ -75,22 +84,33 @@ def test_no_session_is_in_both_sets():
 
 
 def test_every_level_is_drawn_or_is_of_limb_and_cortex():
-    assert set(RANGES) | OF_LIMB_AND_CORTEX == set(SimulationConfig.model_fields)
-    assert not set(RANGES) & OF_LIMB_AND_CORTEX
+    every = [*RANGES, *FURTHER_RANGES, *OF_LIMB_AND_CORTEX]
+    assert sorted(every) == sorted(SimulationConfig.model_fields)
 
 
-def test_every_world_keeps_to_the_ranges():
+@pytest.mark.parametrize(
+    ("further", "behaviours", "ranges"),
+    [(False, BEHAVIOURS, RANGES), (True, FURTHER_BEHAVIOURS, RANGES | FURTHER_RANGES)],
+)
+def test_every_world_keeps_to_the_ranges(further, behaviours, ranges):
     for seed in range(40):
-        for world in draw_worlds(seed):
+        for world in draw_worlds(seed, further=further):
             levels = world.levels.model_dump()
-            for level, drawn_from in RANGES.items():
-                off = level.endswith("bout_s") and level not in BEHAVIOURS[world.behaviour]
+            for level, drawn_from in ranges.items():
+                off = level.endswith("bout_s") and level not in behaviours[world.behaviour]
                 few = level == "n_synergies" and levels[level] == levels["n_muscles"] - 1
                 # Three digits are kept, so that an end of a range may be passed by half a part in a hundred.
                 near = [levels[level] * factor for factor in (0.995, 1, 1.005)] if isinstance(drawn_from, Range) else []
                 held = drawn_from.holds(levels[level], levels) or any(drawn_from.holds(x, levels) for x in near)
                 assert held or few or (off and levels[level] == 0), (world.name, level, levels[level])
             assert 30 <= world.duration_s <= 600
+
+
+def test_what_only_further_worlds_draw_is_as_by_default_in_others():
+    default = SimulationConfig()
+    for level in FURTHER_RANGES:
+        assert {getattr(world.levels, level) for world in draw_worlds(3)} == {getattr(default, level)}
+        assert len({getattr(world.levels, level) for world in draw_worlds(3, further=True)}) > 1
 
 
 def test_each_part_of_a_range_has_its_world():
@@ -120,6 +140,7 @@ def test_a_range_is_even_or_even_in_its_logarithm_and_may_be_off():
     assert [Range(2, 4, off=0.5).at(q, {}) for q in (0.49, 0.5, 0.75)] == [0, 2, 3]
     assert [Range(2, 4, whole=True).at(q, {}) for q in (0.0, 0.34, 0.999)] == [2, 3, 4]
     assert Range(2, 4, times="other").at(0.5, {"other": 10.0}) == 30
+    assert str(Choice((1, 2, 1))) == "1 (2 of 3) or 2"
     assert [Choice(("a", "b")).at(q, {}) for q in (0.0, 0.49, 0.5, 0.999)] == ["a", "a", "b", "b"]
 
 
@@ -167,6 +188,6 @@ def test_a_seed_or_number_out_of_range_is_refused(seed, n):
 
 def test_the_documentation_lists_every_range_as_it_is():
     rows = (Path(__file__).resolve().parents[2] / "docs" / "worlds.md").read_text(encoding="utf-8").splitlines()
-    for level, drawn_from in RANGES.items():
+    for level, drawn_from in (RANGES | FURTHER_RANGES).items():
         (row,) = [row for row in rows if row.startswith(f"| `{level}` |")]
         assert row == f"| `{level}` | {drawn_from} |"
