@@ -57,6 +57,7 @@ ESTIMATORS: dict[str, Callable[[int, Preset], Any]] = {
     "Bayesian filter": lambda seed, preset: BayesianFilter(),
     "Bayesian smoother": lambda seed, preset: BayesianFilter(smooth=True),
     "state-space smoother": lambda seed, preset: nal.StateSpaceSmoother(),
+    "amortized smoother": lambda seed, preset: nal.AmortizedSmoother(),
     "AutoLFADS": lambda seed, preset: nal.AutoLFADS(seed=seed, config=without_budget(preset)),
 }
 GENERATORS = ("am", "motor_units")

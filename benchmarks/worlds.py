@@ -46,6 +46,7 @@ from nwb_autolfads.simulate.worlds import World
 # Without a budget of time a crowded machine gives the same numbers.
 ESTIMATORS = (
     "autolfads:training.budget_s=null",
+    "amortized",
     "wiener",
     "statespace",
     "bayes",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SourceError,
         TrainingError,
     )
+    from nwb_autolfads.estimators.amortized.estimator import AmortizedSmoother
     from nwb_autolfads.estimators.autolfads.estimator import AutoLFADS
     from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
     from nwb_autolfads.estimators.lowpass import LowPass
@@ -81,6 +82,7 @@ _HOME = {
     "open_emg": "nwb_autolfads.sources",
     "preprocess": "nwb_autolfads.emg.preprocess",
     "cut_trials": "nwb_autolfads.emg.trials",
+    "AmortizedSmoother": "nwb_autolfads.estimators.amortized.estimator",
     "AutoLFADS": "nwb_autolfads.estimators.autolfads.estimator",
     "LowPass": "nwb_autolfads.estimators.lowpass",
     "StateSpaceSmoother": "nwb_autolfads.estimators.state_space.estimator",
@@ -107,6 +109,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AmortizedSmoother",
     "AutoLFADS",
     "BayesianFilter",
     "ConfigError",

@@ -40,7 +40,15 @@ def but(taken, wrong):
     return object() if isinstance(wrong, taken) else wrong
 
 
-ESTIMATORS = ("AutoLFADS", "BayesianFilter", "LowPass", "LowPassSubspace", "StateSpaceSmoother", "WienerSmoother")
+ESTIMATORS = (
+    "AmortizedSmoother",
+    "AutoLFADS",
+    "BayesianFilter",
+    "LowPass",
+    "LowPassSubspace",
+    "StateSpaceSmoother",
+    "WienerSmoother",
+)
 
 CALLS = {
     "apply": [lambda x: nal.apply(x, NONE), lambda x: nal.apply("model.safetensors", x)],

@@ -235,6 +235,16 @@ register(
 )
 register(
     Entry(
+        "amortized",
+        "AmortizedSmoother",
+        "nwb_autolfads.estimators.amortized.estimator:AmortizedSmoother",
+        "a smoother of all muscles together that was learnt from simulated sessions: nothing is trained",
+        "corrects two smoothers where sessions of known truth showed them to err",
+        chooses="what the Wiener and the state-space smoother choose",
+    )
+)
+register(
+    Entry(
         "autolfads",
         "AutoLFADS",
         "nwb_autolfads.estimators.autolfads.estimator:AutoLFADS",

@@ -198,7 +198,7 @@ def test_options_of_an_estimator_are_its_settings(module):
     with assert_refused(
         ConfigError,
         "estimator: there is no estimator 'lowpas'",
-        "Use one of lowpass, subspace, wiener, bayes, statespace, autolfads, all",
+        "Use one of lowpass, subspace, wiener, bayes, statespace, amortized, autolfads, all",
     ):
         make("lowpas", 0)
 

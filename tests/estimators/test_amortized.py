@@ -1,13 +1,16 @@
-"""The amortized smoother: its network against a numpy loop, its steps, and what must not matter."""
+"""The amortized smoother: its network against a numpy loop, its steps, what must not matter, and the estimator."""
 
 import numpy as np
 import pytest
 import torch
 from emg_examples import RATE, rectified_emg
 from estimators.test_wiener import noisy_rhythms
+from messages import assert_refused
 from scipy.special import erf
 
+from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.amortized import network, smoothing
+from nwb_autolfads.estimators.amortized.estimator import AmortizedSmoother
 from nwb_autolfads.estimators.amortized.network import DILATIONS, REACH, Network, learnt
 from nwb_autolfads.estimators.amortized.smoothing import smooth_by_learnt
 from nwb_autolfads.estimators.amortized.steps import between_steps, features, mean_of_steps
@@ -160,3 +163,44 @@ def test_the_weights_that_come_along_are_small_and_complete():
     assert network.WEIGHTS.stat().st_size < 400_000
     assert all(torch.isfinite(weights).all() for weights in learnt().state_dict().values())
     assert not any(weights.requires_grad for weights in learnt().parameters())
+
+
+def test_the_estimator_corrects_what_both_smoothers_say_of_the_same_emg(recording):
+    x, linear, process, segments, _ = recording
+    smoother = AmortizedSmoother()
+    assert not smoother.is_fitted
+    emg = rectified_emg(x)
+    found = smoother.fit(emg).estimate(emg)
+    assert smoother.is_fitted
+    np.testing.assert_allclose(found["activation"], smooth_by_learnt(x, linear, process, segments), rtol=1e-4)
+    of_process = StateSpaceSmoother().fit(emg).estimate(emg)
+    relative = of_process["activation_std"] / of_process["activation"]
+    np.testing.assert_allclose(found["activation_std"] / found["activation"], relative, rtol=1e-3)
+    assert set(smoother.config) == {"WienerSmoother", "StateSpaceSmoother"}
+
+
+def test_a_muscle_that_is_not_usable_is_left_out_and_changes_no_other(recording):
+    x = recording[0]
+    emg = rectified_emg(np.column_stack([x[:, :1] * 0, x]))
+    usable = np.array([False, *[True] * x.shape[1]])
+    emg = emg.assign_coords(usable=("muscle", usable))
+    found = AmortizedSmoother().fit(emg).estimate(emg)["activation"].values
+    assert np.isnan(found[:, 0]).all()
+    others = rectified_emg(x)
+    np.testing.assert_allclose(found[:, 1:], AmortizedSmoother().fit(others).estimate(others)["activation"], rtol=1e-5)
+
+
+def test_it_refuses_to_estimate_before_it_is_fitted_and_other_muscles(recording):
+    emg = rectified_emg(recording[0])
+    with assert_refused(ConfigError, "AmortizedSmoother: nothing has been fitted yet", "Call fit(emg) first"):
+        AmortizedSmoother().estimate(emg)
+    smoother = AmortizedSmoother().fit(emg)
+    with pytest.raises(SignalError, match="fitted to"):
+        smoother.estimate(emg.isel(muscle=[0, 1]))
+
+
+def test_a_recording_too_short_for_spectra_is_refused_and_leaves_it_unfitted(recording):
+    smoother = AmortizedSmoother()
+    with pytest.raises(SignalError):
+        smoother.fit(rectified_emg(recording[0][:200]))
+    assert not smoother.is_fitted

@@ -5,10 +5,10 @@ A prediction that never saw a bin errs, and its errors last. They are the proces
 last is chosen muscle by muscle, by the evidence of this recording. So a prediction that tells much is kept, and one
 that tells little gives way to the data.
 
-That takes each muscle by itself, and its noise for its own. The Wiener smoother knows what muscles share, noise too,
-but only fixed weights. Where such smoothers err was learnt from simulated worlds
-(`nwb_autolfads.estimators.amortized`). The estimate is the weighted mean of the logarithms of what was learnt, of the
-state-space smoother's estimate around the prediction, and of the prediction itself: they err in different ways. The
+That takes each muscle by itself, and its noise for its own. The amortized smoother
+(`nwb_autolfads.estimators.amortized`) takes all muscles together and knows what they share, but nothing of the model.
+The estimate is the weighted mean of the logarithms of the amortized smoother's estimate, of the state-space
+smoother's around the prediction, and of the prediction itself: they err in different ways. The
 latter two count a fifth each, and less where a bin tells less than one of exponential noise or where noise is shared:
 nothing from `ALL_SHARED` on, nor where the Wiener smoother takes each muscle by itself, since the model has learnt such
 noise as well. The prediction counts less, too, where a bin tells more. These numbers were chosen on development worlds
@@ -24,16 +24,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from nwb_autolfads.errors import SignalError
-from nwb_autolfads.estimators.amortized.smoothing import smooth_by_learnt
+from nwb_autolfads.estimators.amortized.estimator import AmortizedSmoother
 from nwb_autolfads.estimators.autolfads.masking import predicts_masked
 from nwb_autolfads.estimators.autolfads.weights import TrainedModel
 from nwb_autolfads.estimators.autolfads.windows import bins, long_segments
 from nwb_autolfads.estimators.noise_density import noise_density
 from nwb_autolfads.estimators.observed import FLOOR
-from nwb_autolfads.estimators.state_space.estimator import StateSpaceSmoother
 from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, choose, smooth
-from nwb_autolfads.estimators.wiener import WienerSmoother
-from nwb_autolfads.segments import Segments
 
 Floats = NDArray[np.float64]
 
@@ -119,7 +116,7 @@ def second_step(
     relative = std / activation
     if hidden is not None:  # a filter knows nothing of a bin that is hidden in all muscles
         return SecondStep(activation, std, processes, dict.fromkeys(processes, ALONE))
-    amortized, shares = _amortized(emg, segments, processes)
+    amortized, shares = _amortized(emg, processes)
     known = seen & np.isfinite(amortized)
     parts = np.stack([activation, np.asarray(predicted, np.float64), np.where(known, amortized, 1.0)], axis=-1)
     share = np.where(known[..., None], list(shares.values()), ALONE)  # as parts: (time, muscle, 3)
@@ -127,17 +124,17 @@ def second_step(
     return SecondStep(activation, activation * relative, processes, shares)
 
 
-def _amortized(emg: xr.DataArray, segments: Segments, of: dict[str, Process]) -> tuple[Floats, dict[str, Shares]]:
+def _amortized(emg: xr.DataArray, of: dict[str, Process]) -> tuple[Floats, dict[str, Shares]]:
     """Return the amortized smoother's estimate, and what counts how much beside it in each muscle.
 
     NaN, and all for the state-space smoother, where the recording is too short for spectra.
     """
-    wiener, process = WienerSmoother(), StateSpaceSmoother()
+    smoother = AmortizedSmoother()
     try:
-        linear, alone = (smoother.fit(emg).estimate(emg)["activation"].values for smoother in (wiener, process))
+        found = np.asarray(smoother.fit(emg).estimate(emg)["activation"].values, np.float64)
     except SignalError:
         return np.full(emg.shape, np.nan), dict.fromkeys(of, ALONE)
-    found = smooth_by_learnt(np.asarray(emg.values, np.float64), linear, alone, segments)
-    shared, together = wiener.shared_noise, wiener.together
+    assert smoother.wiener_ is not None
+    shared, together = smoother.wiener_.shared_noise, smoother.wiener_.together
     own = {m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) * together[m] for m, p in of.items()}
     return found, {m: Shares.of(own[m], p.concentration) for m, p in of.items()}
