@@ -36,6 +36,7 @@ AT_REST_DB = 3.0
 """A channel whose amplitude changes by less is at rest: it has no activation to estimate, and is left out."""
 
 SETS = {"development": worlds.development_worlds, "test": worlds.test_worlds}
+"""Those that are compared with recordings."""
 LOGARITHMIC = {"noise_ms", "kurtosis", "median_hz", "bandwidth_hz", "burst_ms"}
 Channels = dict[str, list[float]]
 """One number for each channel that is not at rest, by statistic."""

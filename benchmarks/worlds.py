@@ -41,7 +41,7 @@ from nwb_autolfads.estimators.registry import chosen
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.simulate import read_true_activation
-from nwb_autolfads.simulate.worlds import World
+from nwb_autolfads.simulate.worlds import World, further_worlds
 
 # Without a budget of time a crowded machine gives the same numbers.
 ESTIMATORS = (
@@ -68,6 +68,7 @@ BEFORE_MOVEMENT = 0.2
 """Share of a trial that lies before the movement it is cut around."""
 
 ASKED_COVERAGE = 0.9
+SETS = world_signals.SETS | {"further": further_worlds}
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -150,7 +151,7 @@ def run(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dic
     """Score what the rows do not have yet; one world's session at a time, for all estimators."""
     known = [{key: row.get(key) for key in ("world", "settings", "emg", "estimator", "seed")} for row in rows]
     with tempfile.TemporaryDirectory() as folder:
-        for world in world_signals.SETS[options.worlds](options.seconds):
+        for world in SETS[options.worlds](options.seconds):
             for seed in options.seeds:
                 asked = {what: identity(world, what, seed, options.emg) for what in options.estimators}
                 left = [what for what, who in asked.items() if who not in known]
@@ -168,7 +169,7 @@ def run(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dic
 
 def asked_for(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the rows of what the options ask for, of the settings as they are now."""
-    worlds = world_signals.SETS[options.worlds](options.seconds)
+    worlds = SETS[options.worlds](options.seconds)
     asked = [
         identity(w, what, seed, options.emg) for what in options.estimators for w in worlds for seed in options.seeds
     ]
@@ -226,7 +227,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--signals", action="store_true", help="measure the EMG of recordings and worlds")
-    what.add_argument("--worlds", choices=list(world_signals.SETS), help="score estimators on a set of worlds")
+    what.add_argument("--worlds", choices=list(SETS), help="score estimators on a set of worlds")
     parser.add_argument("--estimators", nargs="+", default=ESTIMATORS, metavar="KEY[:NAME=VALUE,...]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="each a session of every world")
     parser.add_argument("--seconds", type=float, help="longest session; without, each world's own (30 s to 10 min)")

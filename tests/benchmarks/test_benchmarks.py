@@ -178,17 +178,6 @@ def test_a_contraction_is_read_and_scored_by_its_discharges_and_its_force(benchm
     assert scores["discharges"] < 0.2
 
 
-def test_longer_training_is_compared_with_its_own_best_and_with_the_smoother(benchmark):
-    import longer_training
-
-    looks = [
-        {"epoch": epoch, "steps": 10 * epoch, "seconds": 60.0 * epoch, "r2": r2}
-        for epoch, r2 in ((5, 0.7), (10, 0.83), (20, 0.82))
-    ]
-    line = longer_training.table([{"generator": "am", "seed": 2, "smoother": 0.775, "looks": looks}]).splitlines()[-1]
-    assert line == "| am, seed 2 | 0.700 | 0.830 | 0.820 | -1.0 | +4.5 | 200 | 20 |"
-
-
 def test_rank_agreement_is_the_mean_over_sessions_of_the_correlation_of_ranks(agreement):
     def row(seed, r2, cortex_r2, held_out_nll):
         return {"generator": "am", "seed": seed, "r2": r2, "cortex_r2": cortex_r2, "held_out_nll": held_out_nll}

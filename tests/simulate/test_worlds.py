@@ -23,7 +23,7 @@ from nwb_autolfads.simulate.worlds import (
     draw_worlds,
 )
 
-SETS = {"development": worlds.development_worlds, "test": worlds.test_worlds}
+SETS = {"development": worlds.development_worlds, "test": worlds.test_worlds, "further": worlds.further_worlds}
 PINNED = Path(__file__).with_name("worlds.json")
 OF_LIMB_AND_CORTEX = {
     "muscle_twitch_ms",
@@ -63,7 +63,7 @@ two to six times the EMG: where defaults chosen in the simulator's own world los
 
 
 @pytest.mark.parametrize("which", SETS)
-def test_the_settings_of_both_sets_are_those_on_record(which):
+def test_the_settings_of_all_sets_are_those_on_record(which):
     assert [world.model_dump(mode="json") for world in SETS[which]()] == json.loads(PINNED.read_text())[which]
 
 
@@ -78,9 +78,9 @@ def test_the_same_seed_draws_the_same_worlds_and_another_seed_others():
     assert all(a.levels != b.levels and a.seed != b.seed for a, b in zip(first, other, strict=True))
 
 
-def test_no_session_is_in_both_sets():
+def test_no_session_is_in_two_sets():
     seeds = [world.seed for draw in SETS.values() for world in draw()]
-    assert len(set(seeds)) == len(seeds) == 24
+    assert len(set(seeds)) == len(seeds) == 36
 
 
 def test_every_level_is_drawn_or_is_of_limb_and_cortex():
@@ -150,7 +150,7 @@ def test_a_shortened_world_is_the_same_but_for_its_length():
         assert short.duration_s == 20 or (short.trial_ms > 0 and short.duration_s <= full.duration_s)
 
 
-@pytest.mark.parametrize("which", SETS)
+@pytest.mark.parametrize("which", ["development", "test"])
 def test_trials_are_many_enough_even_in_shortened_sessions(which):
     drawn = [world for world in SETS[which](2) if world.trial_ms]
     assert len(drawn) >= 2
