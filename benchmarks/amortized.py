@@ -36,6 +36,8 @@ from nwb_autolfads.estimators.observed import observe
 from nwb_autolfads.files.atomic import new_version, write_bytes
 from nwb_autolfads.simulate.worlds import World, draw_worlds
 
+DRAWS = ((7001, 600, False), (7002, 400, True), (7004, 250, True), (7003, 500, False))
+"""Seed and number of worlds, and whether they are further ones."""
 SECONDS = 60.0
 PREPARED = (
     *[PREPROCESSING["clean"]] * 5,
@@ -54,9 +56,8 @@ Piece = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 def training_worlds() -> list[World]:
     """Return the worlds to learn from and to look at."""
-    as_in_tables = draw_worlds(7001, 600, name="training")
-    further = draw_worlds(7002, 400, name="further", further=True)
-    return [world.shortened(SECONDS) for world in [*as_in_tables, *further]]
+    drawn = [draw_worlds(seed, n, name=str(seed), further=further) for seed, n, further in DRAWS]
+    return [world.shortened(SECONDS) for world in sum(drawn, [])]
 
 
 def make(number: int, world: World, folder: Path) -> str:

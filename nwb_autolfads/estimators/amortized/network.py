@@ -23,6 +23,7 @@ CHANNELS = 24
 DILATIONS = (1, 2, 4, 8, 16, 32)
 REACH = 2 + sum(DILATIONS)
 """Steps before and after one that it sees."""
+_TINY = 1e-12
 
 
 class Network(nn.Module):
@@ -55,7 +56,10 @@ class _Block(nn.Module):
     def forward(self, hidden: Tensor, pieces: int) -> Tensor:
         """Add to hidden (piece and muscle, channel, step) what time and all muscles of its piece say."""
         muscles = hidden.unflatten(0, (pieces, -1))
-        all_of_them = torch.cat([muscles.mean(dim=1), muscles.std(dim=1, correction=0)], dim=1)
+        mean = muscles.mean(dim=1)
+        # torch.std over such a dimension takes as long as the convolutions.
+        spread = ((muscles - mean[:, None]) ** 2).mean(dim=1).add(_TINY).sqrt()
+        all_of_them = torch.cat([mean, spread], dim=1)
         told = self.of_all(all_of_them).repeat_interleave(muscles.shape[1], dim=0)
         return hidden + self.out(gelu(self.in_time(hidden) + told))
 
