@@ -1,18 +1,16 @@
 """The second step of an estimate: the prediction of each bin, and the data themselves.
 
-A prediction that never saw a bin errs, and its errors last. They are the process of
-`nwb_autolfads.estimators.state_space.smoothing`, around what the model predicts; how large they are and how long they
-last is chosen muscle by muscle, by the evidence of this recording. So a prediction that tells much is kept, and one
-that tells little gives way to the data.
+A prediction that never saw a bin errs, and its errors last. The amortized smoother
+(`nwb_autolfads.estimators.amortized`) has seen the data, of all muscles together, but knows nothing of the model. The
+estimate is the weighted mean of the logarithms of both: they err in different ways. The prediction counts a quarter,
+and less where a bin tells less than one of exponential noise, or more, or where noise is shared: nothing from
+`ALL_SHARED` on, nor where the Wiener smoother takes each muscle by itself, since the model has learnt such noise as
+well. These numbers were chosen on development worlds and recordings (docs/accuracy.md).
 
-That takes each muscle by itself, and its noise for its own. The amortized smoother
-(`nwb_autolfads.estimators.amortized`) takes all muscles together and knows what they share, but nothing of the model.
-The estimate is the weighted mean of the logarithms of the amortized smoother's estimate, of the state-space
-smoother's around the prediction, and of the prediction itself: they err in different ways. The
-latter two count a fifth each, and less where a bin tells less than one of exponential noise or where noise is shared:
-nothing from `ALL_SHARED` on, nor where the Wiener smoother takes each muscle by itself, since the model has learnt such
-noise as well. The prediction counts less, too, where a bin tells more. These numbers were chosen on development worlds
-and recordings (docs/accuracy.md).
+How far it may err says a state-space smoother around the prediction
+(`nwb_autolfads.estimators.state_space.smoothing`): how large the prediction's errors are and how long they last is
+chosen muscle by muscle, by the evidence of this recording. It is the estimate, too, where the amortized smoother
+has none: of bins that are hidden, and of recordings too short for spectra.
 """
 
 from __future__ import annotations
@@ -34,41 +32,28 @@ from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, 
 
 Floats = NDArray[np.float64]
 
-SHARE = 1 / 5
-"""Of the state-space smoother in the mean of logarithms, where noise is each muscle's own; of the prediction where,
-moreover, a bin tells as much as one of exponential noise."""
+SHARE = 1 / 4
+"""Of the prediction in the mean of logarithms, where noise is each muscle's own and a bin tells as much as one of
+exponential noise."""
 ALL_SHARED = 0.3
-"""Mean coherence of a muscle's noise with that of others from which on both are left out."""
-
-
-class Shares(NamedTuple):
-    """What counts how much for a muscle in the mean of logarithms: together 1."""
-
-    state_space_share: float
-    prediction_share: float
-    amortized_share: float
-
-    @classmethod
-    def of(cls, own: float, concentration: float) -> Shares:
-        """Share out by how far noise is the muscle's own, 0 to 1, and by what a bin tells."""
-        state_space, prediction = round(SHARE * own, 4), round(SHARE * own / max(1.0, concentration), 4)
-        return cls(state_space, prediction, round(1 - state_space - prediction, 4))
-
-
-ALONE = Shares(1.0, 0.0, 0.0)
+"""Mean coherence of a muscle's noise with that of others from which on the prediction is left out."""
 
 
 class SecondStep(NamedTuple):
-    """Activation and its standard deviation, both (time, muscle), and what was chosen for each muscle."""
+    """Activation and its standard deviation, both (time, muscle), and what was chosen for each muscle.
+
+    ``shares`` is how much the prediction counts beside the amortized smoother, and empty where that has no estimate.
+    """
 
     activation: Floats
     std: Floats
     processes: dict[str, Process]
-    shares: dict[str, Shares]
+    shares: dict[str, float]
 
     def as_config(self) -> dict[str, dict[str, dict[str, float]]]:
         """Return what was chosen for each muscle, for the estimate's configuration."""
-        return {"second_step_of": {m: p.numbers() | self.shares[m]._asdict() for m, p in self.processes.items()}}
+        shares = {muscle: {"prediction_share": share} for muscle, share in self.shares.items()}
+        return {"second_step_of": {m: p.numbers() | shares.get(m, {}) for m, p in self.processes.items()}}
 
 
 def second_step(
@@ -113,28 +98,29 @@ def second_step(
         x, expected = np.where(seen[:, j], values[:, j], np.nan), np.asarray(predicted[:, j], np.float64)
         processes[str(name)] = process = choose(x, expected, segments, float(concentrations[j]))
         activation[:, j], std[:, j] = smooth(x, expected, segments, process, unresolved=UNRESOLVED)
-    relative = std / activation
     if hidden is not None:  # a filter knows nothing of a bin that is hidden in all muscles
-        return SecondStep(activation, std, processes, dict.fromkeys(processes, ALONE))
+        return SecondStep(activation, std, processes, {})
     amortized, shares = _amortized(emg, processes)
-    known = seen & np.isfinite(amortized)
-    parts = np.stack([activation, np.asarray(predicted, np.float64), np.where(known, amortized, 1.0)], axis=-1)
-    share = np.where(known[..., None], list(shares.values()), ALONE)  # as parts: (time, muscle, 3)
-    activation = np.exp((share * np.log(parts)).sum(axis=-1))
+    if not shares:
+        return SecondStep(activation, std, processes, {})
+    share, relative = np.array(list(shares.values())), std / activation
+    together = (1 - share) * np.log(amortized) + share * np.log(np.asarray(predicted, np.float64))
+    activation = np.where(seen & np.isfinite(amortized), np.exp(together), activation)
     return SecondStep(activation, activation * relative, processes, shares)
 
 
-def _amortized(emg: xr.DataArray, of: dict[str, Process]) -> tuple[Floats, dict[str, Shares]]:
-    """Return the amortized smoother's estimate, and what counts how much beside it in each muscle.
+def _amortized(emg: xr.DataArray, of: dict[str, Process]) -> tuple[Floats, dict[str, float]]:
+    """Return the amortized smoother's estimate, (time, muscle), and the share of the prediction of each muscle.
 
-    NaN, and all for the state-space smoother, where the recording is too short for spectra.
+    All NaN, and no shares, where the recording is too short for spectra.
     """
     smoother = AmortizedSmoother()
     try:
         found = np.asarray(smoother.fit(emg).estimate(emg)["activation"].values, np.float64)
     except SignalError:
-        return np.full(emg.shape, np.nan), dict.fromkeys(of, ALONE)
+        return np.full(emg.shape, np.nan), {}
     assert smoother.wiener_ is not None
     shared, together = smoother.wiener_.shared_noise, smoother.wiener_.together
-    own = {m: max(0.0, 1 - shared[m] / ALL_SHARED) * min(1.0, p.concentration) * together[m] for m, p in of.items()}
-    return found, {m: Shares.of(own[m], p.concentration) for m, p in of.items()}
+    own = {muscle: max(0.0, 1 - shared[muscle] / ALL_SHARED) * together[muscle] for muscle in of}
+    told = {muscle: min(process.concentration, 1 / process.concentration) for muscle, process in of.items()}
+    return found, {muscle: round(SHARE * own[muscle] * told[muscle], 4) for muscle in of}
