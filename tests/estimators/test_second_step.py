@@ -32,11 +32,22 @@ def test_it_is_the_weighted_mean_of_logarithms_of_the_amortized_smoother_and_the
     learnt = AmortizedSmoother().fit(emg).estimate(emg)["activation"].values
     for j, muscle in enumerate(observed.muscles):
         expected = mean[:, j].astype(np.float32).astype(float)
-        share = (1 - linear.shared_noise[muscle] / 0.3) * min(density[j], 1 / density[j]) / 4
-        assert 0.03 < share < 1 / 4
+        process = choose(observed.values[:, j], expected, observed.segments, 1 / density[j])
+        share = (
+            (1 - linear.shared_noise[muscle] / 0.3) * min(density[j], 1 / density[j]) / 3 / (1 + process.variance / 0.1)
+        )
+        assert 0.03 < share < 1 / 3
         assert found.shares[muscle] == pytest.approx(share, abs=1e-4)
         product = expected**share * learnt[:, j] ** (1 - share)
         np.testing.assert_allclose(found.activation[:, j], product, rtol=1e-3)
+
+
+def test_a_prediction_that_misses_much_counts_less(rhythms):
+    emg, mean = rhythms
+    random = np.random.default_rng(0)
+    wrong = mean * np.exp(random.standard_normal((len(mean) // 50, 3)).repeat(50, axis=0))
+    good, bad = (second_step(TRAINED, emg, each.astype(np.float32)).shares for each in (mean, wrong))
+    assert all(bad[muscle] < good[muscle] / 3 for muscle in good)
 
 
 def test_how_far_it_may_err_says_the_smoother_around_the_prediction(rhythms):

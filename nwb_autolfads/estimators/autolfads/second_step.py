@@ -2,15 +2,16 @@
 
 A prediction that never saw a bin errs, and its errors last. The amortized smoother
 (`nwb_autolfads.estimators.amortized`) has seen the data, of all muscles together, but knows nothing of the model. The
-estimate is the weighted mean of the logarithms of both: they err in different ways. The prediction counts a quarter,
-and less where a bin tells less than one of exponential noise, or more, or where noise is shared: nothing from
-`ALL_SHARED` on, nor where the Wiener smoother takes each muscle by itself, since the model has learnt such noise as
-well. These numbers were chosen on development worlds and recordings (docs/accuracy.md).
+estimate is the weighted mean of the logarithms of both: they err in different ways.
 
-How far it may err says a state-space smoother around the prediction
-(`nwb_autolfads.estimators.state_space.smoothing`): how large the prediction's errors are and how long they last is
-chosen muscle by muscle, by the evidence of this recording. It is the estimate, too, where the amortized smoother
-has none: of bins that are hidden, and of recordings too short for spectra.
+How large the prediction's errors are and how long they last is chosen muscle by muscle, by the evidence of this
+recording: they are the process of a state-space smoother around it (`nwb_autolfads.estimators.state_space.smoothing`).
+The more it misses, the less it counts; less, too, where a bin tells less than one of exponential noise, or more, or
+where noise is shared: nothing from `ALL_SHARED` on, nor where the Wiener smoother takes each muscle by itself, since
+the model has learnt such noise as well. The numbers were chosen on worlds and recordings (docs/accuracy.md).
+
+That smoother says how far the estimate may err. It is the estimate, too, where the amortized smoother has none: of bins
+that are hidden, and of recordings too short for spectra.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, 
 
 Floats = NDArray[np.float64]
 
-SHARE = 1 / 4
-"""Of the prediction in the mean of logarithms, where noise is each muscle's own and a bin tells as much as one of
-exponential noise."""
+SHARE = 1 / 3
+"""Of a prediction that misses nothing, in the mean of logarithms, where noise is each muscle's own and a bin tells as
+much as one of exponential noise."""
+HALF = 0.1
+"""Variance of what a prediction misses (squared natural logarithms) that halves its share."""
 ALL_SHARED = 0.3
 """Mean coherence of a muscle's noise with that of others from which on the prediction is left out."""
 
@@ -122,5 +125,5 @@ def _amortized(emg: xr.DataArray, of: dict[str, Process]) -> tuple[Floats, dict[
     assert smoother.wiener_ is not None
     shared, together = smoother.wiener_.shared_noise, smoother.wiener_.together
     own = {muscle: max(0.0, 1 - shared[muscle] / ALL_SHARED) * together[muscle] for muscle in of}
-    told = {muscle: min(process.concentration, 1 / process.concentration) for muscle, process in of.items()}
+    told = {m: min(p.concentration, 1 / p.concentration) / (1 + p.variance / HALF) for m, p in of.items()}
     return found, {muscle: round(SHARE * own[muscle] * told[muscle], 4) for muscle in of}
