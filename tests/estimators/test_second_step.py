@@ -34,9 +34,12 @@ def test_it_is_the_weighted_mean_of_logarithms_of_the_amortized_smoother_and_the
         expected = mean[:, j].astype(np.float32).astype(float)
         process = choose(observed.values[:, j], expected, observed.segments, 1 / density[j])
         share = (
-            (1 - linear.shared_noise[muscle] / 0.3) * min(density[j], 1 / density[j]) / 3 / (1 + process.variance / 0.1)
+            (1 - linear.shared_noise[muscle] / 0.3)
+            * min(density[j], 1 / density[j])
+            * 0.4
+            / (1 + process.variance / 0.2)
         )
-        assert 0.03 < share < 1 / 3
+        assert 0.03 < share < 0.4
         assert found.shares[muscle] == pytest.approx(share, abs=1e-4)
         product = expected**share * learnt[:, j] ** (1 - share)
         np.testing.assert_allclose(found.activation[:, j], product, rtol=1e-3)

@@ -33,10 +33,10 @@ from nwb_autolfads.estimators.state_space.smoothing import UNRESOLVED, Process, 
 
 Floats = NDArray[np.float64]
 
-SHARE = 1 / 3
+SHARE = 2 / 5
 """Of a prediction that misses nothing, in the mean of logarithms, where noise is each muscle's own and a bin tells as
 much as one of exponential noise."""
-HALF = 0.1
+HALF = 0.2
 """Variance of what a prediction misses (squared natural logarithms) that halves its share."""
 ALL_SHARED = 0.3
 """Mean coherence of a muscle's noise with that of others from which on the prediction is left out."""
