@@ -130,10 +130,8 @@ def test_a_recording_is_seen_in_trials_where_its_world_has_them(module, tmp_path
 
 @pytest.mark.slow
 def test_scores_are_kept_and_only_what_is_missing_is_run(module, tmp_path, monkeypatch, capsys):
-    worlds, signals = module("worlds"), module("world_signals")
-    monkeypatch.setitem(
-        signals.SETS, "development", lambda seconds: [w.shortened(seconds) for w in draw_worlds(15)[:2]]
-    )
+    worlds = module("worlds")
+    monkeypatch.setitem(worlds.SETS, "development", lambda seconds: [w.shortened(seconds) for w in draw_worlds(15)[:2]])
     page = tmp_path / "w.md"
     page.write_text("before\n<!-- development: made by benchmarks/worlds.py -->\nold\n"
                     "<!-- development: made by benchmarks/worlds.py -->\nafter\n")  # fmt: skip
