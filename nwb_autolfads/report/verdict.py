@@ -87,9 +87,9 @@ def judge(
     if not trained:
         return Verdict(
             "",
-            "Only filters were run: nothing was trained, so there is no fit to distrust.",
+            "Nothing was trained on this recording, so there is no fit to distrust.",
             (
-                Finding(None, "What a filter shows is as good as the EMG itself and its settings."),
+                Finding(None, "What is shown is as good as the EMG itself and the settings."),
                 *_nearest((comparisons or {}).get("emg")),
             ),
         )

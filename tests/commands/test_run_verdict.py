@@ -105,7 +105,7 @@ def test_what_is_added_to_a_file_is_judged_beside_what_is_there(session, tmp_pat
     out = tmp_path / "out.nwb"
     call(capsys, "run", session, "--estimator", "lowpass", "--out", out)
     said = call(capsys, "run", out, "--estimator", "bayes", "--in-place")
-    assert "Only filters were run" in said
+    assert "Nothing was trained on this recording" in said
     assert "BayesianFilter" in said.splitlines()[-2]
     assert "LowPass" in said.splitlines()[-2]
 
