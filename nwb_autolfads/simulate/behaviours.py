@@ -1,4 +1,4 @@
-"""What each behaviour adds to the latent commands: steps, brief bursts, reaches, tonic contractions, or anything."""
+"""What each behaviour adds to the latent commands: steps, brief bursts, reaches, tonic contractions, free variation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AmortizedSmoother: what was learnt from simulated worlds, corrected smoothers without a model of this recording."""
+"""AmortizedSmoother: two smoothers, corrected by what was learnt from simulated worlds."""
 
 from __future__ import annotations
 
