@@ -32,9 +32,9 @@ from scipy import signal
 import nwb_autolfads as nal
 from nwb_autolfads.estimators.autolfads.config import AutoLFADSConfig, Preset
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
-from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.subspace import LowPassSubspace
+from nwb_autolfads.evaluation.held_out import held_out_likelihood
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.simulate import SimulationConfig, read_true_activation, simulate_session
 

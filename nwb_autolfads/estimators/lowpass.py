@@ -15,20 +15,17 @@ from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.both_ways import BOTH_WAYS, butterworth_both_ways
 from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
+from nwb_autolfads.estimators.agreement import Floats, unexplained, wiener_estimate
 from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import LowPassSettings
-from nwb_autolfads.estimators.spectra import noise_spectra, spectra
 from nwb_autolfads.validation import checked
 
 CUTOFFS_HZ = tuple(round(2 ** (power / 3), 1) for power in range(20))
 """What ``cutoff="auto"`` chooses from: 1 to 80 Hz in thirds of an octave."""
 USUAL_HZ = 20.0
-WINDOW_MS = 512.0
-SIGNAL_UNTIL_HZ = 45.0
-"""What is faster is noise."""
-NOISE_SHARE, LEAST_GAIN = 0.75, 0.02
-"""Chosen over the development worlds and others drawn besides, so that no choice costs more than it may bring."""
+NEARLY_BEST = 0.01
+"""R2 by which a cutoff that is nearer to the usual one may agree less than the best (docs/accuracy.md)."""
 _LEAST_WEIGHT, _REPLACEMENTS = 0.8, 3  # of the prediction of hidden bins, see `low_pass`
 _LEAST_KNOWN = 0.5
 
@@ -43,8 +40,8 @@ class LowPass(Estimator):
     Parameters
     ----------
     cutoff : float or "auto"
-        Cutoff frequency (Hz). With "auto", `fit` takes the one of `CUTOFFS_HZ` of least expected error, one for all
-        muscles (`choose_cutoff`).
+        Cutoff frequency (Hz). With "auto", `fit` takes the one of `CUTOFFS_HZ` that agrees best with the Wiener
+        smoother, one for all muscles (`choose_cutoff`).
     order : int
         Order of the Butterworth filter, before it is doubled by running both ways.
     block_ms, seed : optional
@@ -68,7 +65,7 @@ class LowPass(Estimator):
     ) -> None:
         for argument, value in (("block_ms", block_ms), ("seed", seed)):
             if value is not None:
-                message = f"`{argument}` of LowPass is not used any more: the recording's spectra choose it"
+                message = f"`{argument}` of LowPass is not used any more: agreement with the Wiener smoother chooses"
                 warnings.warn(message, NwbAutolfadsWarning, stacklevel=2)
         settings = checked(LowPassSettings, {"cutoff": cutoff, "order": order})
         self.cutoff, self.order = settings.cutoff, settings.order
@@ -85,10 +82,16 @@ class LowPass(Estimator):
         return {"cutoff": self.cutoff, "cutoff_hz": self.cutoff_, "order": self.order}
 
     def fit(self, emg: xr.DataArray) -> Self:
-        """Choose the cutoff when it is "auto"; otherwise only check the EMG."""
+        """Choose the cutoff when it is "auto"; otherwise only check the EMG.
+
+        Raises
+        ------
+        SignalError
+            If it is no rectified EMG or, for "auto", too short for spectra or of too low a rate.
+        """
         observed = observe(emg)
         if self.cutoff == "auto":
-            self.cutoff_ = choose_cutoff(observed, self.order)
+            self.cutoff_ = choose_cutoff(observed, self.order, wiener_estimate(emg, observed))
         return self
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
@@ -109,26 +112,20 @@ class LowPass(Estimator):
         return self.cutoff_
 
 
-def choose_cutoff(observed: ObservedEmg, order: int) -> float:
-    """Return the cutoff (Hz) of least expected error, and about `USUAL_HZ` where none is clearly better.
+def choose_cutoff(observed: ObservedEmg, order: int, reference: Floats) -> float:
+    """Return a cutoff (Hz) that agrees with a reference: of those that are nearly best, the one nearest to `USUAL_HZ`.
 
-    A filter of gain G leaves the error ``(1 - G)^2 S + G^2 N``, S and N the spectra of a muscle's signal and noise
-    (`spectra.noise_spectra`), summed over frequencies; its mean over muscles, each over its variance, counts. What is
-    found to be noise is partly fast activation: `NOISE_SHARE` of it is taken for noise.
-
-    Raises
-    ------
-    SignalError
-        When recording or segments are too short for spectra, or the rate is too low.
+    Parameters
+    ----------
+    observed : ObservedEmg
+    order : int
+        Of the Butterworth filter, which runs both ways.
+    reference : array, (time, usable muscle)
+        The Wiener smoother's estimate (`agreement.wiener_estimate`).
     """
-    found = spectra(observed, WINDOW_MS)
-    frequencies, power = found.frequencies[1:], found.power[1:]
-    noise = np.where(frequencies[:, None] > SIGNAL_UNTIL_HZ, power, NOISE_SHARE * noise_spectra(found)[1:])
-    cutoffs = np.array(feasible_cutoffs(observed))
-    gain = 1 / (1 + (frequencies / cutoffs[:, None]) ** (2 * order))  # (cutoff, frequency)
-    error = (((1 - gain) ** 2 @ (power - noise) + gain**2 @ noise) / power.sum(axis=0)).mean(axis=1)
-    best, usual = int(np.argmin(error)), int(np.argmin(np.abs(np.log(cutoffs / USUAL_HZ))))
-    return float(cutoffs[best if error[best] < (1 - LEAST_GAIN) * error[usual] else usual])
+    left = {cutoff: unexplained(low_pass(observed, cutoff, order), reference) for cutoff in feasible_cutoffs(observed)}
+    nearly_best = [cutoff for cutoff in left if left[cutoff] <= min(left.values()) + NEARLY_BEST]
+    return min(nearly_best, key=lambda cutoff: abs(math.log(cutoff / USUAL_HZ)))
 
 
 def feasible_cutoffs(observed: ObservedEmg) -> list[float]:

@@ -175,7 +175,7 @@ register(
         "smooths each muscle's rectified EMG with a filter of fixed cutoff",
         "nwb_autolfads.estimators.settings:LowPassSettings",
         BLUE,
-        "with `cutoff: auto` the cutoff of least expected error",
+        "with `cutoff: auto` the cutoff that agrees best with the Wiener smoother",
         Abilities(predicts_hidden=True),
         compared=True,
     )
@@ -189,7 +189,7 @@ register(
         "smooths, and keeps only what the muscles have in common",
         "nwb_autolfads.estimators.settings:LowPassSubspaceSettings",
         PURPLE,
-        "the number of components, by held-out likelihood, and with `cutoff: auto` the cutoff",
+        "the number of components, and with `cutoff: auto` the cutoff, by agreement with the Wiener smoother",
         Abilities(predicts_hidden=True),
     )
 )

@@ -9,7 +9,6 @@ from pydantic import Field
 from nwb_autolfads.validation import MAX_SEED, Settings
 
 Method = Literal["pca", "nmf"]
-_BLOCK = "Length of a hidden block, for `components: auto`; nothing: three times that of the noise."
 
 
 class LowPassSettings(Settings):
@@ -17,7 +16,7 @@ class LowPassSettings(Settings):
 
     cutoff: Annotated[float, Field(ge=0.01, le=100_000)] | Literal["auto"] = Field(
         20.0,
-        description="Cutoff of the low-pass; `auto`: the one of least expected error, by the spectra of the recording.",
+        description="Cutoff of the low-pass; `auto`: the one that agrees best with the Wiener smoother.",
         json_schema_extra={"unit": "Hz"},
     )
     order: int = Field(4, ge=1, le=12, description="Order of the Butterworth filter, which runs both ways.")
@@ -30,16 +29,10 @@ class LowPassSubspaceSettings(LowPassSettings):
 
     components: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
         "auto",
-        description="Dimensions kept, at most as many as usable muscles; `auto`: what predicts hidden blocks best.",
+        description="Dimensions kept, up to that of usable muscles; `auto`: as agrees best with the Wiener smoother.",
     )
     method: Method = Field("pca", description="Principal components, or non-negative synergies.")
-    block_ms: float | None = Field(None, gt=0, le=10_000, description=_BLOCK)
-    seed: int = Field(
-        0,
-        ge=0,
-        le=2**32 - 1,
-        description="Decides which blocks are hidden, and starts the synergies; otherwise that of the run.",
-    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Starts the synergies; otherwise that of the run.")
 
 
 class WienerSmootherSettings(Settings):

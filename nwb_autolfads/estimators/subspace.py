@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import cache, lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -9,16 +11,17 @@ import xarray as xr
 from numpy.typing import NDArray
 from sklearn.decomposition import NMF, PCA
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
+from nwb_autolfads.estimators.agreement import unexplained, wiener_estimate
 from nwb_autolfads.estimators.base import Estimator
-from nwb_autolfads.estimators.heldout import held_out_likelihood
-from nwb_autolfads.estimators.lowpass import choose_cutoff, low_pass
-from nwb_autolfads.estimators.noise_length import hidden_block_ms
+from nwb_autolfads.estimators.lowpass import choose_cutoff, feasible_cutoffs, low_pass
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, observe
 from nwb_autolfads.estimators.settings import LowPassSubspaceSettings, Method
 from nwb_autolfads.validation import checked
 
-SHORTEST_BLOCK_MS = 10.0
+LEAST_GAIN = 0.3
+"""Share of what all dimensions leave unexplained by which fewer have to be better (docs/accuracy.md)."""
+_TURNS = 2  # of choosing the number of dimensions, then the cutoff
 _NMF_ITERATIONS = 300
 _REPLACEMENTS = 10  # of what is not known by its own projection
 
@@ -36,10 +39,10 @@ class LowPassSubspace(Estimator):
         Principal components (around the mean), or non-negative synergies (Lee & Seung 1999).
     order : int
         Order of the Butterworth filter, which runs both ways.
-    block_ms : float, optional
-        Length of a hidden block (ms), for "auto"; three times that of the noise when not given.
+    block_ms : optional
+        Of version 0.1.0; not used any more.
     seed : int
-        Decides which blocks are hidden together, and starts the NMF.
+        Starts the NMF.
 
     Raises
     ------
@@ -48,8 +51,9 @@ class LowPassSubspace(Estimator):
 
     Notes
     -----
-    What is "auto" is chosen by `fit` by the held-out likelihood (`heldout.held_out_likelihood`), the cutoff first for
-    all dimensions, then the number of dimensions, then the cutoff once more: fewer dimensions allow a higher one.
+    What is "auto" is chosen by `fit` by agreement with the Wiener smoother (`agreement.unexplained`): the cutoff first
+    for all dimensions, as `lowpass.LowPass` does, then the number of dimensions and the cutoff in turns: fewer
+    dimensions allow a higher one. All dimensions are kept where fewer are not clearly better (`LEAST_GAIN`).
     """
 
     name = "LowPassSubspace"
@@ -65,9 +69,12 @@ class LowPassSubspace(Estimator):
         seed: int = 0,
     ) -> None:
         given = {"cutoff": cutoff, "components": components, "method": method}
-        settings = checked(LowPassSubspaceSettings, {**given, "order": order, "block_ms": block_ms, "seed": seed})
+        if block_ms is not None:
+            message = "`block_ms` of LowPassSubspace is not used any more: agreement with the Wiener smoother chooses"
+            warnings.warn(message, NwbAutolfadsWarning, stacklevel=2)
+        settings = checked(LowPassSubspaceSettings, {**given, "order": order, "seed": seed})
         self.cutoff, self.components, self.method = settings.cutoff, settings.components, settings.method
-        self.order, self.block_ms, self.seed = settings.order, settings.block_ms, settings.seed
+        self.order, self.seed = settings.order, settings.seed
         self.cutoff_: float | None = None if settings.cutoff == "auto" else settings.cutoff
         self.components_: int | None = None if settings.components == "auto" else settings.components
 
@@ -81,24 +88,48 @@ class LowPassSubspace(Estimator):
             "n_components": self.components_,
             "method": self.method,
             "order": self.order,
-            "block_ms": self.block_ms,
         }
 
     def fit(self, emg: xr.DataArray) -> Self:
-        """Choose what is "auto"; otherwise only check the EMG."""
+        """Choose what is "auto"; otherwise only check the EMG.
+
+        Raises
+        ------
+        SignalError
+            If it is no rectified EMG, has fewer usable muscles than components or, for "auto", is too short for
+            spectra or of too low a rate.
+        """
         observed = observe(emg)
-        n_muscles = observed.values.shape[1]
-        self._check_components(n_muscles)
-        cutoff = choose_cutoff(observed, self.order) if self.cutoff == "auto" else float(self.cutoff)
-        if self.components != "auto":
-            count = self.components
-        else:
-            block_ms = self.block_ms or hidden_block_ms(
-                observed.values, observed.segments, observed.rate, shortest=SHORTEST_BLOCK_MS
-            )
-            count = min(range(n_muscles, 0, -1), key=lambda kept: self._held_out_nll(emg, block_ms, cutoff, kept))
-        self.cutoff_, self.components_ = cutoff, count
+        self._check_components(observed.values.shape[1])
+        if "auto" in (self.cutoff, self.components):
+            self.cutoff_, self.components_ = self._choose(observed, wiener_estimate(emg, observed))
         return self
+
+    def _choose(self, observed: ObservedEmg, reference: NDArray[np.float64]) -> tuple[float, int]:
+        """Return the cutoff (Hz) and the number of dimensions that agree best with a reference, (time, muscle)."""
+        every = observed.values.shape[1]
+
+        @lru_cache(maxsize=1)
+        def smoothed(cutoff: float) -> NDArray[np.float64]:
+            return low_pass(observed, cutoff, self.order)
+
+        @cache
+        def left(cutoff: float, count: int) -> float:
+            smooth = smoothed(cutoff)
+            if count < every:
+                smooth = self._project(smooth, smooth, observed.rate, cutoff, count)[0]
+            return unexplained(smooth, reference)
+
+        usual = choose_cutoff(observed, self.order, reference) if self.cutoff == "auto" else float(self.cutoff)
+        cutoffs = feasible_cutoffs(observed) if self.cutoff == "auto" else [usual]
+        counts = range(every, 0, -1) if self.components == "auto" else [self.components]
+        cutoff, count = usual, counts[0]
+        for _ in range(_TURNS):
+            count = min(counts, key=lambda count: left(cutoff, count))
+            cutoff = min(cutoffs, key=lambda cutoff: left(cutoff, count))
+        if self.components == "auto" and left(cutoff, count) > (1 - LEAST_GAIN) * left(usual, every):
+            return usual, every
+        return cutoff, count
 
     def estimate(self, emg: xr.DataArray) -> xr.Dataset:
         """Return ``activation`` and ``factors`` (time, factor), the coordinates in the subspace."""
@@ -164,8 +195,3 @@ class LowPassSubspace(Estimator):
                 f"components={wanted} of {n_muscles} usable muscles cannot be kept",
                 way_out=f"Take components of at most {n_muscles}, or LowPass",
             )
-
-    def _held_out_nll(self, emg: xr.DataArray, block_ms: float, cutoff: float, count: int) -> float:
-        candidate = LowPassSubspace(cutoff, count, method=self.method, order=self.order, seed=self.seed)
-        score = held_out_likelihood(candidate.predict_hidden, emg, block_ms=block_ms, seed=self.seed)
-        return float(score["nll"].mean())

@@ -123,7 +123,7 @@ def test_automatic_cutoff_comes_back_in_the_configuration_and_beats_a_poor_one()
 
 
 def test_the_usual_cutoff_stays_where_no_other_is_clearly_better():
-    x, _ = noise_with_bandwidth(14.0)
+    x, _ = noise_with_bandwidth(18.0)
     assert LowPass("auto").fit(rectified_emg(x)).cutoff_ == pytest.approx(20, abs=0.5)
     with assert_refused(
         SignalError,

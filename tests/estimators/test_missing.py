@@ -13,12 +13,11 @@ from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.bayes.amplitude_hmm import AmplitudeModel, amplitude_grid, transition_kernel
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
 from nwb_autolfads.estimators.bayes.side_by_side import infer
-from nwb_autolfads.estimators.heldout import held_out_likelihood, hidden_blocks
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.estimators.subspace import LowPassSubspace
 from nwb_autolfads.estimators.wiener import WienerSmoother
-from nwb_autolfads.evaluation.held_out import score_held_out
+from nwb_autolfads.evaluation.held_out import held_out_likelihood, hidden_blocks, score_held_out
 from nwb_autolfads.segments import Segments
 
 N = 4000

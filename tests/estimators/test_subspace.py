@@ -8,7 +8,7 @@ from emg_examples import RATE, rectified_emg
 from messages import assert_refused
 from scipy.signal import butter, sosfiltfilt
 
-from nwb_autolfads.errors import ConfigError, SignalError
+from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.subspace import LowPassSubspace
 
@@ -44,7 +44,6 @@ def test_nmf_gives_non_negative_factors_and_nearly_the_low_pass_at_the_true_rank
     assert error[0] < error[1]
 
 
-@pytest.mark.slow
 def test_automatic_choice_finds_few_dimensions_and_beats_the_low_pass_alone():
     x, mean = synergies(3000, n_muscles=6)
     emg = rectified_emg(x)
@@ -54,6 +53,20 @@ def test_automatic_choice_finds_few_dimensions_and_beats_the_low_pass_alone():
     plain = LowPass("auto").fit(emg).estimate(emg)
     error = [np.mean((e["activation"].values - mean) ** 2) for e in (found, plain)]
     assert error[0] < error[1]
+
+
+def test_all_dimensions_are_kept_of_muscles_that_have_nothing_in_common():
+    alone = np.column_stack([synergies(5000, n_muscles=1, rank=1, seed=seed)[0] for seed in range(4)])
+    assert LowPassSubspace("auto", "auto").fit(rectified_emg(alone)).components_ == 4
+    emg = rectified_emg(synergies(5000, n_muscles=4)[0])
+    given = LowPassSubspace("auto", 2).fit(emg)
+    assert (given.components_, given.cutoff) == (2, "auto")
+    assert 4 <= given.cutoff_ <= 20  # activation goes to 4 Hz, and somewhat above
+
+
+def test_the_length_of_hidden_blocks_is_taken_and_said_not_to_be_used():
+    with pytest.warns(NwbAutolfadsWarning, match="`block_ms` of LowPassSubspace is not used any more"):
+        LowPassSubspace(block_ms=20.0)
 
 
 def test_hidden_bins_do_not_influence_their_own_prediction():

@@ -10,10 +10,10 @@ from builders import raw_emg
 from nwb_autolfads.emg.config import PreprocessingConfig
 from nwb_autolfads.emg.preprocess import preprocess
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
-from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.noise_length import noise_length
 from nwb_autolfads.estimators.subspace import LowPassSubspace
+from nwb_autolfads.evaluation.held_out import held_out_likelihood
 from nwb_autolfads.segments import Segment, Segments
 from nwb_autolfads.sources.recording import EmgRecording, Origin
 

@@ -9,11 +9,11 @@ from messages import assert_refused
 from scipy import signal
 
 from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
-from nwb_autolfads.estimators.heldout import held_out_likelihood
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.observed import observe
 from nwb_autolfads.estimators.spectra import explained_by_others, noise_spectra, shared_noise, spectra, together
 from nwb_autolfads.estimators.wiener import WienerSmoother, convolve
+from nwb_autolfads.evaluation.held_out import held_out_likelihood
 
 CORNER_HZ = 4.0
 MIX = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])

@@ -9,10 +9,9 @@ from scipy.stats import gamma
 
 from nwb_autolfads.errors import ConfigError, SignalError
 from nwb_autolfads.estimators.bayes.estimator import BayesianFilter
-from nwb_autolfads.estimators.heldout import fit_concentration, fit_map, gamma_nll, hidden_blocks
 from nwb_autolfads.estimators.lowpass import LowPass
 from nwb_autolfads.estimators.observed import FLOOR
-from nwb_autolfads.evaluation.held_out import score_held_out
+from nwb_autolfads.evaluation.held_out import fit_concentration, fit_map, gamma_nll, hidden_blocks, score_held_out
 
 
 class Fixed:
