@@ -2,8 +2,9 @@
 
 ``python benchmarks/worlds.py --signals`` measures the EMG of every real recording and of every world, and writes table
 and figure. ``python benchmarks/worlds.py --worlds development`` runs estimators on every development world: R2 to the
-truth at lag 0, mean over muscles. ``--worlds test`` is for the table of a release, never to choose anything. Every
-result is kept in the JSON at once: what is there is not run again, so that an interrupted run goes on.
+truth at lag 0, mean over muscles. ``--worlds test`` is for the table of a release, never to choose anything. ``--worlds
+drawn:31`` draws twelve worlds of that seed, ``drawn-further:31`` further ones. Every result is kept in the JSON at
+once: what is there is not run again, so that an interrupted run goes on.
 
 An estimator is given by its key and, after a colon, what differs from its defaults: ``lowpass``,
 ``lowpass:cutoff=auto``, ``bayes:amplitudes=linear,grid=50``, ``autolfads:preset=quick,training.budget_s=null``.
@@ -18,6 +19,7 @@ os.environ.update({name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREA
 import argparse
 import hashlib
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -41,7 +43,7 @@ from nwb_autolfads.estimators.registry import chosen
 from nwb_autolfads.evaluation.truth import score_against_truth
 from nwb_autolfads.files.atomic import new_version
 from nwb_autolfads.simulate import read_true_activation
-from nwb_autolfads.simulate.worlds import World, further_worlds
+from nwb_autolfads.simulate.worlds import World, draw_worlds, further_worlds
 
 # Without a budget of time a crowded machine gives the same numbers.
 ESTIMATORS = (
@@ -69,7 +71,16 @@ BEFORE_MOVEMENT = 0.2
 
 ASKED_COVERAGE = 0.9
 SETS = world_signals.SETS | {"further": further_worlds}
+DRAWN = re.compile(r"drawn(-further)?:(\d{1,9})")
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def worlds_of(which: str, seconds: float | None) -> list[World]:
+    """Return a set of worlds by its name, or twelve that are drawn."""
+    if drawn := DRAWN.fullmatch(which):
+        worlds = draw_worlds(int(drawn[2]), name=which, further=bool(drawn[1]))
+        return [world.shortened(seconds) for world in worlds]
+    return SETS[which](seconds)
 
 
 def recording(world: World, repeat: int, path: Path, emg_is: str = "clean") -> tuple[xr.DataArray, xr.DataArray]:
@@ -151,7 +162,7 @@ def run(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dic
     """Score what the rows do not have yet; one world's session at a time, for all estimators."""
     known = [{key: row.get(key) for key in ("world", "settings", "emg", "estimator", "seed")} for row in rows]
     with tempfile.TemporaryDirectory() as folder:
-        for world in SETS[options.worlds](options.seconds):
+        for world in worlds_of(options.worlds, options.seconds):
             for seed in options.seeds:
                 asked = {what: identity(world, what, seed, options.emg) for what in options.estimators}
                 left = [what for what, who in asked.items() if who not in known]
@@ -169,7 +180,7 @@ def run(options: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[dic
 
 def asked_for(rows: list[dict[str, Any]], options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the rows of what the options ask for, of the settings as they are now."""
-    worlds = SETS[options.worlds](options.seconds)
+    worlds = worlds_of(options.worlds, options.seconds)
     asked = [
         identity(w, what, seed, options.emg) for what in options.estimators for w in worlds for seed in options.seeds
     ]
@@ -223,11 +234,17 @@ def keep(result: dict[str, Any], path: Path) -> None:
         partial.write_text(json.dumps(result, indent=None, separators=(",", ":")).replace("{", "\n{"))
 
 
+def _set(which: str) -> str:
+    if which in SETS or DRAWN.fullmatch(which):
+        return which
+    raise argparse.ArgumentTypeError(f"{which!r} is none of {', '.join(SETS)}, drawn:SEED and drawn-further:SEED")
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--signals", action="store_true", help="measure the EMG of recordings and worlds")
-    what.add_argument("--worlds", choices=list(SETS), help="score estimators on a set of worlds")
+    what.add_argument("--worlds", type=_set, metavar="SET", help="score estimators on a set of worlds")
     parser.add_argument("--estimators", nargs="+", default=ESTIMATORS, metavar="KEY[:NAME=VALUE,...]")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="each a session of every world")
     parser.add_argument("--seconds", type=float, help="longest session; without, each world's own (30 s to 10 min)")

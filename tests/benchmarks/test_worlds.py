@@ -128,6 +128,18 @@ def test_a_recording_is_seen_in_trials_where_its_world_has_them(module, tmp_path
     assert emg.attrs["trial_ms"] == pytest.approx(in_trials.trial_ms, abs=4)
 
 
+def test_worlds_are_drawn_by_a_seed(module, capsys):
+    worlds = module("worlds")
+    for which, further in (("drawn:31", False), ("drawn-further:31", True)):
+        assert worlds.parse(["--worlds", which]).worlds == which
+        expected = [world.shortened(45.0) for world in draw_worlds(31, name=which, further=further)]
+        assert worlds.worlds_of(which, 45.0) == expected
+    for wrong in ("drawn:", "drawn:-1", "drawn:1x", "mine"):
+        with pytest.raises(SystemExit):
+            worlds.parse(["--worlds", wrong])
+        assert f"{wrong!r} is none of development, test, further, drawn:SEED" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_scores_are_kept_and_only_what_is_missing_is_run(module, tmp_path, monkeypatch, capsys):
     worlds = module("worlds")
