@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from nwb_autolfads.errors import SignalError
 from nwb_autolfads.estimators.observed import ObservedEmg
 from nwb_autolfads.estimators.wiener import WienerSmoother
 
@@ -28,7 +29,11 @@ def wiener_estimate(emg: xr.DataArray, observed: ObservedEmg) -> Floats:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what `observe` had to say it has said, and nobody asked for this smoother
-        estimate = WienerSmoother().fit(emg).estimate(emg)
+        try:
+            estimate = WienerSmoother().fit(emg).estimate(emg)
+        except SignalError as error:
+            way_out = f"Give a number in place of 'auto'. For the Wiener smoother, which chooses: {error.way_out}"
+            raise SignalError(error.problem, file=error.file, obj=error.obj, way_out=way_out) from error
     return np.asarray(estimate["activation"].values[:, observed.usable], np.float64)
 
 

@@ -15,7 +15,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from nwb_autolfads.both_ways import BOTH_WAYS, butterworth_both_ways
 from nwb_autolfads.errors import ConfigError, NwbAutolfadsWarning, SignalError
-from nwb_autolfads.estimators.agreement import Floats, unexplained, wiener_estimate
+from nwb_autolfads.estimators.agreement import unexplained, wiener_estimate
 from nwb_autolfads.estimators.base import Estimator, Making
 from nwb_autolfads.estimators.observed import FLOOR, ObservedEmg, moving_average, observe
 from nwb_autolfads.estimators.settings import LowPassSettings
@@ -112,7 +112,7 @@ class LowPass(Estimator):
         return self.cutoff_
 
 
-def choose_cutoff(observed: ObservedEmg, order: int, reference: Floats) -> float:
+def choose_cutoff(observed: ObservedEmg, order: int, reference: NDArray[np.float64]) -> float:
     """Return a cutoff (Hz) that agrees with a reference: of those that are nearly best, the one nearest to `USUAL_HZ`.
 
     Parameters

@@ -29,7 +29,7 @@ class LowPassSubspaceSettings(LowPassSettings):
 
     components: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
         "auto",
-        description="Dimensions kept, up to that of usable muscles; `auto`: as agrees best with the Wiener smoother.",
+        description="Dimensions kept, no more than usable muscles; `auto`: what agrees best with the Wiener smoother.",
     )
     method: Method = Field("pca", description="Principal components, or non-negative synergies.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Starts the synergies; otherwise that of the run.")

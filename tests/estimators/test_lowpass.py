@@ -128,7 +128,8 @@ def test_the_usual_cutoff_stays_where_no_other_is_clearly_better():
     with assert_refused(
         SignalError,
         "1.4 s of EMG are 4 windows of 512 ms, too few to learn how activation and noise change",
-        "Take 2.304 s or more without a gap, shorter windows (window_ms), or LowPass",
+        "Give a number in place of 'auto'. For the Wiener smoother, which chooses: Take 2.304 s or more without a gap, "
+        "shorter windows (window_ms), or LowPass",
     ):
         LowPass("auto").fit(rectified_emg(x[:700]))
 
